@@ -1,0 +1,40 @@
+//! A message that could not be worked off.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::Event;
+
+/// A message that was accepted and cannot be worked off, with why. The truth is the table `dead_letter`.
+///
+/// Subject `movies.dead.<consumer>`, stream `MOVIES_DEAD`; from `bus`, to operators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadLetter {
+    /// The consumer that gave it up.
+    pub consumer: String,
+    /// Message id, or stream time and sequence where the sender gave none.
+    pub message_key: String,
+    /// The subject that it came on.
+    pub subject: String,
+    /// A short code to group by, for example `not-found`.
+    pub reason: String,
+    /// The whole chain of errors, for people.
+    pub error: String,
+    /// How often the work was tried.
+    pub tries: i32,
+    /// The payload as text, cut at 64 KiB; bytes that are no UTF-8 are replaced.
+    pub payload: String,
+    /// When it was given up; UTC, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String")]
+    pub died_at: OffsetDateTime,
+}
+
+impl Event for DeadLetter {
+    const TYPE: &'static str = "movies.dead.v1";
+
+    fn subject(&self) -> String {
+        format!("movies.dead.{}", self.consumer)
+    }
+}

@@ -1,0 +1,86 @@
+//! Newtypes whose range is part of the contract: a value that exists is valid.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a number is no movie id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no TMDB movie id: it must be a whole number from 1 to 2147483647")]
+pub struct InvalidTmdbId(i64);
+
+/// A movie's number at TMDB, 1 to 2,147,483,647.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct TmdbId(#[schemars(range(min = 1, max = 2_147_483_647))] i64);
+
+impl TmdbId {
+    /// The number itself.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for TmdbId {
+    type Error = InvalidTmdbId;
+
+    fn try_from(id: i64) -> Result<Self, InvalidTmdbId> {
+        if (1..=i64::from(i32::MAX)).contains(&id) { Ok(Self(id)) } else { Err(InvalidTmdbId(id)) }
+    }
+}
+
+impl From<TmdbId> for i64 {
+    fn from(id: TmdbId) -> Self {
+        id.0
+    }
+}
+
+impl std::str::FromStr for TmdbId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id: i64 =
+            text.trim().parse().map_err(|_| format!("'{text}' is no TMDB movie id: give a whole number such as 603"))?;
+        Self::try_from(id).map_err(|e| e.to_string())
+    }
+}
+
+impl std::fmt::Display for TmdbId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The largest `max_movies`: 500 pages of 20 rows are all that TMDB gives of a list.
+pub const MAX_MOVIES_LIMIT: i64 = 10_000;
+
+/// How many new titles a list may bring, 1 to [`MAX_MOVIES_LIMIT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct MaxMovies(#[schemars(range(min = 1, max = 10_000))] i64);
+
+impl MaxMovies {
+    /// The number itself.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for MaxMovies {
+    type Error = String;
+
+    fn try_from(n: i64) -> Result<Self, String> {
+        if (1..=MAX_MOVIES_LIMIT).contains(&n) {
+            Ok(Self(n))
+        } else {
+            Err(format!("{n} is out of range: give 1 to {MAX_MOVIES_LIMIT}"))
+        }
+    }
+}
+
+impl From<MaxMovies> for i64 {
+    fn from(n: MaxMovies) -> Self {
+        n.0
+    }
+}

@@ -1,0 +1,175 @@
+//! A movie as the catalogue holds it. The field names are public: `changed` and `diff` of the events use them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::TmdbId;
+
+/// A score of one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rating {
+    /// Score of 0 to 10; `None` while nobody has voted.
+    pub vote_average: Option<f64>,
+    /// Number of votes.
+    pub vote_count: i64,
+}
+
+/// A movie that TMDB calls similar or recommends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SimilarMovie {
+    /// Its number at TMDB.
+    pub tmdb_id: TmdbId,
+    /// `similar` or `recommendations`.
+    pub source: String,
+    /// Place in the list, from 1.
+    pub rank_order: i32,
+    /// Its title, for people.
+    pub title: String,
+}
+
+/// A movie, mapped from TMDB's answer to the columns of `works` and `works_meta`.
+///
+/// A part that TMDB's answer lacked is `None` in the fields of type `Option<Vec<_>>` and `Option<Value>`; the store then
+/// keeps what it has. A part that was there and empty is `Some` of an empty list, and replaces.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Movie {
+    /// Number at TMDB.
+    pub tmdb_id: TmdbId,
+    /// IMDb's id, `tt…`; never empty.
+    pub imdb_id: Option<String>,
+    /// Title in the configured language.
+    pub title: String,
+    /// Title in the original language.
+    pub original_title: Option<String>,
+    /// Release date, `YYYY-MM-DD`.
+    pub release_date: Option<String>,
+    /// TMDB's word, for example `Released`.
+    pub status: Option<String>,
+    /// Minutes, at least 1.
+    pub runtime_minutes: Option<i32>,
+    /// One line.
+    pub tagline: Option<String>,
+    /// Plot.
+    pub overview: Option<String>,
+    /// Genre names.
+    pub genres: Option<Vec<String>>,
+    /// Certificate of the configured region, for example `PG-13`.
+    pub certification: Option<String>,
+    /// Path of the poster, `/….jpg`.
+    pub poster_path: Option<String>,
+    /// Path of the backdrop, `/….jpg`.
+    pub backdrop_path: Option<String>,
+    /// YouTube key of the trailer.
+    pub trailer_youtube_id: Option<String>,
+    /// All trailers and clips: `[{key, name, site, type, official, language, published_at}]`.
+    pub trailers: Option<Value>,
+    /// Cast in billing order: `[{id, name, character, order, profile_path, credit_id}]`.
+    pub cast_members: Option<Value>,
+    /// Crew: `[{id, name, job, department, profile_path, credit_id}]`.
+    pub crew_members: Option<Value>,
+    /// Keywords.
+    pub keywords: Option<Vec<String>>,
+    /// Where to watch, by region: `{"US": {link, flatrate, rent, buy, …}, "attribution": "JustWatch"}`.
+    pub streaming: Option<Value>,
+    /// ISO 639-1.
+    pub original_language: Option<String>,
+    /// ISO 639-1 codes.
+    pub spoken_languages: Option<Vec<String>>,
+    /// `[{id, name, logo_path, origin_country}]`.
+    pub production_companies: Option<Value>,
+    /// ISO 3166-1 codes.
+    pub production_countries: Option<Vec<String>>,
+    /// US dollars, at least 1.
+    pub budget: Option<i64>,
+    /// US dollars, at least 1.
+    pub revenue_worldwide: Option<i64>,
+    /// `{id, name, poster_path, backdrop_path}`; JSON null when the movie is in none.
+    pub collection: Option<Value>,
+    /// Home page.
+    pub homepage: Option<String>,
+    /// What else TMDB sent and no column of its own holds: `{images, external_ids, translations, alternative_titles, release_dates, video, adult, origin_country}`.
+    pub extras: Option<Value>,
+    /// Similar and recommended movies.
+    pub similar: Option<Vec<SimilarMovie>>,
+    /// TMDB's score; moves daily and is no change.
+    pub rating: Rating,
+    /// TMDB's popularity; moves daily and is no change.
+    pub popularity: f64,
+}
+
+/// Fields that move by themselves, or follow another movie's life: they are stored, but make no change.
+const SILENT: [&str; 3] = ["rating", "popularity", "similar"];
+
+impl Movie {
+    /// The movie as JSON without its silent fields: what is hashed and compared. Keys are sorted.
+    #[must_use]
+    pub fn canonical(&self) -> Value {
+        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
+        if let Value::Object(fields) = &mut value {
+            fields.retain(|name, _| !SILENT.contains(&name.as_str()));
+        }
+        value
+    }
+
+    /// SHA-256 over [`Movie::canonical`]: equal means that nothing a person would call a change happened.
+    #[must_use]
+    pub fn content_hash(&self) -> Vec<u8> {
+        Sha256::digest(self.canonical().to_string().as_bytes()).to_vec()
+    }
+
+    /// Fills the parts that the answer lacked from what is stored, so that a missing part erases nothing.
+    pub fn keep_missing(&mut self, stored: &Self) {
+        fn keep<T: Clone>(new: &mut Option<T>, old: &Option<T>) {
+            if new.is_none() {
+                new.clone_from(old);
+            }
+        }
+        keep(&mut self.genres, &stored.genres);
+        keep(&mut self.trailers, &stored.trailers);
+        keep(&mut self.cast_members, &stored.cast_members);
+        keep(&mut self.crew_members, &stored.crew_members);
+        keep(&mut self.keywords, &stored.keywords);
+        keep(&mut self.streaming, &stored.streaming);
+        keep(&mut self.spoken_languages, &stored.spoken_languages);
+        keep(&mut self.production_companies, &stored.production_companies);
+        keep(&mut self.production_countries, &stored.production_countries);
+        keep(&mut self.collection, &stored.collection);
+        keep(&mut self.similar, &stored.similar);
+        if self.lacks("release_dates") {
+            keep(&mut self.certification, &stored.certification);
+        }
+        if self.lacks("videos") {
+            keep(&mut self.trailer_youtube_id, &stored.trailer_youtube_id);
+        }
+        self.keep_missing_extras(stored);
+    }
+
+    /// Whether the answer lacked a part that feeds a column which may be null for other reasons as well.
+    fn lacks(&self, part: &str) -> bool {
+        self.extras
+            .as_ref()
+            .and_then(|e| e.get("missing_parts"))
+            .and_then(Value::as_array)
+            .is_some_and(|m| m.iter().any(|p| p == part))
+    }
+
+    fn keep_missing_extras(&mut self, stored: &Self) {
+        let Some(Value::Object(new)) = &mut self.extras else {
+            self.extras.clone_from(&stored.extras);
+            return;
+        };
+        new.remove("missing_parts");
+        if let Some(Value::Object(old)) = &stored.extras {
+            for (name, value) in old {
+                new.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+
+    /// Whether any part was missing, so that [`Movie::keep_missing`] is needed before it is compared or stored.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.extras.as_ref().is_none_or(|e| e.get("missing_parts").is_some())
+    }
+}

@@ -1,0 +1,70 @@
+//! The life of a run.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{Event, TriggerType};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Work is under way.
+    Started,
+    /// Every item did what it should.
+    Succeeded,
+    /// Some items failed.
+    Partial,
+    /// Nothing could be done.
+    Failed,
+    /// It did not run, and `error` says why.
+    Skipped,
+}
+
+/// How many items of a run did what. `checked = skipped + done + failed + not_needed`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunCounts {
+    /// Unique movies looked at.
+    pub checked: i64,
+    /// Already there.
+    pub skipped: i64,
+    /// Ingested or refreshed.
+    pub done: i64,
+    /// Ended as a dead letter.
+    pub failed: i64,
+    /// Seen on a page after `max_movies` was reached.
+    pub not_needed: i64,
+}
+
+/// A run began or ended.
+///
+/// Subject `movies.run.<job>`, stream `MOVIES_EVENTS`; from the outbox, to operators and the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunEvent {
+    /// The job's name, or `manual` for a list that somebody asked for.
+    pub job: String,
+    /// The run: a row of `job_run`.
+    pub run_id: String,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// What made it begin.
+    pub trigger_type: TriggerType,
+    /// Its counts so far.
+    pub counts: RunCounts,
+    /// When this was true; UTC, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String")]
+    pub at: OffsetDateTime,
+    /// What went wrong, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Event for RunEvent {
+    const TYPE: &'static str = "movies.run.v1";
+
+    fn subject(&self) -> String {
+        format!("movies.run.{}", self.job)
+    }
+}

@@ -1,0 +1,108 @@
+//! A job's time has come.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::Event;
+
+/// What a job does; the service that owns the action consumes its ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Read lists and bring new titles (`ingest`).
+    Ingest,
+    /// Look for due movies and queue them (`staleness-scanner`).
+    Scan,
+    /// Release or repair the refresh queue (`refresh`).
+    Refresh,
+    /// Housekeeping (`scheduler`).
+    Maintain,
+}
+
+impl Action {
+    /// The word used in subjects and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Scan => "scan",
+            Self::Refresh => "refresh",
+            Self::Maintain => "maintain",
+        }
+    }
+}
+
+impl std::str::FromStr for Action {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Ingest, Self::Scan, Self::Refresh, Self::Maintain]
+            .into_iter()
+            .find(|a| a.as_str() == text)
+            .ok_or_else(|| format!("unknown action '{text}': use ingest, scan, refresh or maintain"))
+    }
+}
+
+/// What made a run begin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerType {
+    /// Its nominal time.
+    Scheduled,
+    /// A person or an app.
+    #[default]
+    Manual,
+    /// A nominal time that was missed and is made up for.
+    CatchUp,
+    /// A range of past nominal times that somebody asked for.
+    Backfill,
+}
+
+impl TriggerType {
+    /// The word used in payloads and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Manual => "manual",
+            Self::CatchUp => "catch_up",
+            Self::Backfill => "backfill",
+        }
+    }
+}
+
+/// A job's nominal time has come, or somebody ran it by hand.
+///
+/// Subject `movies.tick.<action>.<job>`, stream `MOVIES_TICKS`; from `scheduler`, to the service that owns the action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tick {
+    /// The job's name.
+    pub job: String,
+    /// What is to be done.
+    pub action: Action,
+    /// The nominal time; UTC, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String")]
+    pub scheduled_for: OffsetDateTime,
+    /// When the tick was claimed; UTC, RFC 3339.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String")]
+    pub fired_at: OffsetDateTime,
+    /// What made it fire.
+    pub trigger_type: TriggerType,
+    /// The run that it begins: a row of `job_run`.
+    pub run_id: String,
+    /// The job's payload at that moment, of the shape that the action wants.
+    #[serde(default)]
+    pub payload: Value,
+}
+
+impl Event for Tick {
+    const TYPE: &'static str = "movies.tick.v1";
+
+    fn subject(&self) -> String {
+        format!("movies.tick.{}.{}", self.action.as_str(), self.job)
+    }
+}

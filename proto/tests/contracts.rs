@@ -1,0 +1,73 @@
+//! The contracts stand still: schemas, the AsyncAPI document and golden files are compared with the types.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
+
+use std::{fs, path::PathBuf};
+
+use proto::{
+    DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieRemoved, MovieStale, RunEvent, Tick, spec,
+};
+use serde_json::Value;
+
+fn at(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn same_as_file(name: &str, generated: &Value) {
+    let text = serde_json::to_string_pretty(generated).unwrap() + "\n";
+    if std::env::var_os("MANGOES_BLESS").is_some() {
+        fs::write(at(name), &text).unwrap();
+    }
+    let stored = fs::read_to_string(at(name)).unwrap_or_default();
+    assert!(stored == text, "{name} differs from the types: if that is meant, run MANGOES_BLESS=1 cargo test -p proto");
+}
+
+#[test]
+fn schemas_and_asyncapi_are_those_of_the_types() {
+    for contract in spec::contracts() {
+        same_as_file(&format!("schemas/{}.json", contract.event_type), &contract.schema);
+    }
+    same_as_file("asyncapi.json", &spec::asyncapi());
+}
+
+/// Golden files are read for ever: what an older version wrote must still be understood, and nothing of it lost.
+fn golden<E: Event>() {
+    let text =
+        fs::read_to_string(at(&format!("golden/{}.json", E::TYPE))).unwrap_or_else(|e| panic!("golden/{}.json: {e}", E::TYPE));
+    let stored: Value = serde_json::from_str(&text).unwrap();
+    let event: E = serde_json::from_value(stored.clone()).unwrap_or_else(|e| panic!("{}: {e}", E::TYPE));
+    assert_eq!(serde_json::to_value(&event).unwrap(), stored, "{}", E::TYPE);
+}
+
+#[test]
+fn golden_files_are_still_read() {
+    golden::<Tick>();
+    golden::<IngestList>();
+    golden::<IngestMovie>();
+    golden::<MovieStale>();
+    golden::<MovieRefreshed>();
+    golden::<MovieChanged>();
+    golden::<MovieRemoved>();
+    golden::<RunEvent>();
+    golden::<DeadLetter>();
+}
+
+#[test]
+fn payloads_by_hand_need_only_what_matters() {
+    let movie: IngestMovie = serde_json::from_str(r#"{"tmdb_id": 603}"#).unwrap();
+    assert_eq!((movie.tmdb_id.get(), movie.run_id, movie.force), (603, None, false));
+    let list: IngestList = serde_json::from_str(r#"{"source": "popular", "max_movies": 40}"#).unwrap();
+    assert_eq!(list.trigger_type, proto::TriggerType::Manual);
+    let stale: MovieStale = serde_json::from_str(r#"{"tmdb_id": 603}"#).unwrap();
+    assert_eq!(stale.reason, "manual");
+}
+
+#[test]
+fn bad_values_are_refused_by_range() {
+    for bad in [r#"{"tmdb_id": "603"}"#, r#"{"tmdb_id": -1}"#, r#"{"tmdb_id": 0}"#, r#"{"tmdb_id": 2147483648}"#, "{}", "[]"] {
+        assert!(serde_json::from_str::<IngestMovie>(bad).is_err(), "{bad}");
+    }
+    for n in ["0", "-1", "1000000000", "1.5"] {
+        assert!(serde_json::from_str::<IngestList>(&format!(r#"{{"source": "popular", "max_movies": {n}}}"#)).is_err(), "{n}");
+    }
+}
