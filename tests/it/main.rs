@@ -1,1 +1,11 @@
-//! The one test binary.
+//! The one test binary: the real program on real servers, with faults.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
+
+mod architecture;
+mod bad_input;
+mod catalogue;
+mod chain;
+mod configuration;
+mod crash;
+mod world;

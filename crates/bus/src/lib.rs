@@ -1,1 +1,15 @@
-//! placeholder
+//! Delivery on NATS `JetStream`: topology, publishing, and consumers that turn an error's fate into an ack kind.
+//!
+//! The only room that names `async_nats`, and the only one that settles messages. Settings live in `nats/*.json`.
+
+mod connection;
+mod consumer;
+mod handler;
+mod publish;
+mod settle;
+pub mod topology;
+
+pub use connection::{Bus, BusError, BusOptions};
+pub use consumer::{ConsumerActor, ConsumerArgs, consumer_child};
+pub use handler::{Delivery, Handler, Outcome};
+pub use publish::{Outgoing, Published};

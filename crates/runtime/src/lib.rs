@@ -1,1 +1,14 @@
-//! placeholder
+//! What every service stands on: clock, fates, configuration, telemetry, supervision.
+
+pub mod clock;
+pub mod config;
+pub mod fate;
+pub mod ledger;
+pub mod supervisor;
+pub mod telemetry;
+
+pub use clock::{Clock, SystemClock};
+pub use config::{Config, ConfigError, RefreshMode, Secret};
+pub use fate::{Classify, Fate, backoff, chain};
+pub use ledger::{Ledger, LedgerError, Letter, Standing};
+pub use supervisor::{ChildSpec, Root, RootArgs, RootMsg, restart_delay};

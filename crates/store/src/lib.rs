@@ -1,1 +1,39 @@
-//! placeholder
+//! All SQL. One module per table or per transaction that several tables take part in. The only room that names `sqlx`.
+
+mod api_log;
+mod budget;
+mod card;
+mod connect;
+mod dead_letter;
+mod error;
+mod jobs;
+mod ledger;
+mod lookup;
+mod outbox;
+mod queue;
+mod rows;
+mod runs;
+mod save;
+mod status;
+mod writer;
+
+use sqlx::PgPool;
+
+pub use api_log::ApiCall;
+pub use budget::Lease;
+pub use dead_letter::Effect;
+pub use error::StoreError;
+pub use jobs::{DueJob, JobRow, RunRow};
+pub use lookup::MovieRow;
+pub use outbox::Relayed;
+pub use queue::Scan;
+pub use runs::{FanOut, RunRef};
+pub use save::{Save, Saved};
+pub use status::{Band, Status};
+pub use writer::{Writer, writer_child};
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+}

@@ -1,1 +1,33 @@
-//! placeholder
+//! Turns nominal times into ticks, once each, however many schedulers run.
+//!
+//! Postgres is the truth (`job.next_at`), a unique row is the claim, `calendar` computes the times. `alarm` wakes the actor
+//! at the next nominal time; it may be late or lost, for a sweep runs every second anyway.
+
+mod alarm;
+mod calendar;
+mod config;
+mod error;
+mod handler;
+
+use runtime::ChildSpec;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+pub use calendar::{Calendar, next_times};
+pub use config::Config;
+pub use error::SchedulerError;
+
+/// What the service works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Postgres.
+    pub store: Store,
+    /// Cancelled when the service drains.
+    pub drain: CancellationToken,
+}
+
+/// The children of this service's root.
+#[must_use]
+pub fn children(tools: &Tools, config: Config) -> Vec<ChildSpec> {
+    vec![handler::child(tools.clone(), config)]
+}

@@ -1,0 +1,29 @@
+# `make` lists the targets. Everything needed is installed by `make setup`; the other targets run it first.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.mangoes/tools/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
+
+setup: ## install nats-server and Postgres where they are missing
+	@scripts/setup
+
+demo: setup ## the main job end to end on local servers, without a TMDB key
+	cargo build --release -p mangoes
+	target/release/mangoes demo
+
+test: setup ## all tests, against real servers
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  echo "cargo nextest run --workspace"; cargo nextest run --workspace; \
+	else \
+	  echo "cargo test --workspace"; cargo test --workspace; \
+	fi
+
+lint: ## formatting, clippy, documentation, and licences where cargo-deny is installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@if cargo deny --version >/dev/null 2>&1; then echo "cargo deny check"; cargo deny check; fi

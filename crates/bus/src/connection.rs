@@ -1,0 +1,170 @@
+//! One connection to NATS, shared by everything in the process.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_nats::{ConnectOptions, jetstream};
+
+/// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields silently).
+pub(crate) const MIN_SERVER: (u32, u32) = (2, 14);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where NATS is and who we are.
+#[derive(Debug, Clone, Default)]
+pub struct BusOptions {
+    /// `nats://host:4222`; may hold user and password.
+    pub url: String,
+    /// Credentials file.
+    pub creds: Option<PathBuf>,
+    /// Name shown in `nats server report connections`.
+    pub name: String,
+}
+
+/// Why NATS could not be used: one sentence with the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// No server, or it does not let us in.
+    #[error("NATS at {url} cannot be used: {reason}")]
+    Connect {
+        /// The server, without its password.
+        url: String,
+        /// What went wrong and what to do.
+        reason: String,
+    },
+    /// The server is too old.
+    #[error("NATS at {url} is version {version}; {}.{} or later is needed, for older ones drop settings silently", MIN_SERVER.0, MIN_SERVER.1)]
+    TooOld {
+        /// The server, without its password.
+        url: String,
+        /// Its version.
+        version: String,
+    },
+    /// A stream or consumer could not be made or read.
+    #[error("{what}: {reason}")]
+    Topology {
+        /// Which one.
+        what: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// A message was not confirmed. It may be stored all the same: repeat it with the same id.
+    #[error("{subject} was not confirmed: {reason}")]
+    Publish {
+        /// The subject.
+        subject: String,
+        /// What the server said.
+        reason: String,
+    },
+}
+
+/// A connection with its `JetStream` context. Cheap to clone.
+#[derive(Clone)]
+pub struct Bus {
+    pub(crate) client: async_nats::Client,
+    pub(crate) jetstream: jetstream::Context,
+}
+
+impl Bus {
+    /// Connects and checks the server's version.
+    ///
+    /// # Errors
+    /// Within about 5 s when there is no usable server.
+    pub async fn connect(options: &BusOptions) -> Result<Self, BusError> {
+        let url = shown(&options.url);
+        let failed = |reason: String| BusError::Connect { url: url.clone(), reason };
+        let mut connect = ConnectOptions::new()
+            .name(&options.name)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .request_timeout(Some(REQUEST_TIMEOUT))
+            .event_callback(|event| async move { log_event(&event) });
+        if let Some(path) = &options.creds {
+            let text = std::fs::read_to_string(path).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
+            connect = connect.credentials(&text).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
+        }
+        let client = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect.connect(&options.url))
+            .await
+            .map_err(|_| failed("no answer; is NATS_URL right?".to_owned()))?
+            .map_err(|e| failed(reason(&e)))?;
+        let version = client.server_info().version.clone();
+        if older(&version) {
+            return Err(BusError::TooOld { url, version });
+        }
+        let jetstream = jetstream::new(client.clone());
+        Ok(Self { client, jetstream })
+    }
+
+    /// Whether the connection stands at this moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.client.connection_state(), async_nats::connection::State::Connected)
+    }
+
+    /// Sends what is buffered and closes.
+    pub async fn close(&self) {
+        let flushed = tokio::time::timeout(Duration::from_secs(2), self.client.flush()).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::warn!("NATS was not flushed at the end; unconfirmed messages will be sent again");
+        }
+    }
+}
+
+fn reason(error: &async_nats::ConnectError) -> String {
+    let text = runtime::chain(error);
+    match error.kind() {
+        async_nats::ConnectErrorKind::Authentication | async_nats::ConnectErrorKind::AuthorizationViolation => {
+            format!("{text}; check user and password in NATS_URL, or NATS_CREDS")
+        }
+        async_nats::ConnectErrorKind::ServerParse
+        | async_nats::ConnectErrorKind::Dns
+        | async_nats::ConnectErrorKind::TimedOut
+        | async_nats::ConnectErrorKind::Tls
+        | async_nats::ConnectErrorKind::Io
+        | async_nats::ConnectErrorKind::MaxReconnects => {
+            format!("{text}; is it running there? Set NATS_URL, or unset it to use an embedded server")
+        }
+    }
+}
+
+fn log_event(event: &async_nats::Event) {
+    match event {
+        async_nats::Event::Connected => tracing::info!("NATS connected"),
+        async_nats::Event::Closed | async_nats::Event::Draining => tracing::debug!(%event, "NATS"),
+        async_nats::Event::Disconnected
+        | async_nats::Event::LameDuckMode
+        | async_nats::Event::SlowConsumer(_)
+        | async_nats::Event::ServerError(_)
+        | async_nats::Event::ClientError(_) => tracing::warn!(%event, "NATS"),
+    }
+}
+
+/// A server URL without user and password.
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, _) | (_, None) => url.to_owned(),
+    }
+}
+
+fn older(version: &str) -> bool {
+    let mut parts = version.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < MIN_SERVER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        for (version, expected) in [("2.9.10", true), ("2.14.0", false), ("2.15.1", false), ("3.0.0", false), ("1.99.0", true)] {
+            assert_eq!(older(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(shown("nats://ann:sesame@host:4222"), "nats://host:4222");
+        assert_eq!(shown("nats://host:4222"), "nats://host:4222");
+    }
+}

@@ -1,0 +1,52 @@
+//! Publishing with a message id, confirmed by the stream.
+
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{Bus, BusError};
+
+/// A message on its way out.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Where to.
+    pub subject: String,
+    /// `Nats-Msg-Id`; the same on every repetition.
+    pub message_id: String,
+    /// Further headers: a JSON object of strings.
+    pub headers: serde_json::Value,
+    /// The body.
+    pub payload: Vec<u8>,
+}
+
+/// Where a message was stored.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Stream.
+    pub stream: String,
+    /// Sequence.
+    pub sequence: u64,
+    /// The stream had it already.
+    pub duplicate: bool,
+}
+
+impl Bus {
+    /// Publishes and waits for the stream's confirmation.
+    ///
+    /// # Errors
+    /// When it was not confirmed; it may be stored all the same, so repeat it with the same id.
+    pub async fn publish(&self, message: Outgoing) -> Result<Published, BusError> {
+        let subject = message.subject.clone();
+        let failed = |reason: String| BusError::Publish { subject: subject.clone(), reason };
+        let mut headers = HeaderMap::new();
+        for (name, value) in message.headers.as_object().into_iter().flatten() {
+            let (Ok(name), Some(Ok(value))) = (name.parse::<HeaderName>(), value.as_str().map(str::parse::<HeaderValue>)) else {
+                continue;
+            };
+            headers.insert(name, value);
+        }
+        let publish = PublishMessage::build().payload(message.payload.into()).headers(headers).message_id(&message.message_id);
+        let confirmation = self.jetstream.send_publish(message.subject, publish).await.map_err(|e| failed(runtime::chain(&e)))?;
+        let ack = confirmation.await.map_err(|e| failed(runtime::chain(&e)))?;
+        Ok(Published { stream: ack.stream, sequence: ack.sequence, duplicate: ack.duplicate })
+    }
+}

@@ -1,0 +1,167 @@
+//! Streams and consumers: made from `nats/*.json`, compared with `nats/*.json`, never written anywhere else.
+
+use async_nats::jetstream::{
+    consumer::{self, FromConsumer, pull},
+    stream,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{Bus, BusError};
+
+macro_rules! files {
+    ($folder:literal: $($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../../nats/", $folder, "/", $name, ".json")))),+]
+    };
+}
+
+/// Name and text of every file in `nats/streams`.
+pub const STREAMS: [(&str, &str); 5] =
+    files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
+
+/// Name and text of every file in `nats/consumers`.
+pub const CONSUMERS: [(&str, &str); 8] = files!("consumers":
+    "ticks-ingest", "ticks-scan", "ticks-refresh", "ingest-list", "ingest-movie", "refresh-now", "refresh-fresh", "refresh-bulk");
+
+#[derive(Deserialize)]
+struct ConsumerFile {
+    stream_name: String,
+    config: consumer::Config,
+}
+
+/// One setting that the server has differently.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Difference {
+    /// Stream or consumer.
+    pub asset: String,
+    /// Setting; empty when the whole asset is missing.
+    pub setting: String,
+    /// What `nats/*.json` says.
+    pub wanted: Value,
+    /// What the server has.
+    pub actual: Value,
+}
+
+/// The stream that a consumer reads.
+///
+/// # Errors
+/// When there is no such file.
+pub fn stream_of(durable: &str) -> Result<String, BusError> {
+    Ok(consumer_file(durable)?.stream_name)
+}
+
+fn broken(what: &str, reason: impl ToString) -> BusError {
+    BusError::Topology { what: what.to_owned(), reason: reason.to_string() }
+}
+
+fn consumer_file(durable: &str) -> Result<ConsumerFile, BusError> {
+    let text = CONSUMERS.iter().find(|(name, _)| *name == durable).map(|(_, text)| *text);
+    let text = text.ok_or_else(|| broken(durable, "there is no such file in nats/consumers"))?;
+    serde_json::from_str(text).map_err(|e| broken(durable, e))
+}
+
+impl Bus {
+    /// Makes every stream and consumer, or brings them to what the files say.
+    ///
+    /// # Errors
+    /// Names the asset and gives the server's words.
+    pub async fn ensure_topology(&self) -> Result<(), BusError> {
+        for (name, text) in STREAMS {
+            let config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
+            self.jetstream.create_or_update_stream(config).await.map_err(|e| broken(name, runtime::chain(&e)))?;
+        }
+        for (name, _) in CONSUMERS {
+            let file = consumer_file(name)?;
+            let config = pull::Config::try_from_consumer_config(file.config).map_err(|e| broken(name, e))?;
+            self.jetstream
+                .create_consumer_on_stream(config, &file.stream_name)
+                .await
+                .map_err(|e| broken(name, runtime::chain(&e)))?;
+        }
+        Ok(())
+    }
+
+    /// What the server has differently from the files. Empty = all is as it should be.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn topology_differences(&self) -> Result<Vec<Difference>, BusError> {
+        let mut found = Vec::new();
+        for (name, text) in STREAMS {
+            let actual = match self.jetstream.get_stream(name).await {
+                Ok(stream) => serde_json::to_value(&stream.cached_info().config).map_err(|e| broken(name, e))?,
+                Err(e) if runtime::chain(&e).contains("10059") || runtime::chain(&e).contains("not found") => Value::Null,
+                Err(e) => return Err(broken(name, runtime::chain(&e))),
+            };
+            compare(name, &wanted(name, text)?, &actual, &mut found);
+        }
+        for (name, text) in CONSUMERS {
+            let stream = stream_of(name)?;
+            let got: Result<consumer::Consumer<pull::Config>, _> = self.jetstream.get_consumer_from_stream(name, &stream).await;
+            let actual = match got {
+                Ok(consumer) => serde_json::to_value(&consumer.cached_info().config).map_err(|e| broken(name, e))?,
+                Err(_) => Value::Null,
+            };
+            let wanted = wanted(name, text)?.get("config").cloned().unwrap_or_default();
+            compare(name, &wanted, &actual, &mut found);
+        }
+        Ok(found)
+    }
+}
+
+fn wanted(name: &str, text: &str) -> Result<Value, BusError> {
+    serde_json::from_str(text).map_err(|e| broken(name, e))
+}
+
+fn compare(asset: &str, wanted: &Value, actual: &Value, found: &mut Vec<Difference>) {
+    if actual.is_null() {
+        found.push(Difference {
+            asset: asset.to_owned(),
+            setting: String::new(),
+            wanted: "present".into(),
+            actual: "missing".into(),
+        });
+        return;
+    }
+    for (setting, wanted) in wanted.as_object().into_iter().flatten() {
+        let actual = actual.get(setting).cloned().unwrap_or_default();
+        // What the server leaves out stands at its zero value.
+        let zero = actual.is_null() && matches!(wanted.as_i64(), Some(0));
+        if *wanted != actual && !zero {
+            found.push(Difference { asset: asset.to_owned(), setting: setting.clone(), wanted: wanted.clone(), actual });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &str) -> Vec<String> {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../nats").join(folder);
+        let mut names: Vec<_> = std::fs::read_dir(path)
+            .unwrap()
+            .map(|f| f.unwrap().file_name().to_string_lossy().trim_end_matches(".json").to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn every_file_is_loaded_and_named_after_its_asset() {
+        let mut streams: Vec<_> = STREAMS.iter().map(|(n, _)| (*n).to_owned()).collect();
+        streams.sort();
+        assert_eq!(streams, names("streams"));
+        let mut consumers: Vec<_> = CONSUMERS.iter().map(|(n, _)| (*n).to_owned()).collect();
+        consumers.sort();
+        assert_eq!(consumers, names("consumers"));
+        for (name, text) in STREAMS {
+            assert_eq!(serde_json::from_str::<stream::Config>(text).unwrap().name, name);
+        }
+        for (name, _) in CONSUMERS {
+            let file = consumer_file(name).unwrap();
+            assert_eq!(file.config.durable_name.as_deref(), Some(name));
+            assert!(file.config.backoff.is_empty(), "{name}: consumer BackOff replaces ack_wait");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Who runs the servers: the caller, or an unprivileged user when the caller is root, whom Postgres refuses.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io};
+
+use crate::EmbeddedError;
+
+/// Users the servers may run as when mangoes runs as root, the best first.
+const USERS: [&str; 2] = ["postgres", "nobody"];
+
+/// The user that the servers run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// User and group to change to; `None` stays who we are.
+    change_to: Option<(u32, u32)>,
+}
+
+impl Account {
+    /// The caller, unless that is root.
+    pub(crate) fn choose() -> Result<Self, EmbeddedError> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(Self { change_to: None });
+        }
+        let users = fs::read_to_string("/etc/passwd").map_err(EmbeddedError::file("read", "/etc/passwd"))?;
+        let ids = USERS.iter().find_map(|name| lookup(&users, name)).ok_or(EmbeddedError::NoAccount)?;
+        Ok(Self { change_to: Some(ids) })
+    }
+
+    /// User id of the servers.
+    pub(crate) fn uid(self) -> u32 {
+        self.change_to.map_or_else(|| rustix::process::geteuid().as_raw(), |(uid, _)| uid)
+    }
+
+    /// Makes `command` run as this user, without the caller's supplementary groups.
+    pub(crate) fn apply(self, command: &mut std::process::Command) {
+        use std::os::unix::process::CommandExt;
+        if let Some((uid, gid)) = self.change_to {
+            command.uid(uid).gid(gid);
+        }
+    }
+
+    /// Creates `dir` for this user alone; a directory that exists is only handed over.
+    pub(crate) fn own_dir(self, dir: &Path) -> Result<(), EmbeddedError> {
+        use std::os::unix::fs::DirBuilderExt;
+        match fs::DirBuilder::new().mode(0o700).create(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => self.own(dir),
+        }
+        .map_err(EmbeddedError::file("create", dir))
+    }
+
+    /// Hands a file or folder over to this user.
+    pub(crate) fn own(self, path: &Path) -> io::Result<()> {
+        self.change_to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::chown(path, Some(uid), Some(gid)))
+    }
+
+    /// Whether this user may pass through `dir` and everything above it. Access lists are not looked at.
+    pub(crate) fn reaches(self, dir: &Path) -> bool {
+        dir.ancestors().filter(|part| *part != OsStr::new("")).all(|part| self.may_pass(part))
+    }
+
+    /// Whether this user may pass through `dir` itself, or run it when it is a program.
+    pub(crate) fn may_pass(self, dir: &Path) -> bool {
+        let Some((uid, gid)) = self.change_to else { return true };
+        fs::metadata(dir).is_ok_and(|meta| {
+            let shift = if meta.uid() == uid {
+                6
+            } else if meta.gid() == gid {
+                3
+            } else {
+                0
+            };
+            (meta.mode() >> shift) & 0o1 == 1
+        })
+    }
+}
+
+/// User and group id of `name` in the text of a passwd file.
+fn lookup(passwd: &str, name: &str) -> Option<(u32, u32)> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then_some(())?;
+        let uid = fields.nth(1)?.parse().ok()?;
+        Some((uid, fields.next()?.parse().ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_ids_up() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\nnobody:x:65534:65533::/:/bin/false\n";
+        assert_eq!(lookup(passwd, "nobody"), Some((65534, 65533)));
+        assert_eq!(lookup(passwd, "postgres"), None);
+        assert_eq!(lookup(passwd, "broken"), None);
+    }
+
+    #[test]
+    fn stays_out_of_private_folders() {
+        let private = std::env::temp_dir().join(format!("mangoes-private-{}", std::process::id()));
+        fs::create_dir(&private).unwrap();
+        fs::set_permissions(&private, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let stranger = Account { change_to: Some((4_000_001, 4_000_001)) };
+        assert!(!stranger.reaches(&private));
+        assert!(stranger.reaches(Path::new("/usr")));
+        assert!(Account { change_to: None }.reaches(&private));
+        fs::remove_dir(&private).unwrap();
+    }
+}

@@ -1,0 +1,168 @@
+//! Where one server keeps its files: makes the folder, locks it, and moves out of places the server's user cannot enter.
+//!
+//! In the data directory: `<server>.lock`, `<server>.log`, and the server's own folder. When mangoes runs as root in a
+//! directory that is closed to other users, all but the lock stand below [`ELSEWHERE`], and a note says where.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::EmbeddedError;
+use crate::account::Account;
+
+/// Parent of the server folders that cannot stand in the data directory.
+const ELSEWHERE: &str = "/var/lib/mangoes";
+/// File in the data directory that names the folder below [`ELSEWHERE`].
+const NOTE: &str = "servers-are-in";
+/// A log longer than this is begun anew at the next start.
+const LOG_LIMIT_BYTES: u64 = 10 << 20;
+
+/// The folder of one server, locked for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Holds the server's folder, log and settings; absolute.
+    pub(crate) dir: PathBuf,
+    /// Who runs the server.
+    pub(crate) account: Account,
+    _lock: File,
+}
+
+impl Place {
+    /// Makes and locks the place of `server` in `data_dir`.
+    pub(crate) fn take(data_dir: &Path, server: &str) -> Result<Self, EmbeddedError> {
+        let account = Account::choose()?;
+        let unwritable = |source| EmbeddedError::Unwritable { dir: data_dir.to_owned(), source };
+        fs::create_dir_all(data_dir).map_err(unwritable)?;
+        let data_dir = data_dir.canonicalize().map_err(unwritable)?;
+        let lock = lock(&data_dir, &format!("{server}.lock"))?;
+        let dir = match data_dir.parent() {
+            Some(parent) if !account.reaches(parent) || data_dir.join(NOTE).exists() => elsewhere(&data_dir)?,
+            Some(_) | None => data_dir,
+        };
+        if !account.may_pass(&dir) {
+            // Our own folder: others may pass, not list; what stands in it has its own modes.
+            let mode = fs::metadata(&dir).map_err(EmbeddedError::file("read", &dir))?.permissions().mode();
+            let opened = fs::Permissions::from_mode(mode | 0o011);
+            fs::set_permissions(&dir, opened).map_err(EmbeddedError::file("open up", &dir))?;
+        }
+        Ok(Self { dir, account, _lock: lock })
+    }
+
+    /// Path of a file or folder in this place.
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Opens the log `name` for appending; returns it, its path, and where the new part begins.
+    pub(crate) fn open_log(&self, name: &str) -> Result<Log, EmbeddedError> {
+        let path = self.join(name);
+        let failed = || EmbeddedError::file("write", &path);
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed())?;
+        let mut start = file.metadata().map_err(failed())?.len();
+        if start > LOG_LIMIT_BYTES {
+            file.set_len(0).map_err(failed())?;
+            start = 0;
+        }
+        Ok(Log { file, start, path })
+    }
+}
+
+/// The log of one run of a server.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// For the server to write to.
+    pub(crate) file: File,
+    /// Where it stands.
+    pub(crate) path: PathBuf,
+    start: u64,
+}
+
+impl Log {
+    /// What the server has written in this run.
+    pub(crate) fn text(&self) -> String {
+        let mut bytes = Vec::new();
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(std::io::SeekFrom::Start(self.start))?;
+            file.read_to_end(&mut bytes)
+        });
+        if read.is_err() {
+            return String::new();
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// The line of a server's output that says most about its end.
+pub(crate) fn telling_line(text: &str) -> String {
+    let is_fatal = |line: &&str| ["FATAL", "[FTL]", "PANIC", "error:"].iter().any(|word| line.contains(word));
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines().find(is_fatal).or_else(|| lines().next_back()).unwrap_or("it said nothing").to_owned()
+}
+
+/// Takes the lock file `name`; the system frees it when this process ends, however it ends.
+fn lock(data_dir: &Path, name: &str) -> Result<File, EmbeddedError> {
+    let unwritable = |source| EmbeddedError::Unwritable { dir: data_dir.to_owned(), source };
+    let open = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(data_dir.join(name));
+    let mut file = open.map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => {
+            file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(unwritable)?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let read = file.read_to_string(&mut text);
+            let pid = if read.is_ok() && !text.trim().is_empty() { text.trim().to_owned() } else { "unknown".to_owned() };
+            Err(EmbeddedError::InUse { dir: data_dir.to_owned(), pid })
+        }
+        Err(TryLockError::Error(source)) => Err(unwritable(source)),
+    }
+}
+
+/// The folder below [`ELSEWHERE`] that belongs to `data_dir`.
+///
+/// Without the note the data directory is new, or was deleted: what an earlier one left there is set aside.
+fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
+    let dir = Path::new(ELSEWHERE).join(hash(data_dir));
+    let note = data_dir.join(NOTE);
+    // Both servers may come here at the same moment; only one may set the old folder aside.
+    let guard = OpenOptions::new().create(true).truncate(false).write(true).open(data_dir.join("place.lock"));
+    let guard = guard.map_err(EmbeddedError::file("write", data_dir))?;
+    guard.lock().map_err(EmbeddedError::file("lock", data_dir))?;
+    if !note.exists() && dir.exists() {
+        let aside = dir.with_extension("old");
+        if aside.exists() {
+            fs::remove_dir_all(&aside).map_err(EmbeddedError::file("delete", &aside))?;
+        }
+        fs::rename(&dir, &aside).map_err(EmbeddedError::file("rename", &dir))?;
+    }
+    fs::create_dir_all(&dir).map_err(EmbeddedError::file("create", &dir))?;
+    fs::write(&note, format!("{}\n", dir.display())).map_err(EmbeddedError::file("write", &note))?;
+    Ok(dir)
+}
+
+/// A short stable name for a path: FNV-1a, 64 bits.
+fn hash(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", path.as_os_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fold))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_is_fnv1a() {
+        assert_eq!(hash(Path::new("a")), "af63dc4c8601ec8c");
+    }
+
+    #[test]
+    fn finds_the_telling_line() {
+        let check = |text, expected: &str| assert_eq!(telling_line(text), expected);
+        check("", "it said nothing");
+        check("one\ntwo\n\n", "two");
+        check("LOG: a\nFATAL: lock file exists\nHINT: b", "FATAL: lock file exists");
+    }
+}

@@ -1,0 +1,186 @@
+//! A `postgres` child process with one database, which belongs to the role that clients connect as.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::time::{Instant, sleep};
+
+use crate::binaries::{PostgresBin, Search};
+use crate::child::{Child, Launch, clear_previous};
+use crate::cluster::{self, NAME};
+use crate::place::{Log, Place, telling_line};
+use crate::{EmbeddedError, Options, START_LIMIT, free_port};
+
+const SERVER: &str = "Postgres";
+/// How long to wait between two looks at a starting server.
+const POLL: Duration = Duration::from_millis(10);
+/// Settings of every server: reachable by TCP on this machine only.
+const SETTINGS: [&str; 6] = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=100",
+    "shared_buffers=64MB",
+    "timezone=UTC",
+    "log_timezone=UTC",
+];
+/// Further settings where nothing needs to survive a power failure.
+const CARELESS: [&str; 3] = ["fsync=off", "full_page_writes=off", "synchronous_commit=off"];
+
+/// A running Postgres. Dropping it asks the process to end; [`Postgres::stop`] also waits for that.
+#[derive(Debug)]
+pub struct Postgres {
+    child: Child,
+    run: Run,
+    password: String,
+}
+
+/// What one run of the server needs.
+#[derive(Debug)]
+struct Run {
+    bin: PostgresBin,
+    place: Place,
+    port: u16,
+    durable: bool,
+}
+
+impl Postgres {
+    /// Starts the server on a free port, after making its cluster if need be, and waits until it accepts clients.
+    ///
+    /// # Errors
+    /// Within 10 s, or more the first time: no usable binary, the data directory is in use or not writable, the server
+    /// does not come up.
+    pub async fn start(options: &Options) -> Result<Self, EmbeddedError> {
+        Self::start_found(options, &Search::usual(&options.data_dir)).await
+    }
+
+    /// Like [`Postgres::start`], with other places to look for the binaries.
+    pub(crate) async fn start_found(options: &Options, search: &Search) -> Result<Self, EmbeddedError> {
+        // Before anything is written: a machine without Postgres gets that answer and no folder.
+        search.postgres(&options.data_dir.join("postgres/data"))?;
+        let place = Place::take(&options.data_dir, "postgres")?;
+        let bin = search.postgres(&place.join("postgres/data"))?;
+        let password = cluster::ensure(&bin, &place, options.durable).await?;
+        let mut run = Run { bin, place, port: free_port()?, durable: options.durable };
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            match run.launch(deadline).await {
+                Ok(child) => return Ok(Self { child, run, password }),
+                Err(error) if is_passing(&error) && Instant::now() < deadline => {
+                    sleep(POLL * 10).await;
+                    run.port = free_port()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Where clients connect: `postgres://mangoes:PASSWORD@127.0.0.1:PORT/mangoes`.
+    pub fn database_url(&self) -> String {
+        format!("postgres://{NAME}:{}@127.0.0.1:{}/{NAME}", self.password, self.run.port)
+    }
+
+    /// The process id of the server.
+    pub fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
+    /// Where the server writes its log.
+    pub fn log(&self) -> PathBuf {
+        self.run.place.join("postgres.log")
+    }
+
+    /// Kills the server as a crash would; the next start recovers what was committed.
+    ///
+    /// # Errors
+    /// The process survives SIGKILL for seconds.
+    pub async fn kill(&mut self) -> Result<(), EmbeddedError> {
+        self.child.kill().await
+    }
+
+    /// Starts the server again on the same port and data; stops it first if it runs.
+    ///
+    /// # Errors
+    /// Like [`Postgres::start`]; also when somebody else took the port meanwhile.
+    pub async fn restart(&mut self) -> Result<(), EmbeddedError> {
+        self.child.stop().await?;
+        self.password = cluster::ensure(&self.run.bin, &self.run.place, self.run.durable).await?;
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            match self.run.launch(deadline).await {
+                Ok(child) => {
+                    self.child = child;
+                    return Ok(());
+                }
+                Err(error) if is_passing(&error) && Instant::now() < deadline => sleep(POLL * 10).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Kills the server and deletes its cluster; [`Postgres::restart`] then starts an empty one, with a new password:
+    /// ask for [`Postgres::database_url`] again.
+    ///
+    /// # Errors
+    /// The process or its files cannot be removed.
+    pub async fn delete_store(&mut self) -> Result<(), EmbeddedError> {
+        self.child.kill().await?;
+        cluster::remove(&self.run.place.join("postgres"))
+    }
+
+    /// Ends the server in order, closing its connections, and waits until it is gone.
+    ///
+    /// # Errors
+    /// The process survives SIGKILL for seconds.
+    pub async fn stop(mut self) -> Result<(), EmbeddedError> {
+        self.child.stop().await
+    }
+}
+
+impl Run {
+    /// One attempt: starts the process and waits until it is ready.
+    async fn launch(&self, deadline: Instant) -> Result<Child, EmbeddedError> {
+        let data = self.place.join("postgres/data");
+        clear_previous(SERVER, &data.join("postmaster.pid"), &data, Signal::INT).await?;
+        let log = self.place.open_log("postgres.log")?;
+        let mut args = vec!["-D".to_owned(), data.to_string_lossy().into_owned(), "-p".to_owned(), self.port.to_string()];
+        let careless = if self.durable { [].as_slice() } else { CARELESS.as_slice() };
+        args.extend(SETTINGS.iter().chain(careless).flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+        let log_file = log.file.try_clone().map_err(EmbeddedError::file("open", &log.path))?;
+        let (program, account, stop_signal) = (self.bin.dir.join("postgres"), self.place.account, Signal::INT);
+        let mut child = Child::start(Launch { name: SERVER, program, args, account, log: log_file, stop_signal }).await?;
+        match self.ready(&child, deadline, &log).await {
+            Ok(()) => Ok(child),
+            Err(error) => {
+                child.kill().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the server has written into its pid file that it accepts clients, as `pg_ctl` does.
+    async fn ready(&self, child: &Child, deadline: Instant, log: &Log) -> Result<(), EmbeddedError> {
+        let pid_file = self.place.join("postgres/data/postmaster.pid");
+        let pid = child.pid().to_string();
+        while Instant::now() < deadline {
+            if child.has_ended() {
+                let said = telling_line(&log.text());
+                return Err(EmbeddedError::Ended { server: SERVER, said, log: log.path.clone() });
+            }
+            let text = fs::read_to_string(&pid_file).unwrap_or_default();
+            let mut lines = text.lines().map(str::trim);
+            if lines.next() == Some(pid.as_str()) && lines.next_back() == Some("ready") {
+                return Ok(());
+            }
+            sleep(POLL).await;
+        }
+        Err(EmbeddedError::Silent { server: SERVER, secs: START_LIMIT.as_secs(), log: log.path.clone() })
+    }
+}
+
+/// Whether another attempt may go well: the port was taken, or processes of a killed server are still leaving.
+fn is_passing(error: &EmbeddedError) -> bool {
+    let passing = ["could not create any TCP/IP sockets", "shared memory block", "lock file"];
+    matches!(error, EmbeddedError::Ended { said, .. } if passing.iter().any(|part| said.contains(part)))
+}

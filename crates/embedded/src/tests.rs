@@ -1,0 +1,245 @@
+//! Starts the real servers; needs what `make setup` installs.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use crate::binaries::Search;
+use crate::{EmbeddedError, Nats, Options, Postgres, Servers, random_hex};
+
+/// Names the data directory in the child process of the orphan test.
+const CHILD_DIR: &str = "MANGOES_EMBEDDED_TEST_DIR";
+
+/// A data directory that is gone after the test.
+struct TempDir(PathBuf);
+
+impl TempDir {
+    fn new() -> Self {
+        let dir = env::temp_dir().join(format!("mangoes-embedded-{}", random_hex(6).unwrap()));
+        fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn options(&self) -> Options {
+        Options { data_dir: self.0.clone(), nats_port: None, durable: false }
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        if let Ok(elsewhere) = fs::read_to_string(self.0.join("servers-are-in")) {
+            fs::remove_dir_all(elsewhere.trim()).ok();
+        }
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Whether a process runs; a zombie does not.
+fn runs(pid: i32) -> bool {
+    let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output();
+    match state {
+        Ok(output) => !output.stdout.is_empty() && !output.stdout.starts_with(b"Z"),
+        Err(_) => fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")),
+    }
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what} did not happen");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Host and port of a server's address.
+fn address(url: &str) -> &str {
+    let rest = url.split("://").nth(1).unwrap();
+    let rest = rest.rsplit('@').next().unwrap();
+    rest.split('/').next().unwrap()
+}
+
+/// One line of NATS protocol from `lines`, which begins with `prefix`.
+fn expect(lines: &mut impl BufRead, prefix: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "connection closed before {prefix}");
+        if line.starts_with(prefix) {
+            return line;
+        }
+    }
+}
+
+/// Sends a request to the JetStream API and returns the answer.
+fn jetstream(url: &str, subject: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address(url)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    expect(&mut lines, "INFO");
+    let connect = r#"CONNECT {"verbose":false,"pedantic":false,"lang":"test","version":"0"}"#;
+    write!(stream, "{connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n", body.len()).unwrap();
+    expect(&mut lines, "MSG");
+    expect(&mut lines, "{")
+}
+
+/// Whether Postgres asks for a SCRAM login: it accepts clients.
+fn postgres_answers(url: &str) -> bool {
+    let mut stream = TcpStream::connect(address(url)).unwrap();
+    let body = b"\0\x03\0\0user\0mangoes\0database\0mangoes\0\0";
+    stream.write_all(&u32::try_from(body.len() + 4).unwrap().to_be_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = [0; 23];
+    stream.read_exact(&mut answer).unwrap();
+    answer[0] == b'R' && answer[9..].starts_with(b"SCRAM-SHA-256")
+}
+
+/// Runs SQL with `psql`; `None` where that is not installed.
+fn sql(url: &str, text: &str) -> Option<String> {
+    let psql = Search::usual(Path::new("/nowhere")).programs("psql").next()?;
+    let output = Command::new(psql).args([url, "-XAtqc", text]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[tokio::test]
+async fn second_run_goes_on_with_the_same_data() {
+    let dir = TempDir::new();
+    let servers = Servers::start(&dir.options()).await.unwrap();
+    let first = (servers.nats.pid(), servers.postgres.pid());
+    assert!(postgres_answers(&servers.database_url()));
+    let created = jetstream(&servers.nats_url(), "$JS.API.STREAM.CREATE.KEPT", r#"{"name":"KEPT","subjects":["kept"]}"#);
+    assert!(created.contains("\"did_create\":true"), "{created}");
+    sql(&servers.database_url(), "create table kept (id int); insert into kept values (7)");
+    let superuser = sql(&servers.database_url(), "select rolsuper from pg_roles where rolname = current_user");
+    assert!(superuser.is_none_or(|is| is == "f"));
+    servers.stop().await.unwrap();
+    assert!(!runs(first.0) && !runs(first.1), "stopped servers still run");
+
+    let servers = Servers::start(&dir.options()).await.unwrap();
+    assert!(jetstream(&servers.nats_url(), "$JS.API.STREAM.INFO.KEPT", "").contains("\"name\":\"KEPT\""));
+    assert!(sql(&servers.database_url(), "select id from kept").is_none_or(|id| id == "7"));
+    servers.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn killed_servers_restart_in_place() {
+    let dir = TempDir::new();
+    let mut servers = Servers::start(&dir.options()).await.unwrap();
+    let urls = (servers.nats_url(), servers.database_url());
+    jetstream(&urls.0, "$JS.API.STREAM.CREATE.KEPT", r#"{"name":"KEPT","subjects":["kept"]}"#);
+    servers.nats.kill().await.unwrap();
+    servers.postgres.kill().await.unwrap();
+    servers.nats.restart().await.unwrap();
+    servers.postgres.restart().await.unwrap();
+    assert_eq!(urls, (servers.nats_url(), servers.database_url()));
+    assert!(postgres_answers(&urls.1));
+    assert!(jetstream(&urls.0, "$JS.API.STREAM.INFO.KEPT", "").contains("\"name\":\"KEPT\""));
+
+    servers.nats.delete_store().await.unwrap();
+    servers.postgres.delete_store().await.unwrap();
+    servers.nats.restart().await.unwrap();
+    servers.postgres.restart().await.unwrap();
+    assert!(jetstream(&urls.0, "$JS.API.STREAM.INFO.KEPT", "").contains("stream not found"));
+    assert!(postgres_answers(&servers.database_url()));
+    servers.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn durable_servers_start_and_keep_the_password_private() {
+    let dir = TempDir::new();
+    let servers = Servers::start(&Options { durable: true, ..dir.options() }).await.unwrap();
+    assert!(sql(&servers.database_url(), "show fsync").is_none_or(|fsync| fsync == "on"));
+    let password = servers.postgres.log().with_file_name("postgres").join("password");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(password).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    servers.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_directory_serves_one_run() {
+    let dir = TempDir::new();
+    let nats = Nats::start(&dir.options()).await.unwrap();
+    let message = Nats::start(&dir.options()).await.unwrap_err().to_string();
+    let expected = format!("another mangoes is using {} (pid {})", dir.0.canonicalize().unwrap().display(), std::process::id());
+    assert!(message.starts_with(&expected), "{message}");
+    nats.stop().await.unwrap();
+    Nats::start(&dir.options()).await.unwrap().stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn busy_port_gives_another() {
+    let dir = TempDir::new();
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nats_port = Some(busy.local_addr().unwrap().port());
+    let nats = Nats::start(&Options { nats_port, ..dir.options() }).await.unwrap();
+    assert_ne!(address(&nats.nats_url()), busy.local_addr().unwrap().to_string());
+    nats.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn missing_and_old_binaries_are_named() {
+    let dir = TempDir::new();
+    let nowhere = Search::only(Vec::new());
+    let nats = Nats::start_found(&dir.options(), &nowhere).await.unwrap_err();
+    assert!(matches!(nats, EmbeddedError::NoNats(_)) && nats.to_string().contains("make setup"));
+    let postgres = Postgres::start_found(&dir.options(), &nowhere).await.unwrap_err();
+    assert!(matches!(postgres, EmbeddedError::NoPostgres(_)) && postgres.to_string().contains("make setup"));
+
+    let old = dir.0.join("nats-server");
+    // Written by another process: one that a parallel test starts now could inherit the open file, and it would not run.
+    let script = r#"printf '#!/bin/sh\necho nats-server: v2.9.10\n' > "$0" && chmod 755 "$0""#;
+    assert!(Command::new("sh").args(["-c", script]).arg(&old).status().unwrap().success());
+    let error = Nats::start_found(&dir.options(), &Search::only(vec![dir.0.clone()])).await.unwrap_err();
+    assert!(error.to_string().contains("is nats-server 2.9.10, mangoes needs >= 2.14"), "{error}");
+}
+
+#[tokio::test]
+async fn unwritable_directory_is_named() {
+    let dir = TempDir::new();
+    let file = dir.0.join("file");
+    fs::write(&file, "").unwrap();
+    let error = Nats::start(&Options { data_dir: file.join("data"), ..dir.options() }).await.unwrap_err();
+    assert!(error.to_string().contains("MANGOES_DATA_DIR"), "{error}");
+}
+
+/// Body of the child process of the next test; does nothing in an ordinary run.
+#[tokio::test]
+async fn child_that_holds_servers() {
+    let Some(dir) = env::var_os(CHILD_DIR) else { return };
+    let options = Options { data_dir: dir.into(), nats_port: None, durable: false };
+    let servers = Servers::start(&options).await.unwrap();
+    println!("\nholding {} {}", servers.nats.pid(), servers.postgres.pid());
+    std::future::pending::<()>().await;
+}
+
+/// Starts servers in another process and kills that; returns the ids of the servers.
+fn kill_a_holder(dir: &TempDir) -> Vec<i32> {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "tests::child_that_holds_servers", "--nocapture"])
+        .env(CHILD_DIR, &dir.0)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let held = expect(&mut lines, "holding");
+    let pids: Vec<i32> = held.split_whitespace().skip(1).map(|pid| pid.parse().unwrap()).collect();
+    assert!(pids.len() == 2 && pids.iter().all(|pid| runs(*pid)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    pids
+}
+
+/// The parent gets no chance to clean up; still nothing stays behind, and the directory stays usable.
+#[tokio::test]
+async fn killed_parent_leaves_no_server() {
+    let dir = TempDir::new();
+    let pids = kill_a_holder(&dir);
+    until("the end of the orphans", || !pids.iter().any(|pid| runs(*pid)));
+    // The second time without waiting: the servers may still be ending.
+    let pids = kill_a_holder(&dir);
+    let servers = Servers::start(&dir.options()).await.unwrap();
+    assert!(!pids.iter().any(|pid| runs(*pid)));
+    servers.stop().await.unwrap();
+}

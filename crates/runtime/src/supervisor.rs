@@ -1,0 +1,172 @@
+//! The root of a service: restarts its children with backoff and gives up loudly after too many restarts.
+//!
+//! ractor reports a child's end but restarts nothing. One-for-one, as in OTP: the children share no state.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, SupervisionEvent};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+/// Restarts within [`WINDOW`] after which the root gives up.
+pub const MAX_RESTARTS: usize = 20;
+/// The span over which restarts are counted.
+pub const WINDOW: Duration = Duration::from_secs(120);
+
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+const LONGEST_DELAY: Duration = Duration::from_secs(10);
+
+/// Starts a child, linked to the given supervisor.
+pub type Spawn = Arc<dyn Fn(ActorCell) -> futures_like::BoxFuture<Result<ActorCell, SpawnErr>> + Send + Sync>;
+
+/// The one future type that is needed here.
+pub mod futures_like {
+    /// A boxed, sendable future.
+    pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+}
+
+/// How to start a child.
+#[derive(Clone)]
+pub struct ChildSpec {
+    /// Its name in logs.
+    pub name: &'static str,
+    /// Starts it.
+    pub spawn: Spawn,
+    /// Whether it ends by itself when the service drains; the others serve these and are stopped after them.
+    pub drains: bool,
+}
+
+impl ChildSpec {
+    /// A child that `spawn` starts, linked to the cell that it is given.
+    pub fn new<F, Fut>(name: &'static str, spawn: F) -> Self
+    where
+        F: Fn(ActorCell) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<ActorCell, SpawnErr>> + Send + 'static,
+    {
+        Self { name, spawn: Arc::new(move |cell| Box::pin(spawn(cell))), drains: true }
+    }
+
+    /// A child that serves the others: it is stopped when they have drained.
+    #[must_use]
+    pub fn serving(self) -> Self {
+        Self { drains: false, ..self }
+    }
+}
+
+/// What a root is told.
+#[derive(Debug)]
+pub enum RootMsg {
+    /// Start this child (again).
+    Start(&'static str),
+}
+
+/// What a root needs to know.
+pub struct RootArgs {
+    /// Its children, in the order of their start.
+    pub children: Vec<ChildSpec>,
+    /// Cancelled when the service drains: a child that ends then is not restarted.
+    pub drain: CancellationToken,
+}
+
+/// The root actor of a service.
+pub struct Root(pub &'static str);
+
+/// The root's memory.
+pub struct RootState {
+    args: RootArgs,
+    alive: HashMap<ActorId, &'static str>,
+    restarts: VecDeque<Instant>,
+}
+
+impl Actor for Root {
+    type Msg = RootMsg;
+    type State = RootState;
+    type Arguments = RootArgs;
+
+    async fn pre_start(&self, myself: ActorRef<RootMsg>, args: RootArgs) -> Result<RootState, ActorProcessingErr> {
+        for child in &args.children {
+            myself.cast(RootMsg::Start(child.name))?;
+        }
+        Ok(RootState { args, alive: HashMap::new(), restarts: VecDeque::new() })
+    }
+
+    async fn handle(&self, myself: ActorRef<RootMsg>, message: RootMsg, state: &mut RootState) -> Result<(), ActorProcessingErr> {
+        let RootMsg::Start(name) = message;
+        let Some(child) = state.args.children.iter().find(|c| c.name == name).cloned() else { return Ok(()) };
+        if state.args.drain.is_cancelled() {
+            return Ok(());
+        }
+        match (child.spawn)(myself.get_cell()).await {
+            Ok(cell) => {
+                state.alive.insert(cell.get_id(), name);
+                Ok(())
+            }
+            Err(reason) => self.restart(&myself, state, name, &reason.to_string()),
+        }
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<RootMsg>,
+        event: SupervisionEvent,
+        state: &mut RootState,
+    ) -> Result<(), ActorProcessingErr> {
+        let (cell, reason) = match event {
+            SupervisionEvent::ActorFailed(cell, reason) => (cell, reason.to_string()),
+            SupervisionEvent::ActorTerminated(cell, _, reason) => (cell, reason.unwrap_or_else(|| "it stopped".to_owned())),
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => return Ok(()),
+        };
+        let Some(name) = state.alive.remove(&cell.get_id()) else { return Ok(()) };
+        if !state.args.drain.is_cancelled() {
+            return self.restart(&myself, state, name, &reason);
+        }
+        let drains = |name: &&'static str| state.args.children.iter().any(|c| c.name == *name && c.drains);
+        if !state.alive.values().any(drains) {
+            myself.stop(Some("drained".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Root {
+    fn restart(
+        &self,
+        myself: &ActorRef<RootMsg>,
+        state: &mut RootState,
+        name: &'static str,
+        reason: &str,
+    ) -> Result<(), ActorProcessingErr> {
+        state.restarts.retain(|at| at.elapsed() < WINDOW);
+        state.restarts.push_back(Instant::now());
+        if state.restarts.len() > MAX_RESTARTS {
+            error!(service = self.0, child = name, reason, "gives up: {MAX_RESTARTS} restarts within {} s", WINDOW.as_secs());
+            return Err(format!("{}: {name} could not be kept alive: {reason}", self.0).into());
+        }
+        let delay = restart_delay(state.restarts.len());
+        warn!(service = self.0, child = name, reason, delay_ms = delay.as_millis(), "child ended, restarting");
+        myself.send_after(delay, move || RootMsg::Start(name));
+        Ok(())
+    }
+}
+
+/// Pause before the `n`-th restart (from 1) within [`WINDOW`].
+#[must_use]
+pub fn restart_delay(n: usize) -> Duration {
+    FIRST_DELAY.saturating_mul(2_u32.saturating_pow(u32::try_from(n.saturating_sub(1)).unwrap_or(8).min(8))).min(LONGEST_DELAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_longest() {
+        for (n, ms) in [(1, 200), (2, 400), (3, 800), (6, 6_400), (7, 10_000), (1_000, 10_000)] {
+            assert_eq!(restart_delay(n), Duration::from_millis(ms), "restart {n}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What can go wrong with the database, and its fate.
+
+use std::time::Duration;
+
+use runtime::{Classify, Fate};
+
+/// Why the database did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or is restarting; the work is not at fault.
+    #[error("the database does not answer")]
+    Unavailable(#[source] sqlx::Error),
+    /// Another transaction was in the way; repeating helps.
+    #[error("the database was busy")]
+    Conflict(#[source] sqlx::Error),
+    /// It refused this row's data.
+    #[error("the database refused the data")]
+    Data(#[source] sqlx::Error),
+    /// Connecting or migrating failed; the sentence says what to do.
+    #[error("{0}")]
+    Setup(String),
+    /// Anything else: a fault of ours or of the schema.
+    #[error("the database failed")]
+    Other(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|e| e.code()).map(|c| c.to_string());
+        match code.as_deref() {
+            Some(c) if c.starts_with("08") || c.starts_with("57") || c.starts_with("53") => Self::Unavailable(error),
+            Some(c) if c.starts_with("40") || c.starts_with("55") => Self::Conflict(error),
+            Some(c) if c.starts_with("22") || c.starts_with("23") || c.starts_with("54") => Self::Data(error),
+            Some(_) => Self::Other(error),
+            None if matches!(
+                error,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
+            ) =>
+            {
+                Self::Unavailable(error)
+            }
+            None => Self::Other(error),
+        }
+    }
+}
+
+impl Classify for StoreError {
+    fn fate(&self) -> Fate {
+        match self {
+            Self::Unavailable(_) => Fate::Wait { after: Duration::from_secs(1) },
+            Self::Conflict(_) | Self::Data(_) | Self::Setup(_) | Self::Other(_) => Fate::Retry { after: None },
+        }
+    }
+}
+
+impl From<StoreError> for runtime::LedgerError {
+    fn from(error: StoreError) -> Self {
+        Self(runtime::chain(&error))
+    }
+}

@@ -1,0 +1,91 @@
+//! Tries and handled messages (`attempt`, `inbox`): what `bus` asks before it lets work begin.
+
+use runtime::{Ledger, LedgerError, Standing};
+use sqlx::PgConnection;
+
+use crate::{Store, StoreError};
+
+impl Ledger for Store {
+    async fn begin(&self, consumer: &'static str, keys: &[String]) -> Result<Vec<Standing>, LedgerError> {
+        Ok(self.begin_tries(consumer, keys).await?)
+    }
+
+    async fn failed(&self, consumer: &'static str, key: &str, error: &str) -> Result<(), LedgerError> {
+        sqlx::query!(
+            "update attempt set failed = failed + 1, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
+            consumer,
+            key,
+            error
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    async fn released(&self, consumer: &'static str, key: &str) -> Result<(), LedgerError> {
+        sqlx::query!(
+            "update attempt set started = greatest(started - 1, failed), last_at = now() where consumer = $1 and message_key = $2",
+            consumer,
+            key
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(StoreError::from)?;
+        Ok(())
+    }
+}
+
+impl Store {
+    async fn begin_tries(&self, consumer: &str, keys: &[String]) -> Result<Vec<Standing>, StoreError> {
+        // Sorted, so that two processes with the same messages wait for each other instead of locking each other out.
+        let mut sorted = keys.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let rows = sqlx::query!(
+            r#"with begun as (
+                insert into attempt (consumer, message_key, started) select $1, k, 1 from unnest($2::text[]) as k
+                on conflict (consumer, message_key) do update set started = attempt.started + 1, last_at = now()
+                returning message_key, started, failed, first_at)
+            select b.message_key as "key!", b.started as "started!", b.failed as "failed!", b.first_at as "first_at!",
+                exists (select 1 from inbox i where i.consumer = $1 and i.message_key = b.message_key) as "handled!"
+            from begun b"#,
+            consumer,
+            &sorted
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut standings = Vec::with_capacity(keys.len());
+        for key in keys {
+            let row = rows.iter().find(|r| r.key == *key).ok_or_else(|| StoreError::Other(sqlx::Error::RowNotFound))?;
+            let crashed = row.started - 1 - row.failed;
+            standings.push(Standing { handled: row.handled, failed: row.failed, crashed, first_at: row.first_at });
+        }
+        Ok(standings)
+    }
+}
+
+/// Marks messages as handled, in the transaction of their effect. Returns the keys that were not handled before.
+pub(crate) async fn claim(tx: &mut PgConnection, consumers: &[String], keys: &[String]) -> Result<Vec<String>, StoreError> {
+    let fresh = sqlx::query_scalar!(
+        "insert into inbox (consumer, message_key) select c, k from unnest($1::text[], $2::text[]) as t(c, k) order by c, k
+         on conflict do nothing returning message_key",
+        consumers,
+        keys
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "delete from attempt a using unnest($1::text[], $2::text[]) as t(c, k) where a.consumer = t.c and a.message_key = t.k",
+        consumers,
+        keys
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(fresh)
+}
+
+/// [`claim`] for one message: true when it was not handled before.
+pub(crate) async fn claim_one(tx: &mut PgConnection, consumer: &str, key: &str) -> Result<bool, StoreError> {
+    Ok(!claim(tx, &[consumer.to_owned()], &[key.to_owned()]).await?.is_empty())
+}

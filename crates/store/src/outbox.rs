@@ -1,0 +1,168 @@
+//! Events wait here, written with their cause in one transaction, until the stream has confirmed them.
+
+use proto::Event;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::{Acquire, PgConnection, postgres::PgListener};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{Store, StoreError};
+
+/// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
+const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
+/// How long published rows are kept, to be published again after the loss of a stream.
+const KEEP_PUBLISHED: &str = "1 day";
+
+/// A row on its way out.
+#[derive(Debug, Clone)]
+pub struct Relayed {
+    /// Its number; grows in the order of writing.
+    pub id: i64,
+    /// Where to.
+    pub subject: String,
+    /// `Nats-Msg-Id`.
+    pub message_id: String,
+    /// Rows with the same key go out one after the other.
+    pub ordering_key: String,
+    /// CloudEvents headers and `traceparent`.
+    pub headers: Value,
+    /// The event.
+    pub payload: Value,
+}
+
+/// An event to be written.
+pub(crate) struct Entry {
+    subject: String,
+    message_id: String,
+    ordering_key: String,
+    headers: Value,
+    payload: Value,
+}
+
+/// An event with the id that its cause gives it.
+pub(crate) fn entry<E: Event>(event: &E, message_id: String, ordering_key: String, cause: &str, at: OffsetDateTime) -> Entry {
+    let headers = json!({
+        "ce-id": message_id,
+        "ce-source": "mangoes",
+        "ce-type": E::TYPE,
+        "ce-time": at.format(&Rfc3339).unwrap_or_default(),
+        "ce-specversion": "1.0",
+        "traceparent": traceparent(cause, &message_id),
+    });
+    let payload = serde_json::to_value(event).unwrap_or_default();
+    Entry { subject: event.subject(), message_id, ordering_key, headers, payload }
+}
+
+/// W3C trace context: one trace per cause, one span per message, the same on every repetition.
+fn traceparent(cause: &str, message_id: &str) -> String {
+    let hex = |text: &str, bytes: usize| Sha256::digest(text).iter().take(bytes).map(|b| format!("{b:02x}")).collect::<String>();
+    format!("00-{}-{}-01", hex(cause, 16), hex(message_id, 8))
+}
+
+pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let texts = |f: fn(&Entry) -> &String| entries.iter().map(|e| f(e).clone()).collect::<Vec<_>>();
+    let values = |f: fn(&Entry) -> &Value| entries.iter().map(|e| f(e).clone()).collect::<Vec<_>>();
+    sqlx::query!(
+        "insert into outbox (subject, message_id, ordering_key, headers, payload)
+         select * from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[])",
+        &texts(|e| &e.subject),
+        &texts(|e| &e.message_id),
+        &texts(|e| &e.ordering_key),
+        &values(|e| &e.headers),
+        &values(|e| &e.payload)
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Hands the oldest unsent rows to `publish`, which gives back the ids that were confirmed, and marks these as sent.
+    /// `None`: another process is at it. A crash in between publishes again, with the same message ids.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is marked then.
+    pub async fn relay<F, Fut>(&self, limit: i64, publish: F) -> Result<Option<usize>, StoreError>
+    where
+        F: FnOnce(Vec<Relayed>) -> Fut + Send,
+        Fut: Future<Output = Vec<i64>> + Send,
+    {
+        let mut tx = self.pool.begin().await?;
+        let conn = tx.acquire().await?;
+        let mine =
+            sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK).fetch_one(&mut *conn).await?;
+        if !mine {
+            return Ok(None);
+        }
+        let rows = sqlx::query_as!(
+            Relayed,
+            "select id, subject, message_id, ordering_key, headers, payload from outbox where published_at is null order by id limit $1",
+            limit
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        if rows.is_empty() {
+            return Ok(Some(0));
+        }
+        let sent = publish(rows).await;
+        sqlx::query!("update outbox set published_at = now() where id = any($1)", &sent).execute(&mut *conn).await?;
+        tx.commit().await?;
+        Ok(Some(sent.len()))
+    }
+
+    /// Forgets rows that were published long ago and inbox rows that no stream can repeat any more.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn prune(&self) -> Result<(), StoreError> {
+        sqlx::query(
+            "delete from outbox where id in (select id from outbox where published_at < now() - $1::text::interval limit 5000)",
+        )
+        .bind(KEEP_PUBLISHED)
+        .execute(&self.pool)
+        .await?;
+        sqlx::query!("delete from inbox where (consumer, message_key) in (select consumer, message_key from inbox where handled_at < now() - interval '14 days' limit 5000)")
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Rows that are not published yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn outbox_backlog(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!(r#"select count(*) as "n!" from outbox where published_at is null"#).fetch_one(&self.pool).await?)
+    }
+
+    /// Events for other systems that are published: refreshed, changed, removed, run.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events_published(&self) -> Result<i64, StoreError> {
+        let n = sqlx::query_scalar!(
+            r#"select count(*) as "n!" from outbox where published_at is not null
+            and (subject like 'movies.refreshed.%' or subject like 'movies.changed.%' or subject like 'movies.removed.%' or subject like 'movies.run.%')"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(n)
+    }
+
+    /// Calls back whenever one of the channels is notified. Ends when the connection is lost.
+    ///
+    /// # Errors
+    /// When listening fails.
+    pub async fn listen(&self, channel: &str, notified: impl Fn() + Send) -> Result<(), StoreError> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(channel).await?;
+        notified();
+        while listener.try_recv().await?.is_some() {
+            notified();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,329 @@
+//! The refresh queue: `queued -> processing -> completed | failed`, at most one open row per movie.
+
+use proto::{Lane, MovieRemoved, MovieStale, TmdbId};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::{
+    Store, StoreError, ledger,
+    outbox::{self, Entry, entry},
+    runs::{self, RunRef, Settled},
+};
+
+/// A movie whose refresh failed is left alone by scans for this many hours times two to the failures, at most a day.
+const HOLD_AFTER_FAILURE_HOURS: i32 = 1;
+/// A second 404 makes a tombstone only this long after the first: TMDB caches 404s for up to 8 h.
+const CONFIRM_MISSING_AFTER: &str = "24 hours";
+/// How long a row may be `processing` before the sweep takes it for lost.
+const LEASE: &str = "5 minutes";
+/// How long a released row may stay `queued` before the sweep publishes it again.
+const RELEASE_AGAIN_AFTER: &str = "10 minutes";
+/// Bands with at most this interval go into the fresh lane.
+const FRESH_LANE_MAX_DAYS: i32 = 7;
+
+/// What a scan found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scan {
+    /// Movies queued.
+    pub queued: i64,
+}
+
+struct Queued {
+    id: i64,
+    work_id: i64,
+    tmdb_id: i64,
+    lane: String,
+}
+
+impl Store {
+    /// Queues up to `limit` due movies, the longest due first, with their events and the run's items, in one transaction.
+    /// `release` = false leaves the events to the ticks of `refresh_worker`.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is written then.
+    pub async fn scan(
+        &self,
+        (consumer, key): (&str, &str),
+        run: &RunRef,
+        (limit, release): (i32, bool),
+        now: OffsetDateTime,
+    ) -> Result<Scan, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        if !ledger::claim_one(&mut tx, consumer, key).await? {
+            return Ok(Scan { queued: 0 });
+        }
+        let rows = sqlx::query_as!(
+            Queued,
+            r#"insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at)
+            select s.work_id, s.tmdb_id::bigint, 'queued', case when f.fresh then 50 else 10 end, $3,
+                case when f.fresh then 'fresh' else 'bulk' end, 'due', $2, case when $4 then $3 end
+            from get_stale_movies($1) s, lateral (select calculate_staleness_days(s.release_date, $3) <= $5 as fresh) f
+            order by s.due_at
+            on conflict do nothing
+            returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane"#,
+            limit,
+            run.run_id,
+            now,
+            release,
+            FRESH_LANE_MAX_DAYS
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let ids: Vec<i64> = rows.iter().map(|r| r.tmdb_id).collect();
+        let queued = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        sqlx::query!(
+            "insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing",
+            run.run_id,
+            &ids
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!("update job_run set checked = $2, pending = $2 where run_id = $1", run.run_id, queued)
+            .execute(&mut *tx)
+            .await?;
+        if release {
+            outbox::enqueue(&mut tx, &stale_entries(&rows, "due", Some(&run.run_id), now)).await?;
+        }
+        sqlx::query!("update sync_state set last_sync_at = $1, updated_at = $1 where sync_type = 'daily_refresh_stale'", now)
+            .execute(&mut *tx)
+            .await?;
+        if queued == 0 {
+            runs::close(&mut tx, &run.run_id, now).await?;
+        }
+        tx.commit().await?;
+        Ok(Scan { queued })
+    }
+
+    /// Repairs and releases: rows whose worker is gone are queued again, and up to `limit` rows that nobody works on are published.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is written then.
+    pub async fn release(
+        &self,
+        consumer_key: (&str, &str),
+        run_id: &str,
+        limit: i64,
+        now: OffsetDateTime,
+    ) -> Result<i64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        if !ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
+            return Ok(0);
+        }
+        sqlx::query!(
+            "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
+             last_error = 'its worker vanished' where status = 'processing' and lease_until < $1",
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+        let rows = sqlx::query_as!(
+            Queued,
+            r#"update refresh_queue q set released_at = $2::timestamptz, tmdb_id = w.tmdb_id::bigint from works w
+            where w.work_id = q.work_id and q.id in (
+                select id from refresh_queue where status = 'queued' and (released_at is null or released_at < $2::timestamptz - $3::text::interval)
+                order by priority desc, queued_at limit $1 for update skip locked)
+            returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane"#,
+            limit,
+            now,
+            RELEASE_AGAIN_AFTER
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let entries = released_entries(&mut tx, &rows, now).await?;
+        outbox::enqueue(&mut tx, &entries).await?;
+        let released = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        sqlx::query!("update job_run set checked = $2, done = $2 where run_id = $1", run_id, released).execute(&mut *tx).await?;
+        runs::close(&mut tx, run_id, now).await?;
+        tx.commit().await?;
+        Ok(released)
+    }
+
+    /// Notes that a movie's refresh begins: its open row becomes `processing`, or a new row does. `None`: not in the catalogue.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_refresh(&self, event: &MovieStale, now: OffsetDateTime) -> Result<Option<i64>, StoreError> {
+        let work_id = sqlx::query_scalar!(
+            r#"with work as (select work_id from works where tmdb_id = $1::text),
+            begun as (
+                insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at, lease_until)
+                select work_id, $2, 'processing', $3, $4::timestamptz, $5, $6, $7, $4::timestamptz, $4::timestamptz + $8::text::interval from work
+                on conflict (work_id) where status in ('queued', 'processing')
+                do update set status = 'processing', lease_until = excluded.lease_until, released_at = excluded.released_at)
+            select work_id as "work_id!" from work"#,
+            event.tmdb_id.to_string(),
+            event.tmdb_id.get(),
+            event.lane.priority(),
+            now,
+            event.lane.as_str(),
+            event.reason,
+            event.run_id,
+            LEASE
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(work_id)
+    }
+
+    /// Puts a row back to `queued` with what went wrong; the message itself comes again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn requeue(&self, tmdb_id: TmdbId, error: &str, counts: bool) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update refresh_queue q set status = 'queued', lease_until = null, last_error = $2, retry_count = retry_count + $3
+             from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status = 'processing'",
+            tmdb_id.to_string(),
+            error,
+            i32::from(counts)
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// TMDB answered 404 for a movie of the catalogue. The first time it is remembered; a second time at least a day later
+    /// makes the tombstone and `movies.removed`. Returns whether it is a tombstone now.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is written then.
+    pub async fn missing(
+        &self,
+        (consumer, key): (&str, &str),
+        event: &MovieStale,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        if !ledger::claim_one(&mut tx, consumer, key).await? {
+            return Ok(false);
+        }
+        let row = sqlx::query!(
+            r#"update works set missing_since = coalesce(missing_since, $2), hold_until = $2::timestamptz + $3::text::interval,
+                removed_at = coalesce(removed_at, case when missing_since <= $2::timestamptz - $3::text::interval then $2 end)
+            where tmdb_id = $1
+            returning work_id, coalesce(title, 'TMDB ' || tmdb_id) as "title!", removed_at, coalesce(removed_at = $2, false) as "just_removed!""#,
+            event.tmdb_id.to_string(),
+            now,
+            CONFIRM_MISSING_AFTER
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else { return Ok(false) };
+        if row.just_removed {
+            let removed =
+                MovieRemoved { work_id: row.work_id, tmdb_id: event.tmdb_id, title: row.title.clone(), removed_at: now };
+            let id = format!("removed:{}:{key}", event.tmdb_id);
+            outbox::enqueue(&mut tx, &[entry(&removed, id, event.tmdb_id.to_string(), key, now)]).await?;
+        }
+        let kind = if row.removed_at.is_some() { "removed" } else { "missing" };
+        sqlx::query!(
+            "insert into work_events (work_id, tmdb_id, kind, cause, at) values ($1, $2, $3, $4, $5)",
+            row.work_id,
+            event.tmdb_id.get(),
+            kind,
+            event.reason,
+            now
+        )
+        .execute(&mut *tx)
+        .await?;
+        let text = "TMDB has no such movie any more (404)";
+        sqlx::query!(
+            "update refresh_queue set status = 'failed', processed_at = $2, lease_until = null, last_error = $3
+             where work_id = $1 and status in ('queued', 'processing')",
+            row.work_id,
+            now,
+            text
+        )
+        .execute(&mut *tx)
+        .await?;
+        if let Some(run_id) = &event.run_id {
+            let item = Settled {
+                run_id: run_id.clone(),
+                tmdb_id: event.tmdb_id.get(),
+                state: "failed",
+                title: Some(row.title),
+                error: Some(text.to_owned()),
+            };
+            runs::settle(&mut tx, &[item], now).await?;
+        }
+        tx.commit().await?;
+        Ok(row.removed_at.is_some())
+    }
+}
+
+/// A refresh is given up: the row says so, and scans leave the movie alone for a while so that it blocks nobody.
+pub(crate) async fn fail(tx: &mut PgConnection, tmdb_id: TmdbId, error: &str, now: OffsetDateTime) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update refresh_queue q set status = 'failed', processed_at = $2, lease_until = null, last_error = $3
+         from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status in ('queued', 'processing')",
+        tmdb_id.to_string(),
+        now,
+        error
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "update works set failures = failures + 1, hold_until = $2::timestamptz + make_interval(hours => least(24, $3 * (2 ^ least(failures, 5))::int))
+         where tmdb_id = $1",
+        tmdb_id.to_string(),
+        now,
+        HOLD_AFTER_FAILURE_HOURS
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Titles of a list that the catalogue has and that are due: queued in the fresh lane, in the list's transaction.
+pub(crate) async fn enqueue_listed(
+    tx: &mut PgConnection,
+    due: &[TmdbId],
+    run_id: &str,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let ids: Vec<String> = due.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query_as!(
+        Queued,
+        r#"insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, released_at)
+        select work_id, tmdb_id::bigint, 'queued', 50, $2, 'fresh', 'listed', $2 from works where tmdb_id = any($1)
+        on conflict do nothing
+        returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane"#,
+        &ids,
+        now
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let entries = stale_entries(&rows, "listed", None, now);
+    tracing::debug!(run = run_id, queued = rows.len(), "listed titles that are due were queued");
+    outbox::enqueue(tx, &entries).await
+}
+
+fn stale_entries(rows: &[Queued], reason: &str, run_id: Option<&str>, now: OffsetDateTime) -> Vec<Entry> {
+    rows.iter()
+        .filter_map(|row| {
+            let event = MovieStale {
+                tmdb_id: TmdbId::try_from(row.tmdb_id).ok()?,
+                work_id: Some(row.work_id),
+                reason: reason.to_owned(),
+                queued_at: Some(now),
+                run_id: run_id.map(ToOwned::to_owned),
+                lane: Lane::ALL.into_iter().find(|l| l.as_str() == row.lane).unwrap_or(Lane::Bulk),
+            };
+            // The row is the cause: published again it is a new try of the same row, at a new time.
+            let id = format!("stale:{}:{}", row.id, now.unix_timestamp());
+            Some(entry(&event, id, row.tmdb_id.to_string(), run_id.unwrap_or(reason), now))
+        })
+        .collect()
+}
+
+/// Released rows belong to different runs: each event names its own.
+async fn released_entries(tx: &mut PgConnection, rows: &[Queued], now: OffsetDateTime) -> Result<Vec<Entry>, StoreError> {
+    let ids: Vec<i64> = rows.iter().map(|r| r.id).collect();
+    let runs = sqlx::query!("select id, run_id from refresh_queue where id = any($1)", &ids).fetch_all(&mut *tx).await?;
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let run_id = runs.iter().find(|r| r.id == row.id).and_then(|r| r.run_id.as_deref());
+        entries.extend(stale_entries(std::slice::from_ref(row), "due", run_id, now));
+    }
+    Ok(entries)
+}

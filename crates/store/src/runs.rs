@@ -1,0 +1,267 @@
+//! Runs of jobs and lists (`job_run`, `job_run_item`, `scheduled_ingestion_log`): counted item by item, closed by the last one.
+//!
+//! `job_run.pending` goes down in the transaction that settles an item; its row lock puts the last items in a row, so
+//! exactly one transaction sees zero and closes the run, writes the log row and the `movies.run` event with it.
+
+use proto::{Action, IngestMovie, ListSource, RunCounts, RunEvent, RunStatus, TmdbId, TriggerType};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::{
+    Store, StoreError, ledger,
+    outbox::{self, Entry, entry},
+};
+
+/// Which run a message begins.
+#[derive(Debug, Clone)]
+pub struct RunRef {
+    /// `<job>@<nominal time>`, or derived from the message.
+    pub run_id: String,
+    /// Job, or `manual`.
+    pub job: String,
+    /// What it does.
+    pub action: Action,
+    /// What made it begin.
+    pub trigger_type: TriggerType,
+    /// Nominal time, or when it was asked for.
+    pub scheduled_for: OffsetDateTime,
+}
+
+/// What a list's pages held.
+#[derive(Debug, Clone)]
+pub struct FanOut {
+    /// The list.
+    pub source: ListSource,
+    /// New titles, to be ingested.
+    pub wanted: Vec<TmdbId>,
+    /// Titles that the catalogue has.
+    pub skipped: i64,
+    /// Of these, the due ones: they are sent to refresh.
+    pub due: Vec<TmdbId>,
+    /// New titles beyond `max_movies`.
+    pub not_needed: i64,
+}
+
+/// How an item ended.
+pub(crate) struct Settled {
+    pub run_id: String,
+    pub tmdb_id: i64,
+    pub state: &'static str,
+    pub title: Option<String>,
+    pub error: Option<String>,
+}
+
+impl Store {
+    /// Notes that a run's work begins. Repeating is harmless.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start_run(&self, run: &RunRef, payload: &serde_json::Value, now: OffsetDateTime) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let started = sqlx::query!(
+            "insert into job_run (run_id, job, action, scheduled_for, fired_at, trigger_type, payload, status, started_at)
+             values ($1, $2, $3, $4, $5, $6, $7, 'running', $5)
+             on conflict (run_id) do update set status = 'running', started_at = coalesce(job_run.started_at, excluded.started_at)
+             where job_run.status = 'queued'",
+            run.run_id,
+            run.job,
+            run.action.as_str(),
+            run.scheduled_for,
+            now,
+            run.trigger_type.as_str(),
+            payload
+        )
+        .execute(&mut *tx)
+        .await?;
+        if started.rows_affected() == 1 {
+            let event = RunEvent {
+                job: run.job.clone(),
+                run_id: run.run_id.clone(),
+                status: RunStatus::Started,
+                trigger_type: run.trigger_type,
+                counts: RunCounts::default(),
+                at: now,
+                error: None,
+            };
+            outbox::enqueue(&mut tx, &[entry(&event, format!("{}:started", run.run_id), run.job.clone(), &run.run_id, now)])
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Writes what a list gave: the run's items, one `movies.ingest.movie` each, the due ones to refresh; closes the run if
+    /// there is nothing to do. One transaction with the inbox row: a crash before it reads the list again, after it nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is written then.
+    pub async fn fan_out(
+        &self,
+        (consumer, key): (&str, &str),
+        run: &RunRef,
+        list: &FanOut,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        if !ledger::claim_one(&mut tx, consumer, key).await? {
+            return Ok(());
+        }
+        let ids: Vec<i64> = list.wanted.iter().map(|id| id.get()).collect();
+        sqlx::query!(
+            "insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing",
+            run.run_id,
+            &ids
+        )
+        .execute(&mut *tx)
+        .await?;
+        let wanted = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        sqlx::query!(
+            "update job_run set checked = $2, skipped = $3, not_needed = $4, pending = $5,
+             payload = payload || jsonb_build_object('source', $6::text) where run_id = $1",
+            run.run_id,
+            wanted + list.skipped + list.not_needed,
+            list.skipped,
+            list.not_needed,
+            wanted,
+            list.source.as_str()
+        )
+        .execute(&mut *tx)
+        .await?;
+        let entries: Vec<Entry> = list
+            .wanted
+            .iter()
+            .map(|id| {
+                let event = IngestMovie { tmdb_id: *id, run_id: Some(run.run_id.clone()), force: false };
+                entry(&event, format!("{}:{id}", run.run_id), id.to_string(), &run.run_id, now)
+            })
+            .collect();
+        outbox::enqueue(&mut tx, &entries).await?;
+        crate::queue::enqueue_listed(&mut tx, &list.due, &run.run_id, now).await?;
+        if wanted == 0 {
+            close(&mut tx, &run.run_id, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a run that has no items left, or never had any.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn end_empty_run(
+        &self,
+        (consumer, key): (&str, &str),
+        run_id: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        if ledger::claim_one(&mut tx, consumer, key).await? {
+            close(&mut tx, run_id, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Settles items, counts them, and closes the runs whose last item this was.
+pub(crate) async fn settle(tx: &mut PgConnection, items: &[Settled], now: OffsetDateTime) -> Result<(), StoreError> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let runs: Vec<_> = items.iter().map(|i| i.run_id.clone()).collect();
+    let ids: Vec<_> = items.iter().map(|i| i.tmdb_id).collect();
+    let states: Vec<_> = items.iter().map(|i| i.state.to_owned()).collect();
+    let titles: Vec<_> = items.iter().map(|i| i.title.clone()).collect();
+    let errors: Vec<_> = items.iter().map(|i| i.error.clone()).collect();
+    let closing = sqlx::query!(
+        r#"with settled as (
+            update job_run_item i set state = t.state, title = coalesce(t.title, i.title), error = t.error
+            from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]) as t(run_id, tmdb_id, state, title, error)
+            where i.run_id = t.run_id and i.tmdb_id = t.tmdb_id and i.state = 'pending'
+            returning i.run_id, i.state),
+        counts as (
+            select run_id, count(*) as n, count(*) filter (where state = 'done') as done,
+                count(*) filter (where state = 'skipped') as skipped, count(*) filter (where state = 'failed') as failed
+            from settled group by run_id order by run_id)
+        update job_run r set done = r.done + c.done, skipped = r.skipped + c.skipped, failed = r.failed + c.failed, pending = r.pending - c.n
+        from counts c where r.run_id = c.run_id
+        returning r.run_id as "run_id!", r.pending as "pending!""#,
+        &runs,
+        &ids,
+        &states,
+        &titles as &[Option<String>],
+        &errors as &[Option<String>]
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for run in closing.iter().filter(|r| r.pending <= 0) {
+        close(tx, &run.run_id, now).await?;
+    }
+    Ok(())
+}
+
+/// Closes a run: status from its counts, one log row for lists, one event.
+pub(crate) async fn close(tx: &mut PgConnection, run_id: &str, now: OffsetDateTime) -> Result<(), StoreError> {
+    let closed = sqlx::query!(
+        r#"update job_run set ended_at = $2, pending = 0, status = case
+                when error is not null and done = 0 then 'failed'
+                when failed > 0 and done = 0 and skipped = 0 then 'failed'
+                when failed > 0 or error is not null then 'partial' else 'succeeded' end,
+            error = coalesce(error, case when failed > 0 then failed || ' of ' || (failed + done) || ' movies failed' end)
+        where run_id = $1 and ended_at is null
+        returning job, action, trigger_type, status, checked, skipped, done, failed, not_needed, error, payload"#,
+        run_id,
+        now
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(run) = closed else { return Ok(()) };
+    if run.action == Action::Ingest.as_str() {
+        log_ingestion(tx, run_id, now).await?;
+    }
+    let event = RunEvent {
+        job: run.job.clone(),
+        run_id: run_id.to_owned(),
+        status: match run.status.as_str() {
+            "succeeded" => RunStatus::Succeeded,
+            "partial" => RunStatus::Partial,
+            _ => RunStatus::Failed,
+        },
+        trigger_type: trigger(&run.trigger_type),
+        counts: RunCounts {
+            checked: run.checked,
+            skipped: run.skipped,
+            done: run.done,
+            failed: run.failed,
+            not_needed: run.not_needed,
+        },
+        at: now,
+        error: run.error,
+    };
+    outbox::enqueue(tx, &[entry(&event, format!("{run_id}:ended"), run.job, run_id, now)]).await
+}
+
+fn trigger(word: &str) -> TriggerType {
+    [TriggerType::Scheduled, TriggerType::CatchUp, TriggerType::Backfill]
+        .into_iter()
+        .find(|t| t.as_str() == word)
+        .unwrap_or(TriggerType::Manual)
+}
+
+async fn log_ingestion(tx: &mut PgConnection, run_id: &str, now: OffsetDateTime) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into scheduled_ingestion_log (source, movies_checked, movies_skipped, movies_ingested, movies_failed, movies_not_needed,
+            ingested_titles, failed_titles, duration_ms, trigger_type, created_at, run_id, error)
+         select coalesce(r.payload ->> 'source', r.job), r.checked, r.skipped, r.done, r.failed, r.not_needed,
+            coalesce((select array_agg(coalesce(i.title, i.tmdb_id::text) order by i.title) from job_run_item i where i.run_id = r.run_id and i.state = 'done'), '{}'),
+            coalesce((select array_agg(coalesce(i.title, 'TMDB ' || i.tmdb_id) order by i.tmdb_id) from job_run_item i where i.run_id = r.run_id and i.state = 'failed'), '{}'),
+            (extract(epoch from $2 - coalesce(r.started_at, r.fired_at)) * 1000)::bigint, r.trigger_type, $2, r.run_id, r.error
+         from job_run r where r.run_id = $1
+         on conflict do nothing",
+        run_id,
+        now
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}

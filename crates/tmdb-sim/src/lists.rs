@@ -1,0 +1,134 @@
+//! Lists of the generated catalogue: every page is a pure function of seed, list and number.
+
+use crate::catalogue::{Catalogue, KNOWN, NOW_PLAYING_DAYS, Shuffle, UPCOMING_DAYS, find_known, mix};
+use crate::render::row;
+use crate::state::{State, merge};
+
+/// Rows on a page.
+pub(crate) const PAGE_ROWS: u64 = 20;
+/// The last page that is served, whatever `total_pages` says.
+pub(crate) const MAX_PAGE: u64 = 500;
+
+/// A list of movies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    NowPlaying,
+    Popular,
+    TopRated,
+    Upcoming,
+    TrendingDay,
+    TrendingWeek,
+}
+
+impl List {
+    /// The list under this path below `/3`.
+    pub(crate) fn of_path(path: &str) -> Option<(Self, &'static str)> {
+        Some(match path {
+            "movie/now_playing" => (Self::NowPlaying, "movie/now_playing"),
+            "movie/popular" => (Self::Popular, "movie/popular"),
+            "movie/top_rated" => (Self::TopRated, "movie/top_rated"),
+            "movie/upcoming" => (Self::Upcoming, "movie/upcoming"),
+            "trending/movie/day" => (Self::TrendingDay, "trending/movie/day"),
+            "trending/movie/week" => (Self::TrendingWeek, "trending/movie/week"),
+            _ => return None,
+        })
+    }
+
+    /// Seconds a cache may keep a page.
+    pub(crate) fn max_age(self) -> u64 {
+        match self {
+            Self::NowPlaying | Self::Popular | Self::TopRated => 21_600,
+            Self::Upcoming => 14_400,
+            Self::TrendingDay | Self::TrendingWeek => 600,
+        }
+    }
+
+    fn is_trending(self) -> bool {
+        matches!(self, Self::TrendingDay | Self::TrendingWeek)
+    }
+
+    fn len(self, catalogue: &Catalogue) -> u64 {
+        match self {
+            Self::NowPlaying => catalogue.now_playing(),
+            Self::Upcoming => catalogue.upcoming(),
+            Self::Popular | Self::TopRated => catalogue.len(),
+            Self::TrendingDay | Self::TrendingWeek => catalogue.len().min(10_000),
+        }
+    }
+
+    /// The id at a position of the list.
+    fn at(self, catalogue: &Catalogue, position: u64) -> u64 {
+        let from_end = |distance: u64| catalogue.nth(catalogue.len().saturating_sub(distance + 1));
+        let famous = usize::try_from(position).ok().and_then(|position| KNOWN.get(position)).map(|known| known.id);
+        match self {
+            Self::Upcoming => from_end(self.shuffle(catalogue).at(position)),
+            Self::NowPlaying => from_end(catalogue.upcoming() + self.shuffle(catalogue).at(position)),
+            // The well-known ones lead; they are not taken out further down, so they may appear once more.
+            Self::Popular => famous.unwrap_or_else(|| catalogue.popular_at(position - KNOWN.len() as u64)),
+            Self::TopRated => famous.unwrap_or_else(|| catalogue.rated_at(position - KNOWN.len() as u64)),
+            Self::TrendingDay | Self::TrendingWeek => catalogue.nth(self.shuffle(catalogue).at(position)),
+        }
+    }
+
+    fn shuffle(self, catalogue: &Catalogue) -> Shuffle {
+        let len = if self.is_trending() { catalogue.len() } else { self.len(catalogue) };
+        Shuffle::new(len, mix(catalogue.seed(), 200 + self as u64))
+    }
+
+    /// The ids of a page, from 1, without those deleted.
+    fn ids(self, catalogue: &Catalogue, page: u64) -> impl Iterator<Item = u64> {
+        let first = (page - 1) * PAGE_ROWS;
+        // Lists move while they are read: some pages begin with the row the page before ended with.
+        let moved = u64::from(page > 1 && mix(mix(catalogue.seed(), self as u64), page).is_multiple_of(5));
+        let (start, end) = (first - moved, (first + PAGE_ROWS - moved).min(self.len(catalogue)));
+        let dated = matches!(self, Self::NowPlaying | Self::Upcoming);
+        (start..end).map(move |position| self.at(catalogue, position)).filter(move |id| !dated || find_known(*id).is_none())
+    }
+}
+
+/// The body of a page.
+pub(crate) fn page(state: &State, catalogue: &Catalogue, list: List, page: u64) -> String {
+    let mut out = String::with_capacity(20_000);
+    out.push('{');
+    if let Some((minimum, maximum)) = window(catalogue, list) {
+        out.push_str(&format!("\"dates\":{{\"maximum\":\"{maximum}\",\"minimum\":\"{minimum}\"}},"));
+    }
+    out.push_str(&format!("\"page\":{page},\"results\":["));
+    for (number, id) in list.ids(catalogue, page).filter(|id| !state.is_deleted(*id)).enumerate() {
+        if number > 0 {
+            out.push(',');
+        }
+        out.push_str(&row_of(state, catalogue, id, list.is_trending()));
+    }
+    let total = list.len(catalogue);
+    out.push_str(&format!("],\"total_pages\":{},\"total_results\":{total}}}", total.div_ceil(PAGE_ROWS).max(1)));
+    out
+}
+
+/// A movie's row with what was edited.
+pub(crate) fn row_of(state: &State, catalogue: &Catalogue, id: u64, media: bool) -> String {
+    let mut out = String::with_capacity(1_024);
+    row(&mut out, &catalogue.movie(id), media);
+    match state.overlay(id).and_then(|overlay| overlay.patch) {
+        Some(patch) => edited(out, patch),
+        None => out,
+    }
+}
+
+fn edited(row: String, patch: serde_json::Value) -> String {
+    let Ok(mut below) = serde_json::from_str::<serde_json::Value>(&row) else { return row };
+    let serde_json::Value::Object(keys) = patch else { return row };
+    let shown: serde_json::Map<_, _> = keys.into_iter().filter(|(key, _)| below.get(key).is_some()).collect();
+    merge(&mut below, shown.into());
+    below.to_string()
+}
+
+fn window(catalogue: &Catalogue, list: List) -> Option<(time::Date, time::Date)> {
+    let days = |count: u64| time::Duration::days(i64::try_from(count).unwrap_or(0));
+    let today = catalogue.today();
+    match list {
+        List::NowPlaying => Some((today.saturating_sub(days(NOW_PLAYING_DAYS)), today)),
+        List::Upcoming => Some((today.saturating_add(days(1)), today.saturating_add(days(UPCOMING_DAYS)))),
+        List::Popular | List::TopRated | List::TrendingDay | List::TrendingWeek => None,
+    }
+}

@@ -1,0 +1,97 @@
+//! Bodies of generated movies, by concatenation: fixed text, a movie's values, runs copied from the pools.
+
+mod json;
+mod parts;
+mod pool;
+mod row;
+
+use std::fmt::Write as _;
+
+pub(crate) use parts::Part;
+pub(crate) use pool::Pools;
+pub(crate) use row::row;
+
+use crate::catalogue::{Catalogue, Movie, Random, mix};
+
+/// Renders movies of one catalogue.
+#[derive(Debug)]
+pub(crate) struct Renderer {
+    pools: Pools,
+}
+
+impl Renderer {
+    /// Prepares the pools.
+    pub(crate) fn new(catalogue: &Catalogue) -> Self {
+        Self { pools: Pools::new(catalogue) }
+    }
+
+    /// The body of `movie/{id}` with the parts asked for.
+    pub(crate) fn detail(&self, catalogue: &Catalogue, movie: &Movie, wanted: &[Part]) -> String {
+        let mut out = String::with_capacity(if wanted.is_empty() { 4_096 } else { 98_304 });
+        self.top(&mut out, movie, &mut Random::new(mix(catalogue.seed(), movie.id), 1));
+        for part in wanted {
+            let _ = write!(out, ",\"{}\":", part.name());
+            // A part has its own stream, so that it does not depend on the others asked for.
+            let mut random = Random::new(mix(catalogue.seed(), movie.id), 100 + *part as u64);
+            parts::render(&mut out, *part, movie, &self.pools, &mut random);
+        }
+        out.push('}');
+        out
+    }
+
+    fn top(&self, out: &mut String, movie: &Movie, random: &mut Random) {
+        out.push_str("{\"adult\":false");
+        json::optional_field(out, "backdrop_path", movie.backdrop.as_deref());
+        collection(out, random);
+        let _ = write!(out, ",\"budget\":{},\"genres\":", movie.budget);
+        json::list(out, &movie.genres, |out, (id, name)| {
+            let _ = write!(out, "{{\"id\":{id},\"name\":\"{name}\"}}");
+        });
+        json::text_field(out, "homepage", &movie.homepage);
+        let _ = write!(out, ",\"id\":{}", movie.id);
+        imdb_field(out, movie);
+        let _ = write!(out, ",\"origin_country\":[\"{}\"]", movie.country.0);
+        json::text_field(out, "original_language", movie.language.0);
+        json::text_field(out, "original_title", &movie.original_title);
+        json::text_field(out, "overview", &movie.overview);
+        let _ = write!(out, ",\"popularity\":{:?}", movie.popularity);
+        json::optional_field(out, "poster_path", movie.poster.as_deref());
+        let companies = if random.chance(62) { 0 } else { 1 + random.below(5) };
+        let _ = write!(out, ",\"production_companies\":[{}]", self.pools.companies.run(companies, random));
+        out.push_str(",\"production_countries\":");
+        json::list(out, (!random.chance(42)).then_some(movie.country), |out, (code, name)| {
+            let _ = write!(out, "{{\"iso_3166_1\":\"{code}\",\"name\":\"{name}\"}}");
+        });
+        json::text_field(out, "release_date", &movie.release_date.map(|date| date.to_string()).unwrap_or_default());
+        let _ = write!(out, ",\"revenue\":{},\"runtime\":{},\"softcore\":false", movie.revenue, movie.runtime);
+        out.push_str(",\"spoken_languages\":");
+        json::list(out, (!random.chance(30)).then_some(movie.language), |out, (code, name, english)| {
+            let _ = write!(out, "{{\"english_name\":\"{english}\",\"iso_639_1\":\"{code}\",\"name\":\"{name}\"}}");
+        });
+        json::text_field(out, "status", movie.status);
+        json::text_field(out, "tagline", movie.tagline);
+        json::text_field(out, "title", &movie.title);
+        let _ = write!(
+            out,
+            ",\"video\":{},\"vote_average\":{:?},\"vote_count\":{}",
+            movie.video, movie.vote_average, movie.vote_count
+        );
+    }
+}
+
+fn imdb_field(out: &mut String, movie: &Movie) {
+    let empty = movie.imdb_id == crate::catalogue::Imdb::Empty;
+    json::optional_field(out, "imdb_id", if empty { Some("") } else { movie.imdb_id.text() });
+}
+
+fn collection(out: &mut String, random: &mut Random) {
+    if random.chance(650) {
+        out.push_str(",\"belongs_to_collection\":null");
+        return;
+    }
+    let id = 10 + random.below(5_000);
+    let poster = (!random.chance(60)).then(|| crate::catalogue::image_path(random));
+    let _ = write!(out, ",\"belongs_to_collection\":{{\"id\":{id},\"name\":\"Collection No. {id}\"");
+    json::optional_field(out, "poster_path", poster.as_deref());
+    out.push_str(",\"backdrop_path\":null}");
+}

@@ -1,0 +1,29 @@
+//! What can go wrong while movies are brought in.
+
+use runtime::{Classify, Fate};
+use store::StoreError;
+use tmdb::TmdbError;
+
+/// Why a movie or a list could not be brought in.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// TMDB did not give it.
+    #[error(transparent)]
+    Tmdb(#[from] TmdbError),
+    /// The database did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A job's payload does not fit its action.
+    #[error("the job's payload does not fit the action ingest: {0}")]
+    Payload(String),
+}
+
+impl Classify for IngestError {
+    fn fate(&self) -> Fate {
+        match self {
+            Self::Tmdb(e) => e.fate(),
+            Self::Store(e) => e.fate(),
+            Self::Payload(_) => Fate::Reject("invalid-payload"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Reads the list pages that a source names, in turns, until enough new titles are found.
+
+use std::{collections::HashSet, sync::Arc};
+
+use proto::{IngestList, Lane, ListSource, TmdbId};
+use runtime::Clock;
+use store::{FanOut, RunRef, Store};
+use tmdb::{CallContext, List};
+
+use crate::IngestError;
+
+/// What reading lists takes.
+#[derive(Clone)]
+pub(crate) struct Lists {
+    pub(crate) store: Store,
+    pub(crate) tmdb: tmdb::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The lists behind a source (design: mixed_daily = now_playing + trending, mixed_weekly = popular + trending).
+fn lists_of(source: ListSource) -> &'static [List] {
+    match source {
+        ListSource::MixedDaily => &[List::NowPlaying, List::TrendingWeek],
+        ListSource::MixedWeekly => &[List::Popular, List::TrendingWeek],
+        ListSource::NowPlaying => &[List::NowPlaying],
+        ListSource::Popular => &[List::Popular],
+        ListSource::Trending => &[List::TrendingWeek],
+        ListSource::Upcoming => &[List::Upcoming],
+        ListSource::TopRated => &[List::TopRated],
+        ListSource::All => &[List::NowPlaying, List::Popular, List::TrendingWeek, List::Upcoming, List::TopRated],
+    }
+}
+
+impl Lists {
+    /// Reads the list and writes the run with its items. Repeating is safe until the fan-out is committed.
+    pub(crate) async fn run(
+        &self,
+        (consumer, key): (&str, &str),
+        list: &IngestList,
+        run: &RunRef,
+        tries: i32,
+    ) -> Result<(), IngestError> {
+        let payload = serde_json::json!({"source": list.source, "max_movies": list.max_movies});
+        self.store.start_run(run, &payload, self.clock.now()).await?;
+        let context = CallContext { service: "ingest", run_id: Some(run.run_id.clone()), try_number: tries, lane: Lane::Fresh };
+        let found = self.read(list, &context).await?;
+        self.store.fan_out((consumer, key), run, &found, self.clock.now()).await?;
+        Ok(())
+    }
+
+    async fn read(&self, list: &IngestList, context: &CallContext) -> Result<FanOut, IngestError> {
+        let max = usize::try_from(list.max_movies.get()).unwrap_or(usize::MAX);
+        let mut found = FanOut { source: list.source, wanted: Vec::new(), skipped: 0, due: Vec::new(), not_needed: 0 };
+        let mut seen = HashSet::new();
+        // Each list with the page that it is at; a list leaves when its last page is read.
+        let mut open: Vec<(List, u32)> = lists_of(list.source).iter().map(|l| (*l, 1)).collect();
+        while !open.is_empty() && found.wanted.len() < max {
+            let mut next = Vec::new();
+            for (kind, page) in open {
+                if found.wanted.len() >= max {
+                    break;
+                }
+                let answer = self.tmdb.list(kind, page, context).await?;
+                let fresh: Vec<TmdbId> = answer.rows.iter().map(|r| r.tmdb_id).filter(|id| seen.insert(*id)).collect();
+                self.sort_in(&fresh, max, &mut found).await?;
+                if page < answer.total_pages && page < tmdb::MAX_PAGE && !answer.rows.is_empty() {
+                    next.push((kind, page + 1));
+                }
+            }
+            open = next;
+        }
+        Ok(found)
+    }
+
+    async fn sort_in(&self, ids: &[TmdbId], max: usize, found: &mut FanOut) -> Result<(), IngestError> {
+        let known = self.store.known(ids).await?;
+        for id in ids {
+            match known.iter().find(|(k, _)| k == id) {
+                Some((_, due)) => {
+                    found.skipped += 1;
+                    if *due {
+                        found.due.push(*id);
+                    }
+                }
+                None if found.wanted.len() < max => found.wanted.push(*id),
+                None => found.not_needed += 1,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+use proto::{ListSource, TmdbId};
+use runtime::{Config, config::Sources};
+
+use crate::{demo, serve, show, verbs};
+
+/// Keeps a movie app's catalogue fresh from TMDB, on NATS JetStream and Postgres.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Machine-readable output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Where embedded servers keep their data [env: MANGOES_DATA_DIR] [default: .mangoes].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Everything in one process; embedded servers unless NATS_URL and DATABASE_URL are set.
+    Up {
+        /// Use the built-in TMDB simulator; no credential is needed.
+        #[arg(long)]
+        demo: bool,
+        /// The simulator serves the recorded answers of this directory.
+        #[arg(long, value_name = "DIR", requires = "demo")]
+        recorded: Option<PathBuf>,
+    },
+    /// The main job end to end on embedded servers and the TMDB simulator, then exits.
+    Demo {
+        /// Serve the recorded answers of this directory instead of generated ones.
+        #[arg(long, value_name = "DIR")]
+        recorded: Option<PathBuf>,
+        /// Also measure the hot path: refresh this many due movies without a limit.
+        #[arg(long, value_name = "N")]
+        hot_path: Option<u32>,
+    },
+    /// The scheduler alone.
+    Scheduler,
+    /// The ingest service alone; with options: bring movies or a list in.
+    Ingest {
+        /// TMDB ids.
+        #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "list")]
+        movie: Vec<TmdbId>,
+        /// A list: mixed_daily, mixed_weekly, now_playing, popular, trending, upcoming, top_rated, all.
+        #[arg(long, value_name = "SOURCE", requires = "max")]
+        list: Option<ListSource>,
+        /// New titles at most.
+        #[arg(long, value_name = "N", requires = "list")]
+        max: Option<i64>,
+        /// Fetch also what the catalogue has.
+        #[arg(long, requires = "movie")]
+        force: bool,
+        /// Wait for the end.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// The staleness scanner alone.
+    StalenessScanner,
+    /// The refresh service alone; with options: refresh movies now.
+    Refresh {
+        /// TMDB ids.
+        #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "due")]
+        movie: Vec<TmdbId>,
+        /// All movies that are due.
+        #[arg(long)]
+        due: bool,
+        /// Wait for the end.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Apply the migrations.
+    Migrate,
+    /// Make streams and consumers as nats/*.json says.
+    Topology {
+        /// Only compare; exit 1 when something differs.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Jobs and their runs.
+    Jobs {
+        #[command(subcommand)]
+        verb: Jobs,
+    },
+    /// One movie.
+    Movie {
+        #[command(subcommand)]
+        verb: Movie,
+    },
+    /// Freshness, backlog, TMDB calls, dead letters.
+    Status,
+    /// The TMDB simulator alone.
+    TmdbSim {
+        /// Address to listen on.
+        #[arg(long, default_value = "127.0.0.1:8090")]
+        listen: SocketAddr,
+        /// Seed of the catalogue.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+        /// Movies in the catalogue, up to 1,200,000.
+        #[arg(long, default_value_t = 100_000)]
+        movies: u64,
+        /// Added latency in milliseconds.
+        #[arg(long, default_value_t = 0)]
+        latency_ms: u64,
+        /// Refuse more requests than this in any second; 0 = never.
+        #[arg(long, default_value_t = 0)]
+        rate_limit: u32,
+        /// Serve recorded answers.
+        #[arg(long, value_name = "DIR")]
+        recorded: Option<PathBuf>,
+    },
+    /// The settings in effect, secrets masked.
+    Config,
+    /// Shell completions.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Jobs {
+    /// All jobs with their last and next run.
+    List,
+    /// Run a job now; its schedule stays as it is.
+    Run {
+        /// Its name.
+        name: String,
+        /// Fields that replace those of its payload, as JSON.
+        #[arg(long, value_name = "JSON")]
+        payload: Option<String>,
+        /// Wait for the end.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Latest runs.
+    Runs {
+        /// Of this job only.
+        name: Option<String>,
+        /// How many.
+        #[arg(short = 'n', default_value_t = 20)]
+        limit: i64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Movie {
+    /// Its state, and why it is due or not.
+    Show {
+        /// TMDB id.
+        id: TmdbId,
+    },
+}
+
+fn config(cli: &Cli) -> Result<Config> {
+    let mut sources = Sources::of_process()?;
+    if let Some(dir) = &cli.data_dir {
+        sources.env.insert("MANGOES_DATA_DIR".to_owned(), dir.display().to_string());
+    }
+    Ok(Config::load(&sources)?)
+}
+
+/// Does what the command line says.
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
+    let config = config(&cli)?;
+    let quiet = !matches!(
+        cli.command,
+        Command::Up { .. } | Command::Scheduler | Command::StalenessScanner | Command::Ingest { .. } | Command::Refresh { .. }
+    );
+    runtime::telemetry::init(&config.log, if quiet { "error,mangoes=warn" } else { "info,ractor=warn" });
+    let out = show::Out { json: cli.json };
+    match cli.command {
+        Command::Up { demo, recorded } => serve::up(config, demo, recorded).await?,
+        Command::Demo { recorded, hot_path } => return demo::run(config, demo::Options { recorded, hot_path }, out).await,
+        Command::Scheduler => serve::alone(config, serve::Part::Scheduler).await?,
+        Command::StalenessScanner => serve::alone(config, serve::Part::Scanner).await?,
+        Command::Ingest { movie, list: None, force, follow, .. } if !movie.is_empty() => {
+            return verbs::ingest_movies(&config, &movie, (force, follow), out).await;
+        }
+        Command::Ingest { list: Some(list), max, follow, .. } => {
+            return verbs::ingest_list(&config, (list, max.unwrap_or(1)), follow, out).await;
+        }
+        Command::Ingest { .. } => serve::alone(config, serve::Part::Ingest).await?,
+        Command::Refresh { movie, follow, .. } if !movie.is_empty() => {
+            return verbs::refresh_movies(&config, &movie, follow, out).await;
+        }
+        Command::Refresh { due: true, follow, .. } => return verbs::refresh_due(&config, follow, out).await,
+        Command::Refresh { .. } => serve::alone(config, serve::Part::Refresh).await?,
+        Command::Migrate => verbs::migrate(&config).await?,
+        Command::Topology { check } => return verbs::topology(&config, check, out).await,
+        Command::Jobs { verb: Jobs::List } => verbs::jobs_list(&config, out).await?,
+        Command::Jobs { verb: Jobs::Run { name, payload, follow } } => {
+            return verbs::jobs_run(&config, (&name, payload.as_deref()), follow, out).await;
+        }
+        Command::Jobs { verb: Jobs::Runs { name, limit } } => verbs::jobs_runs(&config, name.as_deref(), limit, out).await?,
+        Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
+        Command::Status => verbs::status(&config, out).await?,
+        Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, recorded } => {
+            let latency = Duration::from_millis(latency_ms);
+            let options = tmdb_sim::Options { listen, seed, movies, latency, rate_limit, recorded, ..Default::default() };
+            verbs::tmdb_sim(options).await?;
+        }
+        Command::Config => out.pairs(&config.shown()),
+        Command::Completions { shell } => clap_complete::generate(shell, &mut Cli::command(), "mangoes", &mut std::io::stdout()),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,236 @@
+//! Runs services: all of them (`up`) or one; drains on SIGTERM and Ctrl-C.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use ractor::{Actor, ActorRef};
+use runtime::{ChildSpec, Config, Root, RootArgs, RootMsg, Secret, SystemClock};
+use tmdb_sim::Sim;
+use tokio::{signal::unix, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    health,
+    relay::relay_child,
+    upstream,
+    world::{Wanted, World},
+};
+
+/// How long a drain may take.
+const GRACE: Duration = Duration::from_secs(20);
+/// How long TMDB may take to say whether it knows the credential.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// A service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Scheduler,
+    Ingest,
+    Scanner,
+    Refresh,
+}
+
+const ALL: [Part; 4] = [Part::Scheduler, Part::Ingest, Part::Scanner, Part::Refresh];
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Ingest => "ingest",
+            Self::Scanner => "staleness-scanner",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    const fn calls_tmdb(self) -> bool {
+        matches!(self, Self::Ingest | Self::Refresh)
+    }
+}
+
+/// Running services.
+pub(crate) struct Services {
+    drain: CancellationToken,
+    roots: Vec<(&'static str, ActorRef<RootMsg>, JoinHandle<()>)>,
+}
+
+impl Services {
+    /// Starts the roots of these services.
+    pub(crate) async fn start(world: &World, config: &Config, parts: &[Part]) -> Result<Self> {
+        let drain = CancellationToken::new();
+        let tmdb = match parts.iter().any(|p| p.calls_tmdb()) {
+            true => Some(upstream::client(config, &world.store)?),
+            false => None,
+        };
+        let mut services = Self { drain: drain.clone(), roots: Vec::new() };
+        services.add("outbox", vec![relay_child(world.bus.clone(), world.store.clone())]).await?;
+        for part in parts {
+            let children = children(*part, world, config, (tmdb.as_ref(), &drain))?;
+            services.add(part.name(), children).await?;
+        }
+        Ok(services)
+    }
+
+    async fn add(&mut self, name: &'static str, children: Vec<ChildSpec>) -> Result<()> {
+        let args = RootArgs { children, drain: self.drain.clone() };
+        let (root, handle) = Actor::spawn(None, Root(name), args).await.with_context(|| format!("{name} does not start"))?;
+        self.roots.push((name, root, handle));
+        Ok(())
+    }
+
+    /// Returns when a root has given up.
+    async fn failed(&mut self) -> &'static str {
+        let ends = self.roots.iter_mut().map(|(name, _, handle)| {
+            Box::pin(async move {
+                // However it ended: a root that is gone serves no more.
+                drop(handle.await);
+                *name
+            })
+        });
+        futures::future::select_all(ends).await.0
+    }
+
+    /// Stops pulling, finishes what is in hand, then stops the rest.
+    pub(crate) async fn drain(self) {
+        self.drain.cancel();
+        let (serving, draining): (Vec<_>, Vec<_>) = self.roots.into_iter().partition(|(name, ..)| *name == "outbox");
+        for (name, root, handle) in draining {
+            if tokio::time::timeout(GRACE, handle).await.is_err() {
+                warn!(service = name, "did not drain in time; its messages will be delivered again");
+                root.kill();
+            }
+        }
+        for (_, root, handle) in serving {
+            root.stop(None);
+            if tokio::time::timeout(GRACE, handle).await.is_err() {
+                root.kill();
+            }
+        }
+    }
+}
+
+fn children(
+    part: Part,
+    world: &World,
+    config: &Config,
+    (tmdb, drain): (Option<&tmdb::Client>, &CancellationToken),
+) -> Result<Vec<ChildSpec>> {
+    let (bus, store, clock, drain) = (world.bus.clone(), world.store.clone(), Arc::new(SystemClock), drain.clone());
+    let client = || tmdb.cloned().context("this service needs TMDB");
+    Ok(match part {
+        Part::Scheduler => scheduler::children(&scheduler::Tools { store, drain }, scheduler::Config::default()),
+        Part::Scanner => {
+            let tools = staleness_scanner::Tools { bus, store, clock, drain };
+            staleness_scanner::children(&tools, staleness_scanner::Config { mode: config.refresh_mode })
+        }
+        Part::Ingest => {
+            ingest::children(&ingest::Tools { bus, store, tmdb: client()?, clock, drain }, &ingest::Config::default())
+        }
+        Part::Refresh => {
+            refresh::children(&refresh::Tools { bus, store, tmdb: client()?, clock, drain }, &refresh::Config::default())
+        }
+    })
+}
+
+/// Everything in one process.
+pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>) -> Result<()> {
+    if config.tmdb_credential.is_none() && !demo {
+        bail!(runtime::ConfigError(
+            "there is no TMDB credential: set TMDB_TOKEN (or TMDB_API_KEY), or use `mangoes up --demo` with the built-in simulator".to_owned()
+        ));
+    }
+    let sim = match demo {
+        true => Some(simulator(&mut config, recorded).await?),
+        false => None,
+    };
+    check_upstream(&config).await?;
+    let world = World::start(&config, Wanted { well_known_port: true }).await?;
+    let services = match health::start(&config.listen, world.bus.clone(), world.store.clone()).await {
+        Ok(()) => Services::start(&world, &config, &ALL).await,
+        Err(e) => Err(e),
+    };
+    let services = match services {
+        Ok(services) => services,
+        Err(e) => {
+            world.stop().await?;
+            return Err(e);
+        }
+    };
+    println!("mangoes is up.  health: http://{}/readyz   stop: Ctrl-C", config.listen);
+    println!("  export NATS_URL={}", world.nats_url);
+    println!("  nats pub movies.ingest.movie '{{\"tmdb_id\": 603}}'    nats sub 'movies.refreshed.>'    mangoes status");
+    until_stopped(services, world).await?;
+    if let Some(sim) = sim {
+        sim.stop().await;
+    }
+    Ok(())
+}
+
+/// One service.
+pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
+    if config.nats_url.is_none() || config.database_url.is_none() {
+        bail!(runtime::ConfigError(format!(
+            "a service alone needs NATS_URL and DATABASE_URL; `mangoes up` runs all of them with embedded servers ({} was asked for)",
+            part.name()
+        )));
+    }
+    if part.calls_tmdb() {
+        if config.tmdb_credential.is_none() {
+            bail!(runtime::ConfigError("there is no TMDB credential: set TMDB_TOKEN or TMDB_API_KEY".to_owned()));
+        }
+        check_upstream(&config).await?;
+    }
+    let world = World::start(&config, Wanted { well_known_port: false }).await?;
+    health::start(&config.listen, world.bus.clone(), world.store.clone()).await?;
+    let services = Services::start(&world, &config, &[part]).await?;
+    info!(service = part.name(), listen = config.listen, "runs");
+    until_stopped(services, world).await
+}
+
+/// The simulator in place of TMDB.
+pub(crate) async fn simulator(config: &mut Config, recorded: Option<PathBuf>) -> Result<Sim> {
+    let sim = Sim::start(tmdb_sim::Options { recorded, ..Default::default() }).await?;
+    config.tmdb_base_url = sim.base_url();
+    config.tmdb_credential = Some(Secret::new("simulated".to_owned()));
+    Ok(sim)
+}
+
+/// A wrong credential ends here, before anything hammers TMDB with it. A TMDB that is down does not: work waits for it.
+async fn check_upstream(config: &Config) -> Result<()> {
+    struct Silent;
+    impl tmdb::CallLog for Silent {
+        fn record(&self, _: tmdb::Call) {}
+    }
+    let secret = config.tmdb_credential.as_ref().map_or("", Secret::reveal);
+    let credential = match config.tmdb_base_url.contains("themoviedb.org") {
+        true => tmdb::Credential::parse(secret).map_err(runtime::ConfigError)?,
+        false => tmdb::Credential::any(secret),
+    };
+    let settings = tmdb::Config { base_url: config.tmdb_base_url.clone(), credential: Some(credential), ..Default::default() };
+    let client = tmdb::Client::new(settings, Arc::new(Silent), Arc::new(tmdb::Unlimited))?;
+    match tokio::time::timeout(CHECK_TIMEOUT, client.check()).await {
+        Ok(Err(e @ tmdb::TmdbError::Unauthorized { .. })) => Err(e.into()),
+        Ok(Err(e)) => {
+            warn!(error = %e, "TMDB could not be asked about the credential; work waits until it answers");
+            Ok(())
+        }
+        Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+async fn until_stopped(mut services: Services, world: World) -> Result<()> {
+    let mut term = unix::signal(unix::SignalKind::terminate())?;
+    let gave_up = tokio::select! {
+        _ = term.recv() => None,
+        result = tokio::signal::ctrl_c() => { result?; None }
+        name = services.failed() => Some(name),
+    };
+    eprintln!("mangoes: draining, at most {} s …", GRACE.as_secs());
+    services.drain().await;
+    world.stop().await?;
+    eprintln!("mangoes: stopped; nothing was left in hand");
+    match gave_up {
+        Some(name) => bail!("{name} gave up after too many restarts; the log says why"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! Tables for people, JSON for machines.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Out {
+    pub(crate) json: bool,
+}
+
+impl Out {
+    /// A table of rows, or the values behind it as JSON.
+    pub(crate) fn table<T: Serialize>(self, values: &T, head: &[&str], rows: Vec<Vec<String>>) {
+        if self.json {
+            self.value(values);
+            return;
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(head.to_vec());
+        for row in rows {
+            table.add_row(row);
+        }
+        println!("{}", table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+    }
+
+    /// A value as JSON.
+    pub(crate) fn value<T: Serialize>(self, value: &T) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => println!("{text}"),
+            Err(e) => eprintln!("mangoes: this cannot be shown as JSON: {e}"),
+        }
+    }
+
+    /// Names and values.
+    pub(crate) fn pairs(self, pairs: &[(&str, String)]) {
+        if self.json {
+            let map: std::collections::BTreeMap<_, _> = pairs.iter().map(|(k, v)| (*k, v)).collect();
+            self.value(&map);
+            return;
+        }
+        let width = pairs.iter().map(|(k, _)| k.len()).max().unwrap_or(0);
+        for (name, value) in pairs {
+            println!("{name:width$}  {value}");
+        }
+    }
+
+    /// One sentence; nothing in JSON mode.
+    pub(crate) fn say(self, text: &str) {
+        if !self.json {
+            println!("{text}");
+        }
+    }
+}
+
+/// "in 3 h", "5 min ago".
+pub(crate) fn relative(at: Option<OffsetDateTime>, now: OffsetDateTime) -> String {
+    let Some(at) = at else { return "-".to_owned() };
+    let span = at - now;
+    let text = match span.whole_seconds().unsigned_abs() {
+        s @ 0..=119 => format!("{s} s"),
+        s @ 120..=7_199 => format!("{} min", s / 60),
+        s @ 7_200..=172_799 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    };
+    if span.is_negative() { format!("{text} ago") } else { format!("in {text}") }
+}
+
+/// "1.2 s", "840 ms".
+pub(crate) fn millis(ms: i64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, (ms % 1_000) / 100) }
+}
+
+/// "98.3 %"; of nothing all is fresh.
+pub(crate) fn percent(part: i64, whole: i64) -> String {
+    if whole == 0 { "100 %".to_owned() } else { format!("{}.{} %", part * 100 / whole, (part * 1_000 / whole) % 10) }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn spans_for_people() {
+        let now = datetime!(2026-11-24 11:00 UTC);
+        for (at, expected) in [
+            (datetime!(2026-11-24 11:00:30 UTC), "in 30 s"),
+            (datetime!(2026-11-24 10:30 UTC), "30 min ago"),
+            (datetime!(2026-11-25 11:00 UTC), "in 24 h"),
+            (datetime!(2026-12-24 11:00 UTC), "in 30 d"),
+        ] {
+            assert_eq!(relative(Some(at), now), expected);
+        }
+        assert_eq!((millis(840), millis(1_290)), ("840 ms".to_owned(), "1.2 s".to_owned()));
+        assert_eq!((percent(983, 1_000), percent(0, 0)), ("98.3 %".to_owned(), "100 %".to_owned()));
+    }
+}

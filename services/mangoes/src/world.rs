@@ -1,0 +1,145 @@
+//! Database, NATS and where they come from: addresses that are set, servers of a running `mangoes up`, or embedded ones.
+
+use std::{
+    fs,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use bus::{Bus, BusOptions};
+use embedded::{Nats, Postgres};
+use runtime::{Config, Secret};
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+/// Database connections per process.
+const CONNECTIONS: u32 = 24;
+/// The port that the `nats` command line uses when nothing else is said.
+const NATS_PORT: u16 = 4222;
+
+/// Where the servers of a running `mangoes up` are; readable by its user only.
+#[derive(Serialize, Deserialize)]
+struct Endpoints {
+    nats_url: String,
+    database_url: String,
+}
+
+/// Servers, embedded or not, and the connections to them.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) bus: Bus,
+    pub(crate) nats_url: String,
+    nats: Option<Nats>,
+    postgres: Option<Postgres>,
+    endpoints: Option<PathBuf>,
+}
+
+/// Which embedded servers are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Also listen where `nats` looks by default.
+    pub(crate) well_known_port: bool,
+}
+
+impl World {
+    /// Starts what is not set, connects, migrates, makes the topology.
+    pub(crate) async fn start(config: &Config, wanted: Wanted) -> Result<Self> {
+        let options = embedded::Options {
+            data_dir: config.data_dir.clone(),
+            nats_port: wanted.well_known_port.then_some(NATS_PORT),
+            durable: true,
+        };
+        let (nats, postgres) = tokio::try_join!(
+            async { if config.nats_url.is_some() { Ok(None) } else { Nats::start(&options).await.map(Some) } },
+            async { if config.database_url.is_some() { Ok(None) } else { Postgres::start(&options).await.map(Some) } }
+        )?;
+        let nats_url = config.nats_url.clone().or_else(|| nats.as_ref().map(Nats::nats_url)).unwrap_or_default();
+        let database_url = config
+            .database_url
+            .clone()
+            .or_else(|| postgres.as_ref().map(|p| Secret::new(p.database_url())))
+            .unwrap_or(Secret::new(String::new()));
+        let store = Store::connect(&database_url, "mangoes", CONNECTIONS).await?;
+        store.migrate().await?;
+        let bus =
+            Bus::connect(&BusOptions { url: nats_url.clone(), creds: config.nats_creds.clone(), name: "mangoes".to_owned() })
+                .await?;
+        bus.ensure_topology().await?;
+        let mut endpoints = None;
+        if nats.is_some() || postgres.is_some() {
+            let there = Endpoints { nats_url: nats_url.clone(), database_url: database_url.reveal().to_owned() };
+            endpoints = Some(write_endpoints(&config.data_dir, &there)?);
+        }
+        Ok(Self { store, bus, nats_url, nats, postgres, endpoints })
+    }
+
+    /// Closes the connections and stops the embedded servers.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.bus.close().await;
+        self.store.close().await;
+        if let Some(path) = self.endpoints
+            && let Err(e) = fs::remove_file(&path)
+        {
+            tracing::debug!(error = %e, "the endpoints file was gone already");
+        }
+        if let Some(nats) = self.nats {
+            nats.stop().await?;
+        }
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+fn endpoints_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("endpoints.json")
+}
+
+fn write_endpoints(data_dir: &Path, endpoints: &Endpoints) -> Result<PathBuf> {
+    let path = endpoints_path(data_dir);
+    let file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path);
+    let file =
+        file.with_context(|| format!("cannot write {}; set MANGOES_DATA_DIR to a folder that can be written", path.display()))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    serde_json::to_writer(file, endpoints)?;
+    Ok(path)
+}
+
+fn running(config: &Config) -> Result<Option<Endpoints>> {
+    match fs::read(endpoints_path(&config.data_dir)) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The database, for the operator's verbs.
+pub(crate) async fn connect_store(config: &Config) -> Result<Store> {
+    let url = match (&config.database_url, running(config)?) {
+        (Some(url), _) => url.clone(),
+        (None, Some(endpoints)) => Secret::new(endpoints.database_url),
+        (None, None) => bail!("there is no database: start `mangoes up` here, or set DATABASE_URL"),
+    };
+    let store = Store::connect(&url, "mangoes-cli", 4).await?;
+    Ok(store)
+}
+
+/// The database with all migrations, for verbs that read its tables.
+pub(crate) async fn connect_migrated(config: &Config) -> Result<Store> {
+    let store = connect_store(config).await?;
+    if !store.is_migrated().await? {
+        bail!("the database lacks tables: run `mangoes migrate` first");
+    }
+    Ok(store)
+}
+
+/// NATS, for the operator's verbs.
+pub(crate) async fn connect_bus(config: &Config) -> Result<Bus> {
+    let url = match (&config.nats_url, running(config)?) {
+        (Some(url), _) => url.clone(),
+        (None, Some(endpoints)) => endpoints.nats_url,
+        (None, None) => bail!("there is no NATS: start `mangoes up` here, or set NATS_URL"),
+    };
+    Ok(Bus::connect(&BusOptions { url, creds: config.nats_creds.clone(), name: "mangoes-cli".to_owned() }).await?)
+}

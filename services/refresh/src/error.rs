@@ -1,0 +1,34 @@
+//! What can go wrong while a movie is read again.
+
+use proto::TmdbId;
+use runtime::{Classify, Fate};
+use store::StoreError;
+use tmdb::TmdbError;
+
+/// Why a movie could not be refreshed.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// TMDB did not give it.
+    #[error(transparent)]
+    Tmdb(#[from] TmdbError),
+    /// The database did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Only movies of the catalogue can be stale.
+    #[error("the catalogue has no movie {0}: publish movies.ingest.movie to bring it in")]
+    Unknown(TmdbId),
+    /// A job's payload does not fit its action.
+    #[error("the job's payload does not fit the action refresh: {0}")]
+    Payload(String),
+}
+
+impl Classify for RefreshError {
+    fn fate(&self) -> Fate {
+        match self {
+            Self::Tmdb(e) => e.fate(),
+            Self::Store(e) => e.fate(),
+            Self::Unknown(_) => Fate::Reject("not-in-catalogue"),
+            Self::Payload(_) => Fate::Reject("invalid-payload"),
+        }
+    }
+}

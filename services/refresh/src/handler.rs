@@ -1,0 +1,149 @@
+//! Refreshes one stale movie; releases and repairs the queue by tick.
+//!
+//! Writes `refresh_queue` and, through the writer, everything that a movie is. Emits `MovieRefreshed`, `MovieChanged`,
+//! `MovieRemoved` through the outbox. At least once: a redelivery meets its inbox row or a newer answer.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use bus::{Delivery, Handler, Outcome};
+use proto::{Lane, MovieStale, Tick};
+use runtime::{Classify, Clock, Fate, LedgerError, Letter};
+use store::{Effect, RunRef, Save, Store, Writer};
+use tmdb::{CallContext, TmdbError};
+
+use crate::RefreshError;
+
+/// What refreshing takes.
+#[derive(Clone)]
+pub(crate) struct Refresher {
+    pub(crate) store: Store,
+    pub(crate) tmdb: tmdb::Client,
+    pub(crate) writer: Writer,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// A lane with its consumer.
+pub(crate) trait LaneName: Send + Sync + 'static {
+    const LANE: Lane;
+    const DURABLE: &'static str;
+}
+
+macro_rules! lanes {
+    ($($name:ident = $durable:literal),+) => {
+        $(
+            pub(crate) struct $name;
+            impl LaneName for $name {
+                const LANE: Lane = Lane::$name;
+                const DURABLE: &'static str = $durable;
+            }
+        )+
+    };
+}
+lanes!(Now = "refresh-now", Fresh = "refresh-fresh", Bulk = "refresh-bulk");
+
+/// The consumer of one lane.
+pub(crate) struct RefreshHandler<L>(Refresher, PhantomData<L>);
+
+impl<L> RefreshHandler<L> {
+    pub(crate) const fn new(refresher: Refresher) -> Self {
+        Self(refresher, PhantomData)
+    }
+}
+
+impl<L: LaneName> Handler for RefreshHandler<L> {
+    const DURABLE: &'static str = L::DURABLE;
+    type Event = MovieStale;
+    type Error = RefreshError;
+
+    async fn handle(&self, mut event: MovieStale, delivery: &Delivery) -> Result<Outcome, RefreshError> {
+        event.lane = L::LANE;
+        if self.0.store.begin_refresh(&event, self.0.clock.now()).await?.is_none() {
+            return Err(RefreshError::Unknown(event.tmdb_id));
+        }
+        let result = self.0.refresh((L::DURABLE, delivery), &event).await;
+        if let Err(error) = &result {
+            self.0.put_back(&event, error).await;
+        }
+        result
+    }
+
+    async fn bury(&self, event: Option<MovieStale>, letter: Letter) -> Result<(), LedgerError> {
+        let effect = event.map_or(Effect::None, |e| Effect::Refresh { run_id: e.run_id, tmdb_id: e.tmdb_id });
+        Ok(self.0.store.bury(&letter, &effect, self.0.clock.now()).await?)
+    }
+}
+
+impl Refresher {
+    async fn refresh(
+        &self,
+        (consumer, delivery): (&'static str, &Delivery),
+        event: &MovieStale,
+    ) -> Result<Outcome, RefreshError> {
+        let context =
+            CallContext { service: "refresh", run_id: event.run_id.clone(), try_number: delivery.failed_tries, lane: event.lane };
+        let movie = match self.tmdb.movie(event.tmdb_id, &context).await {
+            Ok(movie) => movie,
+            Err(TmdbError::NotFound(_)) => {
+                let gone = self.store.missing((consumer, &delivery.key), event, self.clock.now()).await?;
+                return Ok(Outcome::Skipped(if gone {
+                    "TMDB has it no more"
+                } else {
+                    "TMDB answered 404; asked again in a day"
+                }));
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let save = Save {
+            consumer,
+            key: delivery.key.clone(),
+            movie,
+            fetched_at: self.clock.now(),
+            cause: event.reason.clone(),
+            run_id: event.run_id.clone(),
+        };
+        self.writer.save(save).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// The queue says truthfully that nobody works on it until the message comes again.
+    async fn put_back(&self, event: &MovieStale, error: &RefreshError) {
+        let counts = matches!(error.fate(), Fate::Retry { .. });
+        if let Err(e) = self.store.requeue(event.tmdb_id, &runtime::chain(error), counts).await {
+            tracing::warn!(movie.id = %event.tmdb_id, error = %e, "the queue row keeps its lease until the sweep finds it");
+        }
+    }
+}
+
+/// Releases and repairs the queue. Woken by `refresh_worker`'s tick.
+pub(crate) struct TickHandler {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Handler for TickHandler {
+    const DURABLE: &'static str = "ticks-refresh";
+    type Event = Tick;
+    type Error = RefreshError;
+
+    async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, RefreshError> {
+        let max = tick.payload.get("max_items").and_then(serde_json::Value::as_i64).filter(|n| (1..=100_000).contains(n));
+        let max = max.ok_or_else(|| RefreshError::Payload("max_items must be a whole number from 1 to 100000".to_owned()))?;
+        let run = RunRef {
+            run_id: tick.run_id,
+            job: tick.job,
+            action: tick.action,
+            trigger_type: tick.trigger_type,
+            scheduled_for: tick.scheduled_for,
+        };
+        let now = self.clock.now();
+        self.store.start_run(&run, &tick.payload, now).await?;
+        let released = self.store.release((Self::DURABLE, &delivery.key), &run.run_id, max, now).await?;
+        tracing::info!(released, run = %run.run_id, "queue swept");
+        Ok(Outcome::Done)
+    }
+
+    async fn bury(&self, tick: Option<Tick>, letter: Letter) -> Result<(), LedgerError> {
+        let effect = tick.map_or(Effect::None, |t| Effect::Run { run_id: t.run_id });
+        Ok(self.store.bury(&letter, &effect, self.clock.now()).await?)
+    }
+}

@@ -1,0 +1,188 @@
+//! A world of its own for every test: `mangoes up --demo` in a private folder, its servers on free ports.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use sqlx::{PgPool, Row};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+/// Generous: two cores may be busy with other worlds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, built once.
+pub(crate) fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let done = Command::new(env!("CARGO")).args(["build", "-q", "-p", "mangoes"]).status().unwrap();
+        assert!(done.success(), "mangoes does not build");
+        let test = std::env::current_exe().unwrap();
+        test.parent().unwrap().parent().unwrap().join("mangoes")
+    })
+}
+
+/// The program without any setting of the caller's environment.
+pub(crate) fn mangoes(data_dir: &Path) -> Command {
+    let mut command = Command::new(program());
+    for name in ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command.env("MANGOES_DATA_DIR", data_dir).env("MANGOES_LISTEN", "127.0.0.1:0");
+    command
+}
+
+/// A folder that goes with its test.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("mangoes-it-{}-{name}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Where root's temporary folder is closed to others, the servers' data stands elsewhere.
+        if let Ok(elsewhere) = std::fs::read_to_string(self.0.join("servers-are-in")) {
+            drop(std::fs::remove_dir_all(elsewhere.trim()));
+        }
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) folder: Folder,
+    child: Child,
+    pub(crate) pool: PgPool,
+    pub(crate) nats_url: String,
+}
+
+impl World {
+    /// Everything runs, with the simulator in TMDB's place.
+    pub(crate) async fn start(name: &str) -> Self {
+        Self::start_in(Folder::new(name)).await
+    }
+
+    pub(crate) async fn start_in(folder: Folder) -> Self {
+        let log = std::fs::File::options().create(true).append(true).open(folder.0.join("up.log")).unwrap();
+        drop(std::fs::remove_file(folder.0.join("endpoints.json")));
+        let mut child = mangoes(&folder.0)
+            .args(["up", "--demo"])
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        let endpoints: Value = loop {
+            let text = std::fs::read(folder.0.join("endpoints.json")).unwrap_or_default();
+            if let Ok(value) = serde_json::from_slice(&text) {
+                break value;
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("mangoes up ended with {status}:\n{}", log_of(&folder));
+            }
+            assert!(begun.elapsed() < PATIENCE, "mangoes up does not come up:\n{}", log_of(&folder));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let pool = PgPool::connect(endpoints["database_url"].as_str().unwrap()).await.unwrap();
+        Self { folder, child, pool, nats_url: endpoints["nats_url"].as_str().unwrap().to_owned() }
+    }
+
+    /// Publishes as a plain NATS client does: no header, no JetStream.
+    pub(crate) async fn publish(&self, subject: &str, payload: &[u8]) {
+        let address = self.nats_url.trim_start_matches("nats://");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut bytes = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {}\r\n", payload.len()).into_bytes();
+        bytes.extend_from_slice(payload);
+        bytes.extend_from_slice(b"\r\nPING\r\n");
+        stream.write_all(&bytes).await.unwrap();
+        let begun = Instant::now();
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains("PONG") {
+            assert!(begun.elapsed() < PATIENCE, "NATS did not answer: {}", String::from_utf8_lossy(&seen));
+            stream.readable().await.unwrap();
+            let mut part = [0; 4096];
+            if let Ok(n) = stream.try_read(&mut part) {
+                seen.extend_from_slice(&part[..n]);
+            }
+        }
+    }
+
+    pub(crate) async fn one(&self, sql: &str) -> i64 {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}")).get(0)
+    }
+
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}")).get(0)
+    }
+
+    pub(crate) async fn execute(&self, sql: &str) {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+
+    /// Waits until the count is as expected.
+    pub(crate) async fn until(&self, sql: &str, expected: i64) {
+        let begun = Instant::now();
+        loop {
+            let now = self.one(sql).await;
+            if now == expected {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{sql} is {now}, not {expected}\n{}", log_of(&self.folder));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Runs a verb of the command line; returns what it printed.
+    pub(crate) fn verb(&self, args: &[&str]) -> String {
+        let done = mangoes(&self.folder.0).args(args).output().unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(done.status.success(), "{args:?}: {text}\n{}", log_of(&self.folder));
+        text
+    }
+
+    /// kill -9; the folder stays.
+    pub(crate) async fn kill(mut self) -> Folder {
+        self.pool.close().await;
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, Folder(PathBuf::from("/nonexistent")))
+    }
+
+    /// SIGTERM; returns how long the drain took.
+    pub(crate) async fn stop(mut self) -> (Folder, Duration) {
+        self.pool.close().await;
+        let begun = Instant::now();
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not stop:\n{}", log_of(&self.folder));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert!(status.success(), "{status}:\n{}", log_of(&self.folder));
+        (std::mem::replace(&mut self.folder, Folder(PathBuf::from("/nonexistent"))), begun.elapsed())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn log_of(folder: &Folder) -> String {
+    let text = std::fs::read_to_string(folder.0.join("up.log")).unwrap_or_default();
+    text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+}
