@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let done = Command::new(env!("CARGO")).args(["build", "-q", "-p", "mangoes"]).status().unwrap();
+        let done = Command::new(env!("CARGO")).args(["build", "-q", "--workspace", "--bins"]).status().unwrap();
         assert!(done.success(), "mangoes does not build");
         let test = std::env::current_exe().unwrap();
         test.parent().unwrap().parent().unwrap().join("mangoes")
