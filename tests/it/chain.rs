@@ -88,3 +88,17 @@ async fn verbs_tell_the_state() {
     assert!(world.verb(&["status"]).contains("Fresh: 100.0 % of 2 titles"));
     assert!(!world.verb(&["config"]).contains("postgres://"));
 }
+
+/// A consumer that was idle for longer than a pull reads the next message at once.
+#[tokio::test]
+async fn an_idle_consumer_is_prompt() {
+    let world = World::start("idle").await;
+    for (id, idle_secs) in [(603, 3), (550, 5)] {
+        // The time is the case: nothing happens that could be waited for.
+        tokio::time::sleep(std::time::Duration::from_secs(idle_secs)).await;
+        let begun = std::time::Instant::now();
+        world.publish("movies.ingest.movie", format!(r#"{{"tmdb_id": {id}}}"#).as_bytes()).await;
+        world.until(&format!("select count(*) from works where tmdb_id = '{id}' and ingestion_status = 'complete'"), 1).await;
+        assert!(begun.elapsed().as_secs_f64() < 2.5, "after {idle_secs} s: {:?}", begun.elapsed());
+    }
+}

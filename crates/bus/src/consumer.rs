@@ -20,10 +20,9 @@ use crate::{
     topology,
 };
 
-/// How long one pull stays open at the server.
-const PULL_EXPIRES: Duration = Duration::from_secs(10);
-/// The server's sign of life during a pull; two missed ones end it.
-const PULL_HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long one pull stays open at the server. Short, for it takes the heartbeat's place: async-nats 0.51 answers a
+/// heartbeat within a batch with `Pending` and no wake-up, and the batch sleeps until its end (docs/adr/0006).
+const PULL_EXPIRES: Duration = Duration::from_secs(4);
 
 /// What a consumer needs.
 pub struct ConsumerArgs<H, L> {
@@ -114,7 +113,7 @@ async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) -> Result<()
                 () = tokio::time::sleep(pause) => continue,
             }
         }
-        let pull = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).heartbeat(PULL_HEARTBEAT).messages().await;
+        let pull = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
         let batch = match pull {
             Ok(batch) => batch,
             Err(e) => break Err(format!("cannot pull: {}", runtime::chain(&e))),

@@ -176,7 +176,10 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         cli.command,
         Command::Up { .. } | Command::Scheduler | Command::StalenessScanner | Command::Ingest { .. } | Command::Refresh { .. }
     );
-    runtime::telemetry::init(&config.log, if quiet { "error,mangoes=warn" } else { "info,ractor=warn" });
+    runtime::telemetry::init(
+        &config.log,
+        if quiet { "error,mangoes=warn" } else { "info,ractor=warn,async_nats=warn,tokio_cron_scheduler=warn" },
+    );
     let out = show::Out { json: cli.json };
     match cli.command {
         Command::Up { demo, recorded } => serve::up(config, demo, recorded).await?,

@@ -54,7 +54,7 @@ impl Actor for Relay {
             // Ends with the actor's mailbox or with the connection; the sweep goes on without it.
             while listener.get_status() as u8 <= ractor::ActorStatus::Running as u8 {
                 if let Err(e) = listening.listen("mangoes_outbox", || drop(listener.cast(Look))).await {
-                    warn!(error = %runtime::chain(&e), "no notifications from the database for a while");
+                    tracing::debug!(error = %runtime::chain(&e), "no notifications from the database for a while; the sweep goes on");
                 }
                 tokio::time::sleep(SWEEP_EVERY).await;
             }
