@@ -8,4 +8,5 @@ mod catalogue;
 mod chain;
 mod configuration;
 mod crash;
+mod recorded;
 mod world;

@@ -71,10 +71,16 @@ impl World {
     }
 
     pub(crate) async fn start_in(folder: Folder) -> Self {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// As `start_in`, with further arguments of `up --demo`.
+    pub(crate) async fn start_with(folder: Folder, more: &[&str]) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(folder.0.join("up.log")).unwrap();
         drop(std::fs::remove_file(folder.0.join("endpoints.json")));
         let mut child = mangoes(&folder.0)
             .args(["up", "--demo"])
+            .args(more)
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .stdin(Stdio::null())
