@@ -11,7 +11,8 @@ pub struct InvalidTmdbId(i64);
 /// A movie's number at TMDB, 1 to 2,147,483,647.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "i64", into = "i64")]
-pub struct TmdbId(#[schemars(range(min = 1, max = 2_147_483_647))] i64);
+#[schemars(extend("minimum" = 1, "maximum" = 2_147_483_647))]
+pub struct TmdbId(i64);
 
 impl TmdbId {
     /// The number itself.
@@ -57,7 +58,8 @@ pub const MAX_MOVIES_LIMIT: i64 = 10_000;
 /// How many new titles a list may bring, 1 to [`MAX_MOVIES_LIMIT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "i64", into = "i64")]
-pub struct MaxMovies(#[schemars(range(min = 1, max = 10_000))] i64);
+#[schemars(extend("minimum" = 1, "maximum" = MAX_MOVIES_LIMIT))]
+pub struct MaxMovies(i64);
 
 impl MaxMovies {
     /// The number itself.

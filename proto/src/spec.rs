@@ -1,4 +1,4 @@
-//! Generates the JSON Schemas and the AsyncAPI 3 document from the types.
+//! Generates the JSON Schemas, the AsyncAPI 3 document and `docs/events.md` from the types.
 
 use std::collections::BTreeMap;
 
@@ -97,4 +97,54 @@ fn message_of(contract: Contract) -> Value {
         }
     });
     json!({"name": contract.event_type, "contentType": "application/json", "headers": headers, "payload": contract.schema})
+}
+
+/// `docs/events.md`: every contract for people. `example` gives a payload of an event type.
+#[must_use]
+pub fn markdown(example: impl Fn(&str) -> String) -> String {
+    let mut text = String::from(
+        "# Events\n\nGenerated from the types in `proto/`; `MANGOES_BLESS=1 cargo test -p proto` writes it anew. Headers: `Nats-Msg-Id`, \
+         CloudEvents attributes (`ce-id`, `ce-source`, `ce-type`, `ce-time`, `ce-specversion`) and `traceparent`.\n\
+         Nobody publishing by hand needs a header. New optional fields may come; readers ignore what they do not know.\n",
+    );
+    for contract in contracts() {
+        let description = words(&contract.schema);
+        let description = description.split("  ").next().unwrap_or_default();
+        let (name, way) = (contract.event_type, if contract.sent { "sent by mangoes" } else { "sent by anyone" });
+        text +=
+            &format!("\n## {name}\n{description}\n\nSubject `{}`, stream `{}`; {way}.\n\n", contract.address, contract.stream);
+        text += &format!("| field | type | meaning |\n|---|---|---|\n{}\n", fields(&contract.schema));
+        text += &format!("```json\n{}\n```\n", example(name).trim());
+    }
+    text
+}
+
+/// A schema's description on one line; a paragraph's end is two spaces.
+fn words(schema: &Value) -> String {
+    schema.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ").replace('|', "\\|")
+}
+
+fn fields(schema: &Value) -> String {
+    let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    let required: Vec<&str> = list("required").filter_map(Value::as_str).collect();
+    let rows = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, property)| {
+        let optional = if required.contains(&name.as_str()) { "" } else { ", optional" };
+        format!("| `{name}` | {}{optional} | {} |\n", type_of(property), words(property))
+    });
+    rows.collect()
+}
+
+fn type_of(property: &Value) -> String {
+    let reference = |p: &Value| p.get("$ref")?.as_str()?.rsplit('/').next().map(ToOwned::to_owned);
+    let among = |key: &str| property.get(key)?.as_array()?.iter().find_map(reference);
+    let types = match property.get("type") {
+        Some(Value::String(one)) => Some(one.clone()),
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).find(|t| *t != "null").map(ToOwned::to_owned),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => None,
+    };
+    types
+        .or_else(|| reference(property))
+        .or_else(|| among("anyOf"))
+        .or_else(|| among("allOf"))
+        .unwrap_or_else(|| "any".to_owned())
 }

@@ -14,9 +14,12 @@ fn at(name: &str) -> PathBuf {
 }
 
 fn same_as_file(name: &str, generated: &Value) {
-    let text = serde_json::to_string_pretty(generated).unwrap() + "\n";
+    same_text(name, &(serde_json::to_string_pretty(generated).unwrap() + "\n"));
+}
+
+fn same_text(name: &str, text: &str) {
     if std::env::var_os("MANGOES_BLESS").is_some() {
-        fs::write(at(name), &text).unwrap();
+        fs::write(at(name), text).unwrap();
     }
     let stored = fs::read_to_string(at(name)).unwrap_or_default();
     assert!(stored == text, "{name} differs from the types: if that is meant, run MANGOES_BLESS=1 cargo test -p proto");
@@ -28,6 +31,8 @@ fn schemas_and_asyncapi_are_those_of_the_types() {
         same_as_file(&format!("schemas/{}.json", contract.event_type), &contract.schema);
     }
     same_as_file("asyncapi.json", &spec::asyncapi());
+    let example = |event_type: &str| fs::read_to_string(at(&format!("golden/{event_type}.json"))).unwrap();
+    same_text("../docs/events.md", &spec::markdown(example));
 }
 
 /// Golden files are read for ever: what an older version wrote must still be understood, and nothing of it lost.

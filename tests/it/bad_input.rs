@@ -5,7 +5,7 @@ use crate::world::World;
 #[tokio::test]
 async fn each_bad_message_is_one_dead_letter() {
     let world = World::start("bad-input").await;
-    let long = vec![b'x'; 1_000_000];
+    let long = vec![b'x'; 1 << 20];
     let cases: [(&str, &[u8], &str, &str); 17] = [
         ("movies.ingest.movie", b"hello", "invalid-payload", "JSON object"),
         ("movies.ingest.movie", b"[603]", "invalid-payload", "an array"),

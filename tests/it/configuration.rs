@@ -2,38 +2,110 @@
 
 use std::{
     net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::world::{Folder, mangoes};
+use crate::world::{Folder, PATIENCE, mangoes};
 
 /// Environment, arguments, and a word that the sentence must have.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
 
-#[test]
-fn each_mistake_gets_a_sentence() {
-    let folder = Folder::new("configuration");
-    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
-    let busy = busy.local_addr().unwrap().to_string();
-    let cases: [Case<'_>; 9] = [
-        (&[], &["up"], "TMDB_TOKEN"),
-        (&[("NATS_URL", "nats://127.0.0.1:1")], &["up", "--demo"], "NATS_URL"),
-        (&[("DATABASE_URL", "postgres://u:sesame@127.0.0.1:1/d")], &["up", "--demo"], "DATABASE_URL"),
-        (&[("DATABASE_URL", "mysql://u:sesame@h/d")], &["up", "--demo"], "DATABASE_URL"),
-        (&[("NATS_URL", "127.0.0.1")], &["up", "--demo"], "NATS_URL"),
-        (&[("MANGOES_LISTEN", &busy)], &["up", "--demo"], "MANGOES_LISTEN"),
-        (&[("TMDB_RATE", "fast")], &["up", "--demo"], "TMDB_RATE"),
-        (&[("TMDB_TOKEN", "sesame")], &["up"], "TMDB"),
-        (&[], &["jobs", "list"], "DATABASE_URL"),
-    ];
+fn each_gets_a_sentence(folder: &Folder, cases: &[Case<'_>]) {
     for (env, args, words) in cases {
+        let mut command = mangoes(&folder.0);
         let begun = Instant::now();
-        let done = mangoes(&folder.0).envs(env.iter().copied()).args(args).output().unwrap();
+        let done = command.envs(env.iter().copied()).args(*args).output().unwrap();
         let text = String::from_utf8_lossy(&done.stderr);
         assert!(begun.elapsed() < Duration::from_secs(10), "{env:?} took {:?}", begun.elapsed());
         assert!(matches!(done.status.code(), Some(1 | 2)), "{env:?}: {:?} {text}", done.status);
         let sentence = text.lines().find(|l| l.starts_with("mangoes: ")).unwrap_or_else(|| panic!("{env:?}: {text}"));
         assert!(sentence.contains(words), "{env:?}: {sentence}");
         assert!(!text.contains("sesame") && !text.contains("backtrace") && !text.contains("panicked"), "{env:?}: {text}");
+        println!("{sentence}");
+    }
+}
+
+#[test]
+fn what_is_malformed_or_busy() {
+    let folder = Folder::new("configuration");
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = busy.local_addr().unwrap().to_string();
+    each_gets_a_sentence(
+        &folder,
+        &[
+            (&[], &["up"], "TMDB_TOKEN"),
+            (&[("NATS_URL", "nats://127.0.0.1:1")], &["up", "--demo"], "NATS_URL"),
+            (&[("DATABASE_URL", "postgres://u:sesame@127.0.0.1:1/d")], &["up", "--demo"], "DATABASE_URL"),
+            (&[("DATABASE_URL", "mysql://u:sesame@h/d")], &["up", "--demo"], "DATABASE_URL"),
+            (&[("NATS_URL", "127.0.0.1")], &["up", "--demo"], "NATS_URL"),
+            (&[("MANGOES_LISTEN", &busy)], &["up", "--demo"], "MANGOES_LISTEN"),
+            (&[("MANGOES_DATA_DIR", "/dev/null/data")], &["up", "--demo"], "MANGOES_DATA_DIR"),
+            (&[("TMDB_RATE", "fast")], &["up", "--demo"], "TMDB_RATE"),
+            (&[("TMDB_TOKEN", "sesame")], &["up"], "TMDB"),
+            (&[], &["jobs", "list"], "DATABASE_URL"),
+        ],
+    );
+}
+
+/// Servers that answer, and say no.
+#[tokio::test]
+async fn what_is_refused() {
+    let folder = Folder::new("refused");
+    let options = embedded::Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
+    let postgres = embedded::Postgres::start(&options).await.unwrap();
+    let right = postgres.database_url();
+    let (user, host) = (right.split(':').nth(1).unwrap(), right.split('@').nth(1).unwrap());
+    let wrong = format!("postgres:{user}:sesame@{host}");
+    let nats = ClosedNats::start().await;
+    let sim =
+        tmdb_sim::Sim::start(tmdb_sim::Options { credential: Some("right".to_owned()), ..Default::default() }).await.unwrap();
+    let base = sim.base_url();
+    tokio::task::spawn_blocking(move || {
+        each_gets_a_sentence(
+            &folder,
+            &[
+                (&[("DATABASE_URL", &wrong)], &["up", "--demo"], "DATABASE_URL"),
+                (&[("NATS_URL", &nats.url)], &["up", "--demo"], "NATS_URL"),
+                (&[("TMDB_BASE_URL", &base), ("TMDB_TOKEN", "sesame")], &["up"], "TMDB_TOKEN"),
+            ],
+        );
+        folder
+    })
+    .await
+    .unwrap();
+    sim.stop().await;
+    postgres.stop().await.unwrap();
+}
+
+/// A broker with a password.
+struct ClosedNats {
+    child: Child,
+    url: String,
+}
+
+impl ClosedNats {
+    async fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let program = embedded::nats_server(Path::new(".mangoes")).unwrap();
+        let child = Command::new(program)
+            .args(["-a", "127.0.0.1", "-p", &port, "--user", "ann", "--pass", "right"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.is_err() {
+            assert!(begun.elapsed() < PATIENCE, "nats-server does not answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { child, url: format!("nats://ann:sesame@127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for ClosedNats {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }

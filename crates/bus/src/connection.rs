@@ -3,18 +3,21 @@
 use std::{path::PathBuf, time::Duration};
 
 use async_nats::{ConnectOptions, jetstream};
+use runtime::Secret;
 
 /// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields silently).
 pub(crate) const MIN_SERVER: (u32, u32) = (2, 14);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the last flush may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where NATS is and who we are.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct BusOptions {
     /// `nats://host:4222`; may hold user and password.
-    pub url: String,
+    pub url: Secret,
     /// Credentials file.
     pub creds: Option<PathBuf>,
     /// Name shown in `nats server report connections`.
@@ -71,7 +74,7 @@ impl Bus {
     /// # Errors
     /// Within about 5 s when there is no usable server.
     pub async fn connect(options: &BusOptions) -> Result<Self, BusError> {
-        let url = shown(&options.url);
+        let url = shown(options.url.reveal());
         let failed = |reason: String| BusError::Connect { url: url.clone(), reason };
         let mut connect = ConnectOptions::new()
             .name(&options.name)
@@ -82,7 +85,7 @@ impl Bus {
             let text = std::fs::read_to_string(path).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
             connect = connect.credentials(&text).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
         }
-        let client = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect.connect(&options.url))
+        let client = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect.connect(options.url.reveal()))
             .await
             .map_err(|_| failed("no answer; is NATS_URL right?".to_owned()))?
             .map_err(|e| failed(reason(&e)))?;
@@ -102,10 +105,12 @@ impl Bus {
 
     /// Sends what is buffered and closes.
     pub async fn close(&self) {
-        let flushed = tokio::time::timeout(Duration::from_secs(2), self.client.flush()).await;
+        let flushed = tokio::time::timeout(CLOSE_TIMEOUT, self.client.flush()).await;
         if !matches!(flushed, Ok(Ok(()))) {
             tracing::warn!("NATS was not flushed at the end; unconfirmed messages will be sent again");
         }
+        // Without it the client would try to connect again until the process ends.
+        drop(self.client.drain().await);
     }
 }
 

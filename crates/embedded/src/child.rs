@@ -210,8 +210,14 @@ pub(crate) async fn clear_previous(
         return Err(EmbeddedError::Unkillable { server, pid: raw });
     }
     if test_kill_process(pid) != Err(rustix::io::Errno::SRCH) {
-        // The id belongs to somebody else now, or to a zombie: Postgres would take either for itself.
-        fs::remove_file(pid_file).map_err(EmbeddedError::file("delete", pid_file))?;
+        // The id belongs to somebody else now, or to a zombie: Postgres would take either for itself. A server that just
+        // ended deletes the file itself.
+        match fs::remove_file(pid_file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EmbeddedError::file("delete", pid_file)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ mod tests;
 use std::fs::File;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::EmbeddedError;
@@ -97,6 +97,14 @@ impl Servers {
         let (nats, postgres) = tokio::join!(self.nats.stop(), self.postgres.stop());
         nats.and(postgres)
     }
+}
+
+/// The `nats-server` that [`Nats`] starts, for a caller who starts one under rules of his own.
+///
+/// # Errors
+/// When there is none that is new enough: see [`EmbeddedError`].
+pub fn nats_server(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
+    binaries::Search::usual(data_dir).nats()
 }
 
 /// A port of the loopback address that is free at this moment.

@@ -8,7 +8,7 @@ pub mod supervisor;
 pub mod telemetry;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, ConfigError, RefreshMode, Secret};
+pub use config::{Config, ConfigError, RefreshMode, Secret, mask_url};
 pub use fate::{Classify, Fate, backoff, chain};
 pub use ledger::{Ledger, LedgerError, Letter, Standing};
 pub use supervisor::{ChildSpec, Root, RootArgs, RootMsg, restart_delay};

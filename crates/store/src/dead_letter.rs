@@ -102,11 +102,7 @@ impl Store {
             Effect::None => Ok(()),
             Effect::Item { run_id, tmdb_id } => runs::settle(tx, &[failed(run_id, tmdb_id)], now).await,
             Effect::Refresh { run_id, tmdb_id } => {
-                crate::queue::fail(tx, *tmdb_id, &letter.error, now).await?;
-                match run_id {
-                    Some(run_id) => runs::settle(tx, &[failed(run_id, tmdb_id)], now).await,
-                    None => Ok(()),
-                }
+                crate::queue::fail(tx, (*tmdb_id, run_id.as_deref()), &letter.error, now).await
             }
             Effect::Run { run_id } => {
                 sqlx::query!("update job_run set error = $2 where run_id = $1 and ended_at is null", run_id, letter.error)

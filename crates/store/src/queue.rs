@@ -1,5 +1,7 @@
 //! The refresh queue: `queued -> processing -> completed | failed`, at most one open row per movie.
 
+use std::collections::BTreeSet;
+
 use proto::{Lane, MovieRemoved, MovieStale, TmdbId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -227,41 +229,50 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let text = "TMDB has no such movie any more (404)";
-        sqlx::query!(
-            "update refresh_queue set status = 'failed', processed_at = $2, lease_until = null, last_error = $3
-             where work_id = $1 and status in ('queued', 'processing')",
-            row.work_id,
-            now,
-            text
-        )
-        .execute(&mut *tx)
-        .await?;
-        if let Some(run_id) = &event.run_id {
-            let item = Settled {
-                run_id: run_id.clone(),
-                tmdb_id: event.tmdb_id.get(),
-                state: "failed",
-                title: Some(row.title),
-                error: Some(text.to_owned()),
-            };
-            runs::settle(&mut tx, &[item], now).await?;
-        }
+        give_up(&mut tx, (event.tmdb_id, event.run_id.as_deref()), (Some(row.title), text), now).await?;
         tx.commit().await?;
         Ok(row.removed_at.is_some())
     }
 }
 
-/// A refresh is given up: the row says so, and scans leave the movie alone for a while so that it blocks nobody.
-pub(crate) async fn fail(tx: &mut PgConnection, tmdb_id: TmdbId, error: &str, now: OffsetDateTime) -> Result<(), StoreError> {
-    sqlx::query!(
+/// The movie's open queue row ends as failed, and so do the items that wait for it: of the row's run and of the message's.
+async fn give_up(
+    tx: &mut PgConnection,
+    (tmdb_id, run_id): (TmdbId, Option<&str>),
+    (title, error): (Option<String>, &str),
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let queued = sqlx::query_scalar!(
         "update refresh_queue q set status = 'failed', processed_at = $2, lease_until = null, last_error = $3
-         from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status in ('queued', 'processing')",
+         from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status in ('queued', 'processing') returning q.run_id",
         tmdb_id.to_string(),
         now,
         error
     )
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
+    let runs: BTreeSet<String> = queued.into_iter().flatten().chain(run_id.map(ToOwned::to_owned)).collect();
+    let items: Vec<Settled> = runs
+        .into_iter()
+        .map(|run_id| Settled {
+            run_id,
+            tmdb_id: tmdb_id.get(),
+            state: "failed",
+            title: title.clone(),
+            error: Some(error.to_owned()),
+        })
+        .collect();
+    runs::settle(tx, &items, now).await
+}
+
+/// A refresh is given up, and scans leave the movie alone for a while so that it blocks nobody.
+pub(crate) async fn fail(
+    tx: &mut PgConnection,
+    (tmdb_id, run_id): (TmdbId, Option<&str>),
+    error: &str,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    give_up(tx, (tmdb_id, run_id), (None, error), now).await?;
     sqlx::query!(
         "update works set failures = failures + 1, hold_until = $2::timestamptz + make_interval(hours => least(24, $3 * (2 ^ least(failures, 5))::int))
          where tmdb_id = $1",

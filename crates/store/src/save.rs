@@ -392,23 +392,31 @@ fn events(change: &Change<'_>) -> Vec<Entry> {
     entries
 }
 
-/// Queue rows and run items of everything that this batch handled, also of what a newer answer superseded.
+/// Queue rows and run items of everything that this batch handled, also of what a newer answer superseded. A queue row may
+/// belong to another run than the message: that run's item is settled with it, for no other message may come for it.
 async fn settle(tx: &mut PgConnection, todo: &[&Save], now: OffsetDateTime) -> Result<(), StoreError> {
     let ids: Vec<String> = todo.iter().map(|s| s.movie.tmdb_id.to_string()).collect();
-    sqlx::query!(
-        "update refresh_queue q set status = 'completed', processed_at = $2, lease_until = null, last_error = null
-         from works w where w.tmdb_id = any($1) and q.work_id = w.work_id and q.status in ('queued', 'processing')",
+    let queue = sqlx::query!(
+        r#"update refresh_queue q set status = 'completed', processed_at = $2, lease_until = null, last_error = null
+         from works w where w.tmdb_id = any($1) and q.work_id = w.work_id and q.status in ('queued', 'processing')
+         returning q.run_id, w.tmdb_id::bigint as "tmdb_id!""#,
         &ids,
         now
     )
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
-    let items: Vec<Settled> = todo
-        .iter()
-        .filter_map(|s| {
-            let title = Some(s.movie.title.clone());
-            Some(Settled { run_id: s.run_id.clone()?, tmdb_id: s.movie.tmdb_id.get(), state: "done", title, error: None })
-        })
-        .collect();
+    let done = |run_id: String, save: &Save| Settled {
+        run_id,
+        tmdb_id: save.movie.tmdb_id.get(),
+        state: "done",
+        title: Some(save.movie.title.clone()),
+        error: None,
+    };
+    let mut items = Vec::new();
+    for save in todo {
+        let queued = queue.iter().filter(|q| q.tmdb_id == save.movie.tmdb_id.get()).filter_map(|q| q.run_id.clone());
+        let runs: HashSet<String> = save.run_id.iter().cloned().chain(queued).collect();
+        items.extend(runs.into_iter().map(|run_id| done(run_id, save)));
+    }
     runs::settle(tx, &items, now).await
 }

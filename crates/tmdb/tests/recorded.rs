@@ -1,8 +1,6 @@
 //! Every recorded answer maps or is classified; none panics. The recordings are no part of this project: without the folder
 //! (`MANGOES_RECORDED`, else `../shared/tmdb-recorded`) the test says so and passes.
 
-#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
-
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -14,7 +14,7 @@ use store::{RunRow, Store};
 use crate::{
     progress,
     serve::{Part, Services, simulator},
-    show::{Out, millis, percent},
+    show::{self, Out, millis, percent},
     world::{Wanted, World},
 };
 
@@ -125,8 +125,12 @@ async fn print(store: &Store, runs: &[RunRow], events: i64, out: Out) -> Result<
             row
         })
         .collect();
-    println!();
+    show::line("");
     out.table(&fresh, &["JOB", "CHECKED", "SKIPPED", "INGESTED/REFRESHED", "FAILED", "TMDB CALLS", "DURATION"], rows);
-    println!("\nevents published: {events}   fresh: {} of {} titles", percent(status.fresh, status.titles), status.titles);
+    show::line(&format!(
+        "\nevents published: {events}   fresh: {} of {} titles",
+        percent(status.fresh, status.titles),
+        status.titles
+    ));
     Ok(())
 }

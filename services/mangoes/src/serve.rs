@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::{
     health,
     relay::relay_child,
-    upstream,
+    show, upstream,
     world::{Wanted, World},
 };
 
@@ -146,19 +146,19 @@ pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>
     check_upstream(&config).await?;
     let world = World::start(&config, Wanted { well_known_port: true }).await?;
     let services = match health::start(&config.listen, world.bus.clone(), world.store.clone()).await {
-        Ok(()) => Services::start(&world, &config, &ALL).await,
+        Ok(address) => Services::start(&world, &config, &ALL).await.map(|services| (services, address)),
         Err(e) => Err(e),
     };
-    let services = match services {
-        Ok(services) => services,
+    let (services, address) = match services {
+        Ok(started) => started,
         Err(e) => {
             world.stop().await?;
             return Err(e);
         }
     };
-    println!("mangoes is up.  health: http://{}/readyz   stop: Ctrl-C", config.listen);
-    println!("  export NATS_URL={}", world.nats_url);
-    println!("  nats pub movies.ingest.movie '{{\"tmdb_id\": 603}}'    nats sub 'movies.refreshed.>'    mangoes status");
+    show::line(&format!("mangoes is up.  health: http://{address}/readyz   stop: Ctrl-C"));
+    show::line(&format!("  export NATS_URL={}", runtime::mask_url(world.nats_url.reveal())));
+    show::line("  nats pub movies.ingest.movie '{\"tmdb_id\": 603}'    nats sub 'movies.refreshed.>'    mangoes status");
     until_stopped(services, world).await?;
     if let Some(sim) = sim {
         sim.stop().await;
@@ -181,9 +181,9 @@ pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
         check_upstream(&config).await?;
     }
     let world = World::start(&config, Wanted { well_known_port: false }).await?;
-    health::start(&config.listen, world.bus.clone(), world.store.clone()).await?;
+    let listen = health::start(&config.listen, world.bus.clone(), world.store.clone()).await?;
     let services = Services::start(&world, &config, &[part]).await?;
-    info!(service = part.name(), listen = config.listen, "runs");
+    info!(service = part.name(), %listen, "runs");
     until_stopped(services, world).await
 }
 

@@ -1,5 +1,7 @@
 //! Tables for people, JSON for machines.
 
+use std::io::Write;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -22,13 +24,13 @@ impl Out {
         for row in rows {
             table.add_row(row);
         }
-        println!("{}", table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+        line(&table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
     }
 
     /// A value as JSON.
     pub(crate) fn value<T: Serialize>(self, value: &T) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => line(&text),
             Err(e) => eprintln!("mangoes: this cannot be shown as JSON: {e}"),
         }
     }
@@ -42,16 +44,21 @@ impl Out {
         }
         let width = pairs.iter().map(|(k, _)| k.len()).max().unwrap_or(0);
         for (name, value) in pairs {
-            println!("{name:width$}  {value}");
+            line(&format!("{name:width$}  {value}"));
         }
     }
 
     /// One sentence; nothing in JSON mode.
     pub(crate) fn say(self, text: &str) {
         if !self.json {
-            println!("{text}");
+            line(text);
         }
     }
+}
+
+/// One line to standard output. A reader that has gone (`| head`) is no reason to panic: nobody misses the line.
+pub(crate) fn line(text: &str) {
+    drop(writeln!(std::io::stdout().lock(), "{text}"));
 }
 
 /// "in 3 h", "5 min ago".

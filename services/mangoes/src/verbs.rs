@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     progress,
-    show::{Out, millis, percent, relative},
+    show::{self, Out, millis, percent, relative},
     world,
 };
 
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) async fn migrate(config: &Config) -> Result<()> {
     world::connect_store(config).await?.migrate().await?;
-    println!("the database is up to date");
+    show::line("the database is up to date");
     Ok(())
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<E
     }
     let differences = bus.topology_differences().await?;
     if differences.is_empty() && !out.json {
-        println!("streams and consumers are as nats/*.json says");
+        show::line("streams and consumers are as nats/*.json says");
         return Ok(ExitCode::SUCCESS);
     }
     let rows = differences
@@ -172,7 +172,7 @@ pub(crate) async fn jobs_list(config: &Config, out: Out) -> Result<()> {
 pub(crate) async fn jobs_runs(config: &Config, name: Option<&str>, limit: i64, out: Out) -> Result<()> {
     let runs = world::connect_migrated(config).await?.runs(name, None, limit).await?;
     if runs.is_empty() && !out.json {
-        println!("no runs yet: `mangoes jobs run NAME` starts one now, `mangoes jobs list` says when the next comes");
+        show::line("no runs yet: `mangoes jobs run NAME` starts one now, `mangoes jobs list` says when the next comes");
         return Ok(());
     }
     print_runs(&runs, out);
@@ -248,7 +248,7 @@ pub(crate) async fn status(config: &Config, out: Out) -> Result<()> {
         out.value(&status);
         return Ok(());
     }
-    println!("Fresh: {} of {} titles within policy", percent(status.fresh, status.titles), status.titles);
+    show::line(&format!("Fresh: {} of {} titles within policy", percent(status.fresh, status.titles), status.titles));
     let rows = status
         .bands
         .iter()
@@ -282,7 +282,7 @@ pub(crate) async fn status(config: &Config, out: Out) -> Result<()> {
 
 pub(crate) async fn tmdb_sim(options: tmdb_sim::Options) -> Result<()> {
     let sim = tmdb_sim::Sim::start(options).await?;
-    println!("TMDB simulator: TMDB_BASE_URL={}   (any TMDB_TOKEN; stop: Ctrl-C)", sim.base_url());
+    show::line(&format!("TMDB simulator: TMDB_BASE_URL={}   (any TMDB_TOKEN; stop: Ctrl-C)", sim.base_url()));
     tokio::signal::ctrl_c().await?;
     sim.stop().await;
     Ok(())

@@ -29,7 +29,7 @@ struct Endpoints {
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) bus: Bus,
-    pub(crate) nats_url: String,
+    pub(crate) nats_url: Secret,
     nats: Option<Nats>,
     postgres: Option<Postgres>,
     endpoints: Option<PathBuf>,
@@ -54,7 +54,8 @@ impl World {
             async { if config.nats_url.is_some() { Ok(None) } else { Nats::start(&options).await.map(Some) } },
             async { if config.database_url.is_some() { Ok(None) } else { Postgres::start(&options).await.map(Some) } }
         )?;
-        let nats_url = config.nats_url.clone().or_else(|| nats.as_ref().map(Nats::nats_url)).unwrap_or_default();
+        let nats_url = config.nats_url.clone().or_else(|| nats.as_ref().map(|n| Secret::new(n.nats_url())));
+        let nats_url = nats_url.unwrap_or(Secret::new(String::new()));
         let database_url = config
             .database_url
             .clone()
@@ -68,7 +69,7 @@ impl World {
         bus.ensure_topology().await?;
         let mut endpoints = None;
         if nats.is_some() || postgres.is_some() {
-            let there = Endpoints { nats_url: nats_url.clone(), database_url: database_url.reveal().to_owned() };
+            let there = Endpoints { nats_url: nats_url.reveal().to_owned(), database_url: database_url.reveal().to_owned() };
             endpoints = Some(write_endpoints(&config.data_dir, &there)?);
         }
         Ok(Self { store, bus, nats_url, nats, postgres, endpoints })
@@ -138,7 +139,7 @@ pub(crate) async fn connect_migrated(config: &Config) -> Result<Store> {
 pub(crate) async fn connect_bus(config: &Config) -> Result<Bus> {
     let url = match (&config.nats_url, running(config)?) {
         (Some(url), _) => url.clone(),
-        (None, Some(endpoints)) => endpoints.nats_url,
+        (None, Some(endpoints)) => Secret::new(endpoints.nats_url),
         (None, None) => bail!("there is no NATS: start `mangoes up` here, or set NATS_URL"),
     };
     Ok(Bus::connect(&BusOptions { url, creds: config.nats_creds.clone(), name: "mangoes-cli".to_owned() }).await?)
