@@ -101,14 +101,30 @@ pub struct Movie {
 /// Fields that move by themselves, or follow another movie's life: they are stored, but make no change.
 const SILENT: [&str; 3] = ["rating", "popularity", "similar"];
 
+/// So many full parts that are empty all at once make an answer look truncated.
+const TRUNCATED_PARTS: usize = 3;
+
+fn sort_lists(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(sort_lists);
+            items.sort_by_cached_key(ToString::to_string);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(sort_lists),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 impl Movie {
-    /// The movie as JSON without its silent fields: what is hashed and compared. Keys are sorted.
+    /// The movie as JSON without its silent fields: what is hashed and compared. Keys and lists are sorted, for TMDB sends
+    /// the same list in another order at times; where an order means something (billing), the rows hold it.
     #[must_use]
     pub fn canonical(&self) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
         if let Value::Object(fields) = &mut value {
             fields.retain(|name, _| !SILENT.contains(&name.as_str()));
         }
+        sort_lists(&mut value);
         value
     }
 
@@ -119,7 +135,11 @@ impl Movie {
     }
 
     /// Fills the parts that the answer lacked from what is stored, so that a missing part erases nothing.
+    ///
+    /// A part that is there and empty replaces: a person may have emptied it. But where three or more of the
+    /// parts that were full are empty at once, nobody did that by hand: the answer counts as truncated, and they are kept.
     pub fn keep_missing(&mut self, stored: &Self) {
+        self.drop_emptied(stored);
         fn keep<T: Clone>(new: &mut Option<T>, old: &Option<T>) {
             if new.is_none() {
                 new.clone_from(old);
@@ -143,6 +163,39 @@ impl Movie {
             keep(&mut self.trailer_youtube_id, &stored.trailer_youtube_id);
         }
         self.keep_missing_extras(stored);
+    }
+
+    fn drop_emptied(&mut self, stored: &Self) {
+        fn rows<T>(list: &Option<Vec<T>>) -> Option<usize> {
+            list.as_ref().map(Vec::len)
+        }
+        fn items(value: &Option<Value>) -> Option<usize> {
+            value.as_ref().and_then(Value::as_array).map(Vec::len)
+        }
+        let sizes = |m: &Self| {
+            [
+                items(&m.cast_members),
+                items(&m.crew_members),
+                items(&m.trailers),
+                rows(&m.keywords),
+                rows(&m.similar),
+                rows(&m.genres),
+            ]
+        };
+        let emptied = sizes(self).into_iter().zip(sizes(stored)).map(|(new, old)| new == Some(0) && old.is_some_and(|n| n > 0));
+        let [cast, crew, trailers, keywords, similar, genres] = emptied.collect::<Vec<_>>()[..] else { return };
+        if [cast, crew, trailers, keywords, similar, genres].into_iter().filter(|e| *e).count() < TRUNCATED_PARTS {
+            return;
+        }
+        self.cast_members = self.cast_members.take().filter(|_| !cast);
+        self.crew_members = self.crew_members.take().filter(|_| !crew);
+        self.trailers = self.trailers.take().filter(|_| !trailers);
+        self.keywords = self.keywords.take().filter(|_| !keywords);
+        self.similar = self.similar.take().filter(|_| !similar);
+        self.genres = self.genres.take().filter(|_| !genres);
+        if trailers {
+            self.trailer_youtube_id.clone_from(&stored.trailer_youtube_id);
+        }
     }
 
     /// Whether the answer lacked a part that feeds a column which may be null for other reasons as well.
@@ -171,5 +224,47 @@ impl Movie {
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.extras.as_ref().is_none_or(|e| e.get("missing_parts").is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn movie(part: impl Fn() -> Value) -> Movie {
+        serde_json::from_value(json!({
+            "tmdb_id": 7, "title": "T", "cast_members": part(), "crew_members": part(), "trailers": part(), "genres": [],
+            "rating": {"vote_average": 5.0, "vote_count": 3}, "popularity": 1.0, "extras": {}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn order_and_votes_make_no_change() {
+        let (one, mut two) = (movie(|| json!(["a", "b"])), movie(|| json!(["b", "a"])));
+        two.rating.vote_count = 9;
+        assert_eq!(one.content_hash(), two.content_hash());
+        assert_ne!(one.content_hash(), movie(|| json!(["a", "c"])).content_hash());
+    }
+
+    #[test]
+    fn one_emptied_part_is_meant_several_are_a_truncated_answer() {
+        let stored = movie(|| json!(["a"]));
+        let mut one = stored.clone();
+        one.cast_members = Some(json!([]));
+        one.keep_missing(&stored);
+        assert_eq!(one.cast_members, Some(json!([])));
+        let mut all = movie(|| json!([]));
+        all.keep_missing(&stored);
+        assert_eq!(
+            (all.cast_members, all.crew_members, all.trailers),
+            (Some(json!(["a"])), Some(json!(["a"])), Some(json!(["a"])))
+        );
+        let mut missing = stored.clone();
+        missing.crew_members = None;
+        missing.keep_missing(&stored);
+        assert_eq!(missing.crew_members, stored.crew_members);
     }
 }

@@ -9,4 +9,5 @@ mod chain;
 mod configuration;
 mod crash;
 mod recorded;
+mod upstream;
 mod world;

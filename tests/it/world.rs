@@ -76,11 +76,24 @@ impl World {
 
     /// As `start_in`, with further arguments of `up --demo`.
     pub(crate) async fn start_with(folder: Folder, more: &[&str]) -> Self {
+        let args: Vec<&str> = ["up", "--demo"].into_iter().chain(more.iter().copied()).collect();
+        Self::run(folder, &args, &[]).await
+    }
+
+    /// Everything runs against a simulator of the test's own, with these settings.
+    pub(crate) async fn start_against(name: &str, sim: &tmdb_sim::Sim, settings: &[(&str, &str)]) -> Self {
+        let base = sim.base_url();
+        let env: Vec<(&str, &str)> =
+            [("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", "sesame")].into_iter().chain(settings.iter().copied()).collect();
+        Self::run(Folder::new(name), &["up"], &env).await
+    }
+
+    async fn run(folder: Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(folder.0.join("up.log")).unwrap();
         drop(std::fs::remove_file(folder.0.join("endpoints.json")));
         let mut child = mangoes(&folder.0)
-            .args(["up", "--demo"])
-            .args(more)
+            .args(args)
+            .envs(env.iter().copied())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .stdin(Stdio::null())
@@ -132,6 +145,11 @@ impl World {
 
     pub(crate) async fn execute(&self, sql: &str) {
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+
+    /// What the program wrote so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.0.join("up.log")).unwrap_or_default()
     }
 
     /// Waits until the count is as expected.

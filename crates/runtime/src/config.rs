@@ -62,6 +62,12 @@ pub struct Config {
     pub tmdb_rate: u32,
     /// Requests in flight per process.
     pub tmdb_concurrency: usize,
+    /// Language of titles and texts, as `en-US`.
+    pub tmdb_language: String,
+    /// Region of certificates, ISO 3166-1.
+    pub tmdb_region: String,
+    /// Regions of streaming offers, ISO 3166-1.
+    pub tmdb_streaming_regions: Vec<String>,
     /// Where embedded servers and tools live.
     pub data_dir: PathBuf,
     /// Health, metrics, console.
@@ -73,7 +79,7 @@ pub struct Config {
 }
 
 /// The settings by name, with what they mean: for `mangoes config` and the documentation.
-pub const SETTINGS: [(&str, &str); 13] = [
+pub const SETTINGS: [(&str, &str); 16] = [
     ("NATS_URL", "NATS server, nats://host:4222; embedded when not set"),
     ("NATS_CREDS", "credentials file for NATS"),
     ("DATABASE_URL", "Postgres 15 or later, postgres://user:password@host/db; embedded when not set"),
@@ -82,6 +88,9 @@ pub const SETTINGS: [(&str, &str); 13] = [
     ("TMDB_BASE_URL", "TMDB, ends in /3"),
     ("TMDB_RATE", "TMDB requests per second, all processes together; 0 = unlimited"),
     ("TMDB_CONCURRENCY", "TMDB requests in flight per process"),
+    ("TMDB_LANGUAGE", "language of titles and texts, as en-US"),
+    ("TMDB_REGION", "country of certificates, as US"),
+    ("TMDB_STREAMING_REGIONS", "countries of streaming offers, as US,CA"),
     ("MANGOES_DATA_DIR", "where embedded servers keep their data"),
     ("MANGOES_LISTEN", "address for health checks, on loopback by default"),
     ("MANGOES_LOG", "pretty or json"),
@@ -149,6 +158,14 @@ impl Config {
             tmdb_base_url: sources.get("TMDB_BASE_URL")?.unwrap_or_else(|| "https://api.themoviedb.org/3".to_owned()),
             tmdb_rate: sources.number("TMDB_RATE", 40)?,
             tmdb_concurrency: sources.number("TMDB_CONCURRENCY", 20_usize)?.max(1),
+            tmdb_language: sources.get("TMDB_LANGUAGE")?.unwrap_or_else(|| "en-US".to_owned()),
+            tmdb_region: sources.get("TMDB_REGION")?.unwrap_or_else(|| "US".to_owned()),
+            tmdb_streaming_regions: sources
+                .get("TMDB_STREAMING_REGIONS")?
+                .unwrap_or_else(|| "US".to_owned())
+                .split(',')
+                .map(|region| region.trim().to_owned())
+                .collect(),
             data_dir: sources.get("MANGOES_DATA_DIR")?.unwrap_or_else(|| ".mangoes".to_owned()).into(),
             listen: sources.get("MANGOES_LISTEN")?.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             log: sources.get("MANGOES_LOG")?.unwrap_or_else(|| "pretty".to_owned()),
@@ -179,6 +196,7 @@ impl Config {
         if !base.path().trim_end_matches('/').ends_with("/3") {
             return Err(ConfigError("TMDB_BASE_URL must end in /3, as in https://api.themoviedb.org/3".to_owned()));
         }
+        check_codes(&self)?;
         if self.listen.parse::<std::net::SocketAddr>().is_err() {
             return Err(ConfigError(format!("MANGOES_LISTEN: '{}' is no address: use for example 127.0.0.1:8080", self.listen)));
         }
@@ -200,11 +218,32 @@ impl Config {
             ("TMDB_BASE_URL", self.tmdb_base_url.clone()),
             ("TMDB_RATE", self.tmdb_rate.to_string()),
             ("TMDB_CONCURRENCY", self.tmdb_concurrency.to_string()),
+            ("TMDB_LANGUAGE", self.tmdb_language.clone()),
+            ("TMDB_REGION", self.tmdb_region.clone()),
+            ("TMDB_STREAMING_REGIONS", self.tmdb_streaming_regions.join(",")),
             ("MANGOES_DATA_DIR", self.data_dir.display().to_string()),
             ("MANGOES_LISTEN", self.listen.clone()),
             ("MANGOES_LOG", self.log.clone()),
             ("MANGOES_REFRESH_MODE", format!("{:?}", self.refresh_mode)),
         ]
+    }
+}
+
+/// Countries and languages by their form; which of them exist is TMDB's business.
+fn check_codes(config: &Config) -> Result<(), ConfigError> {
+    let letters = |text: &str, n: usize, upper: bool| {
+        text.len() == n && text.bytes().all(|b| if upper { b.is_ascii_uppercase() } else { b.is_ascii_lowercase() })
+    };
+    let (tongue, country) = config.tmdb_language.split_once('-').map_or((&*config.tmdb_language, None), |(t, c)| (t, Some(c)));
+    if !letters(tongue, 2, false) || country.is_some_and(|c| !letters(c, 2, true)) {
+        return Err(ConfigError(format!("TMDB_LANGUAGE: '{}' is no language: write it as en-US", config.tmdb_language)));
+    }
+    if !letters(&config.tmdb_region, 2, true) {
+        return Err(ConfigError(format!("TMDB_REGION: '{}' is no country: write it as US", config.tmdb_region)));
+    }
+    match config.tmdb_streaming_regions.iter().find(|r| !letters(r, 2, true)) {
+        Some(r) => Err(ConfigError(format!("TMDB_STREAMING_REGIONS: '{r}' is no country: write them as US,CA"))),
+        None => Ok(()),
     }
 }
 
@@ -247,6 +286,9 @@ mod tests {
             ("DATABASE_URL", "postgres//x"),
             ("TMDB_RATE", "-1"),
             ("TMDB_BASE_URL", "https://api.themoviedb.org"),
+            ("TMDB_LANGUAGE", "english"),
+            ("TMDB_REGION", "us"),
+            ("TMDB_STREAMING_REGIONS", "US;CA"),
             ("MANGOES_LISTEN", "8080"),
             ("MANGOES_LOG", "xml"),
             ("MANGOES_REFRESH_MODE", "often"),

@@ -1,8 +1,23 @@
 //! The TMDB budget that all processes share: one row, a generic cell rate algorithm, taken in slices.
+//!
+//! A 429 pauses everybody and lowers the rate to a share of what it was; it then rises by a constant amount per second
+//! (additive increase, multiplicative decrease) until it is the configured one again.
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use crate::{Store, StoreError};
+
+/// What is left of the rate after a 429.
+const DECREASE: f64 = 0.7;
+/// Share of the configured rate that comes back per second.
+const INCREASE_PER_SEC: f64 = 0.02;
+/// First pause after a 429 without Retry-After; doubles with each further one up to [`PAUSE_MAX_SECS`].
+const PAUSE_FIRST_SECS: f64 = 1.0;
+const PAUSE_MAX_SECS: f64 = 60.0;
+/// So long after a pause without another 429, the next one counts as the first again.
+const FORGIVEN_AFTER_SECS: f64 = 30.0;
 
 /// Calls that were granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,34 +28,121 @@ pub struct Lease {
     pub interval: Duration,
 }
 
+/// The budget as it stands.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct BudgetRow {
+    /// Calls per second, where a 429 lowered them.
+    pub lowered_rate: Option<f64>,
+    /// Until when nobody calls.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub paused_until: Option<OffsetDateTime>,
+    /// Since when TMDB refuses the credential.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub credential_refused_at: Option<OffsetDateTime>,
+    /// Calls that were made and could not be written to `tmdb_api_logs`.
+    pub calls_not_logged: i64,
+}
+
 impl Store {
-    /// Takes `calls` calls at `rate` per second (at least 1) from the shared budget.
+    /// Takes a slice of calls from the shared budget: `share` of a second's worth at the rate of the moment, one call at
+    /// least. `rate`: the configured calls per second, at least 1. Returns how many calls it holds, and when.
     ///
     /// # Errors
     /// When the database does not answer; nothing is taken then.
-    pub async fn lease_calls(&self, calls: u32, rate: u32) -> Result<Lease, StoreError> {
-        let interval = Duration::from_secs(1) / rate.max(1);
-        let wait = sqlx::query_scalar!(
-            r#"update tmdb_budget b set tat = greatest(b.tat, clock_timestamp(), coalesce(b.paused_until, 'epoch')) + make_interval(secs => $1::float8)
-            returning greatest(0, extract(epoch from b.tat - clock_timestamp()) - $1::float8)::float8 as "wait!""#,
-            (interval * calls).as_secs_f64()
+    pub async fn lease_calls(&self, share: f64, rate: u32) -> Result<(u32, Lease), StoreError> {
+        let row = sqlx::query!(
+            r#"with risen as (
+                select clock_timestamp() as at, least($2::float8, coalesce(b.rate_now + greatest(0,
+                    extract(epoch from clock_timestamp() - b.rate_at)) * $3::float8 * $2::float8, $2::float8)) as rate
+                from tmdb_budget b for update),
+            slice as (select at, rate, greatest(1, floor(rate * $1::float8)) as calls from risen)
+            update tmdb_budget b set rate_now = nullif(s.rate, $2::float8), rate_at = greatest(b.rate_at, s.at),
+                tat = greatest(b.tat, s.at, coalesce(b.paused_until, 'epoch')) + make_interval(secs => s.calls / s.rate)
+            from slice s
+            returning s.calls::int as "calls!", s.rate as "rate!",
+                greatest(0, extract(epoch from b.tat - s.at) - s.calls / s.rate)::float8 as "wait!""#,
+            share,
+            f64::from(rate.max(1)),
+            INCREASE_PER_SEC
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(Lease { wait: Duration::from_secs_f64(wait.max(0.0)), interval })
+        let lease = Lease {
+            wait: Duration::from_secs_f64(row.wait.max(0.0)),
+            interval: Duration::from_secs_f64(1.0 / row.rate.max(0.01)),
+        };
+        Ok((u32::try_from(row.calls).unwrap_or(1), lease))
     }
 
-    /// Stops every process's calls for a while.
+    /// A 429 came: stops every process's calls for a while and lowers the rate. Those that were in flight together count once.
+    /// `rate`: the configured one.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn pause_calls(&self, pause: Duration) -> Result<(), StoreError> {
+    pub async fn calls_refused(&self, retry_after: Option<Duration>, rate: u32) -> Result<(), StoreError> {
         sqlx::query!(
-            "update tmdb_budget set paused_until = greatest(paused_until, clock_timestamp() + make_interval(secs => $1))",
-            pause.as_secs_f64()
+            r#"with next as (
+                select clock_timestamp() as at, coalesce(b.paused_until > clock_timestamp(), false) as known,
+                    case when b.refused_at > clock_timestamp() - make_interval(secs => $4::float8) then b.refusals else 0 end as before
+                from tmdb_budget b for update),
+            pause as (
+                select n.*, n.at + make_interval(secs => coalesce($1::float8, least($5::float8, $3::float8 * 2 ^ least(n.before, 10)))) as until
+                from next n)
+            update tmdb_budget b set
+                refusals = case when p.known then b.refusals else p.before + 1 end,
+                paused_until = case when p.known and $1::float8 is null then b.paused_until else greatest(b.paused_until, p.until) end,
+                refused_at = greatest(b.refused_at, p.until),
+                rate_now = case when p.known then b.rate_now else greatest(1, $6::float8 * coalesce(b.rate_now, $2::float8)) end,
+                rate_at = greatest(b.rate_at, p.until)
+            from pause p"#,
+            retry_after.map(|d| d.as_secs_f64()),
+            f64::from(rate.max(1)),
+            PAUSE_FIRST_SECS,
+            FORGIVEN_AFTER_SECS,
+            PAUSE_MAX_SECS,
+            DECREASE
         )
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// Notes for all to see that TMDB refuses the credential, or accepts it again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_credential(&self, accepted: bool) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update tmdb_budget set credential_refused_at = case when $1 then null else coalesce(credential_refused_at, now()) end",
+            accepted
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Counts calls that could not be logged.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note_unlogged(&self, calls: u64) -> Result<(), StoreError> {
+        let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+        sqlx::query!("update tmdb_budget set calls_not_logged = calls_not_logged + $1", calls).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The budget as it stands.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn budget(&self) -> Result<BudgetRow, StoreError> {
+        let row = sqlx::query_as!(
+            BudgetRow,
+            "select rate_now as lowered_rate, case when paused_until > now() then paused_until end as paused_until,
+                credential_refused_at, calls_not_logged from tmdb_budget"
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row)
     }
 }

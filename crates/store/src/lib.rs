@@ -20,7 +20,7 @@ mod writer;
 use sqlx::PgPool;
 
 pub use api_log::ApiCall;
-pub use budget::Lease;
+pub use budget::{BudgetRow, Lease};
 pub use dead_letter::Effect;
 pub use error::StoreError;
 pub use jobs::{DueJob, JobRow, RunRow};

@@ -1,6 +1,6 @@
 //! The state of everything, for people.
 
-use crate::{Store, StoreError};
+use crate::{BudgetRow, Store, StoreError};
 
 /// Movies of one freshness band.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -42,6 +42,8 @@ pub struct Status {
     pub errors_last_hour: i64,
     /// Of these, refused with 429.
     pub refused_last_hour: i64,
+    /// The TMDB budget.
+    pub budget: BudgetRow,
 }
 
 impl Store {
@@ -91,6 +93,7 @@ impl Store {
             calls_last_hour: row.calls,
             errors_last_hour: row.errors,
             refused_last_hour: row.refused,
+            budget: self.budget().await?,
         })
     }
 }

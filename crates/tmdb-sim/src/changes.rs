@@ -5,7 +5,7 @@ use time::format_description::well_known::Iso8601;
 use time::{Date, Duration, OffsetDateTime, Time};
 
 use crate::http::{Request, Response};
-use crate::state::{State, now};
+use crate::state::State;
 
 /// Longest window in days.
 const MAX_DAYS: i64 = 14;
@@ -16,16 +16,17 @@ const MAX_AGE: u64 = 28_800;
 
 /// Answers `movie/changes`.
 pub(crate) fn all(state: &State, request: &Request, page: u64) -> Response {
-    let window = match Window::of(request) {
+    let window = match Window::of(request, state.clock.now()) {
         Ok(window) => window,
         Err(refusal) => return refusal,
     };
-    let overlays = state.overlays();
-    let changed = overlays.iter().filter(|(_, overlay)| overlay.history.iter().any(|(at, _)| window.holds(*at)));
+    let all = state.edits.all();
+    let changed = all.iter().filter(|(_, changes)| changes.iter().any(|change| window.holds(change.at)));
     // What is gone by now is shown as neither adult nor not.
     let rows: Vec<Value> = changed
-        .map(|(id, overlay)| {
-            let adult = if overlay.deleted { Value::Null } else { Value::Bool(false) };
+        .map(|(id, changes)| {
+            let gone = changes.last().is_some_and(|change| change.standing.deleted);
+            let adult = if gone { Value::Null } else { Value::Bool(false) };
             json!({"id": id, "adult": adult, "softcore": adult})
         })
         .collect();
@@ -38,18 +39,21 @@ pub(crate) fn all(state: &State, request: &Request, page: u64) -> Response {
 
 /// Answers `movie/{id}/changes`.
 pub(crate) fn one(state: &State, request: &Request, id: u64) -> Response {
-    let window = match Window::of(request) {
+    let window = match Window::of(request, state.clock.now()) {
         Ok(window) => window,
         Err(refusal) => return refusal,
     };
     let mut changes = serde_json::Map::new();
-    let history = state.overlay(id).map(|overlay| overlay.history).unwrap_or_default();
-    for (number, (at, keys)) in history.into_iter().enumerate().filter(|(_, (at, _))| window.holds(*at)) {
-        let (date, clock) = (at.date(), at.time());
+    let all = state.edits.all();
+    let history = all.get(&id).map(Vec::as_slice).unwrap_or_default();
+    for (number, change) in history.iter().enumerate().filter(|(_, change)| window.holds(change.at)) {
+        let (date, clock) = (change.at.date(), change.at.time());
         let time = format!("{date} {:02}:{:02}:{:02} UTC", clock.hour(), clock.minute(), clock.second());
-        for (key, value) in keys {
-            let item = json!({"id": format!("{id:012x}{number:012x}"), "action": "updated", "time": time, "iso_639_1": "en", "iso_3166_1": "US", "value": value});
-            if let Some(items) = changes.entry(key).or_insert_with(|| json!([])).as_array_mut() {
+        for (key, value) in &change.keys {
+            let item_id = format!("{id:012x}{number:012x}");
+            let item =
+                json!({"id": item_id, "action": "updated", "time": time, "iso_639_1": "en", "iso_3166_1": "US", "value": value});
+            if let Some(items) = changes.entry(key.as_str()).or_insert_with(|| json!([])).as_array_mut() {
                 items.push(item);
             }
         }
@@ -64,13 +68,13 @@ struct Window {
 }
 
 impl Window {
-    /// The whole days asked for; the last 24 hours where none are.
-    fn of(request: &Request) -> Result<Self, Response> {
+    /// The whole days asked for; the last 24 hours before `now` where none are.
+    fn of(request: &Request, now: OffsetDateTime) -> Result<Self, Response> {
         let (start, end) = (day(request, "start_date")?, day(request, "end_date")?);
         if start.is_none() && end.is_none() {
-            return Ok(Self { start: now() - Duration::DAY, end: now() });
+            return Ok(Self { start: now.saturating_sub(Duration::DAY), end: now });
         }
-        let end = end.or_else(|| start.map(|start| start.saturating_add(Duration::DAY))).unwrap_or_else(|| now().date());
+        let end = end.or_else(|| start.map(|start| start.saturating_add(Duration::DAY))).unwrap_or_else(|| now.date());
         let start = start.unwrap_or_else(|| end.saturating_sub(Duration::DAY));
         if (end - start).whole_days() > MAX_DAYS {
             return Err(Response::error(422, 20, "Invalid date range: Should be a range no longer than 14 days."));

@@ -135,6 +135,12 @@ impl Response {
         Self::error(404, 34, "The resource you requested could not be found.").cached(28_800)
     }
 
+    /// The first half of the body, sent as if it were all of it.
+    pub(crate) fn broken_off(mut self) -> Self {
+        self.body.truncate(self.body.len() / 2);
+        Self { status: 200, ..self }
+    }
+
     /// Adds a header.
     pub(crate) fn header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
@@ -189,7 +195,9 @@ fn reason(status: u16) -> &'static str {
         422 => "Unprocessable Entity",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         _ => "Answer",
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Catalogue, KNOWN, NOW_PLAYING_DAYS, Shuffle, UPCOMING_DAYS, find_known, mix};
 use crate::render::row;
-use crate::state::{State, merge};
+use crate::state::State;
 
 /// Rows on a page.
 pub(crate) const PAGE_ROWS: u64 = 20;
@@ -75,12 +75,22 @@ impl List {
         Shuffle::new(len, mix(catalogue.seed(), 200 + self as u64))
     }
 
-    /// The ids of a page, from 1, without those deleted.
-    fn ids(self, catalogue: &Catalogue, page: u64) -> impl Iterator<Item = u64> {
+    /// Where a page begins at an hour of the clock. Lists move while they are read: now and then a page begins with the
+    /// row the page before ended with, more seldom it leaves one out.
+    fn start(self, catalogue: &Catalogue, page: u64, hour: u64) -> u64 {
         let first = (page - 1) * PAGE_ROWS;
-        // Lists move while they are read: some pages begin with the row the page before ended with.
-        let moved = u64::from(page > 1 && mix(mix(catalogue.seed(), self as u64), page).is_multiple_of(5));
-        let (start, end) = (first - moved, (first + PAGE_ROWS - moved).min(self.len(catalogue)));
+        match mix(mix(catalogue.seed(), self as u64), page + hour * (MAX_PAGE + 1)) % 10 {
+            _ if page == 1 => first,
+            0 | 5 => first - 1,
+            1 => first + 1,
+            _ => first,
+        }
+    }
+
+    /// The ids of a page, from 1, at an hour of the clock.
+    fn ids(self, catalogue: &Catalogue, page: u64, hour: u64) -> impl Iterator<Item = u64> {
+        let start = self.start(catalogue, page, hour);
+        let end = (start + PAGE_ROWS).min(self.len(catalogue));
         let dated = matches!(self, Self::NowPlaying | Self::Upcoming);
         (start..end).map(move |position| self.at(catalogue, position)).filter(move |id| !dated || find_known(*id).is_none())
     }
@@ -94,7 +104,7 @@ pub(crate) fn page(state: &State, catalogue: &Catalogue, list: List, page: u64) 
         out.push_str(&format!("\"dates\":{{\"maximum\":\"{maximum}\",\"minimum\":\"{minimum}\"}},"));
     }
     out.push_str(&format!("\"page\":{page},\"results\":["));
-    for (number, id) in list.ids(catalogue, page).filter(|id| !state.is_deleted(*id)).enumerate() {
+    for (number, id) in list.ids(catalogue, page, state.clock.hours()).filter(|id| !state.edits.is_deleted(*id)).enumerate() {
         if number > 0 {
             out.push(',');
         }
@@ -108,19 +118,14 @@ pub(crate) fn page(state: &State, catalogue: &Catalogue, list: List, page: u64) 
 /// A movie's row with what was edited.
 pub(crate) fn row_of(state: &State, catalogue: &Catalogue, id: u64, media: bool) -> String {
     let mut out = String::with_capacity(1_024);
-    row(&mut out, &catalogue.movie(id), media);
-    match state.overlay(id).and_then(|overlay| overlay.patch) {
-        Some(patch) => edited(out, patch),
-        None => out,
+    row(&mut out, &catalogue.movie_after(id, state.clock.days()), media);
+    if state.edits.current(id).patch.is_some()
+        && let Ok(mut edited) = serde_json::from_str(&out)
+    {
+        state.edited_row(id, &mut edited);
+        return edited.to_string();
     }
-}
-
-fn edited(row: String, patch: serde_json::Value) -> String {
-    let Ok(mut below) = serde_json::from_str::<serde_json::Value>(&row) else { return row };
-    let serde_json::Value::Object(keys) = patch else { return row };
-    let shown: serde_json::Map<_, _> = keys.into_iter().filter(|(key, _)| below.get(key).is_some()).collect();
-    merge(&mut below, shown.into());
-    below.to_string()
+    out
 }
 
 fn window(catalogue: &Catalogue, list: List) -> Option<(time::Date, time::Date)> {

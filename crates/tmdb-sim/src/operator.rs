@@ -1,65 +1,108 @@
 //! The control interface over HTTP, below `/_sim`: reads answer GET, changes answer any other method.
+//!
+//! | path | read | change |
+//! |---|---|---|
+//! | `stats` | [`Stats`](crate::Stats) | back to zero |
+//! | `faults` | [`Faults`] | replaces them |
+//! | `settings` | all but the credential | those that are named, `credential` included |
+//! | `outage` | | `{"for_ms": 500, "kind": "reset"}`, or `"503"` |
+//! | `advance` | | `{"secs": 86400}`: moves the simulator's clock on |
+//! | `edit/ID`, `delete/ID`, `restore/ID` | | a patch for the first |
+//! | `merge/ID` | | `{"into": ID}` |
 
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::control::Control;
 use crate::faults::Faults;
 use crate::http::{Request, Response};
-use crate::state::Settings;
 
 /// Answers a control request; `path` is what follows `/_sim/`.
 pub(crate) fn answer(control: &Control, path: &str, request: &Request) -> Response {
-    let reads = request.method == "GET";
     let (verb, id) = path.split_once('/').map_or((path, None), |(verb, id)| (verb, id.parse::<u64>().ok()));
-    match (verb, id) {
-        ("stats", None) if reads => value(200, &json!(control.stats())),
-        ("stats", None) => {
-            control.reset_stats();
-            done()
-        }
-        ("faults", None) if reads => value(200, &json!(control.state.faults())),
-        ("faults", None) => parsed::<Faults>(request).map_or_else(refused, |faults| {
-            control.fail(faults);
-            done()
-        }),
-        ("settings", None) if reads => value(200, &json!(control.state.settings())),
-        ("settings", None) => settings(control, request).unwrap_or_else(refused),
-        ("edit", Some(id)) if !reads => parsed::<Value>(request).map_or_else(refused, |patch| {
-            control.edit(id, patch);
-            done()
-        }),
-        ("delete", Some(id)) if !reads => {
-            control.delete(id);
-            done()
-        }
-        ("restore", Some(id)) if !reads => {
-            control.restore(id);
-            done()
-        }
-        _ => value(404, &json!({"error": "no such control path, or the wrong method: read with GET, change with POST"})),
+    let unknown = || value(404, &json!({"error": "no such control path, or the wrong method: read with GET, change with POST"}));
+    if request.method == "GET" {
+        return shown(control, verb).map_or_else(unknown, |shown| value(200, &shown));
+    }
+    match change(control, (verb, id), request) {
+        Ok(true) => value(200, &json!({"ok": true})),
+        Ok(false) => unknown(),
+        Err(error) => value(400, &json!({ "error": error.to_string() })),
     }
 }
 
-/// Changes the settings that are named and leaves the others.
-fn settings(control: &Control, request: &Request) -> Result<Response, String> {
-    let patch = parsed::<Value>(request)?;
-    let mut merged = json!(control.state.settings());
-    crate::state::merge(&mut merged, patch);
-    let settings: Settings = serde_json::from_value(merged).map_err(|error| error.to_string())?;
-    control.state.change_settings(|current| *current = settings);
-    Ok(done())
+fn shown(control: &Control, verb: &str) -> Option<Value> {
+    Some(match verb {
+        "stats" => json!(control.stats()),
+        "faults" => json!(control.state.faults()),
+        "settings" => {
+            let mut settings = json!(control.state.settings());
+            let set = control.state.credential().is_some();
+            crate::edits::merge(&mut settings, json!({ "credential_set": set }));
+            settings
+        }
+        _ => return None,
+    })
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, String> {
-    serde_json::from_slice(&request.body).map_err(|error| error.to_string())
+/// How requests fail in an outage.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+enum Kind {
+    #[default]
+    #[serde(rename = "reset")]
+    Reset,
+    #[serde(rename = "503")]
+    Unavailable,
 }
 
-fn refused(error: String) -> Response {
-    value(400, &json!({ "error": error }))
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Outage {
+    for_ms: u64,
+    #[serde(default)]
+    kind: Kind,
 }
 
-fn done() -> Response {
-    value(200, &json!({"ok": true}))
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    secs: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    into: u64,
+}
+
+/// Does what the path says; false where there is no such path.
+fn change(control: &Control, target: (&str, Option<u64>), request: &Request) -> Result<bool, serde_json::Error> {
+    match target {
+        ("stats", None) => control.reset_stats(),
+        ("faults", None) => control.fail(parsed::<Faults>(request)?),
+        ("settings", None) => control.configure(parsed(request)?)?,
+        ("outage", None) => {
+            let Outage { for_ms, kind } = parsed(request)?;
+            match kind {
+                Kind::Reset => control.outage(Duration::from_millis(for_ms)),
+                Kind::Unavailable => control.outage_503(Duration::from_millis(for_ms)),
+            }
+        }
+        ("advance", None) => control.advance(Duration::from_secs(parsed::<Advance>(request)?.secs)),
+        ("edit", Some(id)) => control.edit(id, parsed(request)?),
+        ("delete", Some(id)) => control.delete(id),
+        ("restore", Some(id)) => control.restore(id),
+        ("merge", Some(id)) => control.merge(id, parsed::<Merge>(request)?.into),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn parsed<T: DeserializeOwned>(request: &Request) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(&request.body)
 }
 
 fn value(status: u16, value: &Value) -> Response {

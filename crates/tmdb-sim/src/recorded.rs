@@ -119,14 +119,25 @@ impl Recorded {
         Value::Object(body)
     }
 
-    /// Rows of the movies with this IMDb id; the first call reads every file.
-    pub(crate) async fn by_imdb(&self, imdb_id: &str) -> Vec<Value> {
-        let index = self.by_imdb.get_or_init(|| self.index()).await;
-        let mut rows = Vec::new();
-        for id in index.get(imdb_id).into_iter().flatten() {
-            rows.extend(self.read(*id).await.map(row));
-        }
-        rows
+    /// Every recorded id, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
+        self.ids.iter().copied()
+    }
+
+    /// The movies with this IMDb id; the first call reads every file.
+    pub(crate) async fn by_imdb(&self, imdb_id: &str) -> Vec<u64> {
+        self.by_imdb.get_or_init(|| self.index()).await.get(imdb_id).cloned().unwrap_or_default()
+    }
+
+    /// The list row of a movie.
+    pub(crate) async fn row(&self, id: u64) -> Option<Value> {
+        self.read(id).await.map(row)
+    }
+
+    /// The IMDb id of a movie; reads its file at once, without a runtime.
+    pub(crate) fn imdb_id(&self, id: u64) -> Option<String> {
+        let movie: Value = serde_json::from_slice(&std::fs::read(self.file(id)).ok()?).ok()?;
+        movie.get("imdb_id")?.as_str().map(str::to_owned)
     }
 
     async fn index(&self) -> BTreeMap<String, Vec<u64>> {
@@ -144,8 +155,12 @@ impl Recorded {
         if !self.exists(id) {
             return None;
         }
-        let bytes = tokio::fs::read(self.path.join(format!("movie/{id}.json"))).await.ok()?;
+        let bytes = tokio::fs::read(self.file(id)).await.ok()?;
         serde_json::from_slice(&bytes).ok()
+    }
+
+    fn file(&self, id: u64) -> PathBuf {
+        self.path.join(format!("movie/{id}.json"))
     }
 
     async fn list(&self, kind: &str) -> Result<Vec<Map<String, Value>>, SimError> {

@@ -11,13 +11,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::api;
 use crate::catalogue::Catalogue;
+use crate::clock::Clock;
 use crate::control::Control;
 use crate::http::{Request, Response};
-use crate::operator;
 use crate::options::{Options, SimError};
 use crate::recorded::Recorded;
 use crate::render::Renderer;
-use crate::state::{Settings, Source, State, now};
+use crate::settings::Settings;
+use crate::state::{Source, State};
+use crate::{export, operator};
 
 /// Longest time a stalled request is held open.
 const STALL: Duration = Duration::from_secs(600);
@@ -28,6 +30,11 @@ pub(crate) enum Reply {
     Whole(Response),
     /// Send all but the end of it and hang up.
     Half(Response),
+    /// Send the daily export, all of it or all but the end.
+    Export {
+        /// Whether the end is sent too.
+        whole: bool,
+    },
     /// Reset the connection.
     Reset,
     /// Say nothing until the client goes.
@@ -49,10 +56,11 @@ impl Sim {
     /// # Errors
     /// Where the address cannot be bound, or recorded answers were asked for and cannot be used.
     pub async fn start(options: Options) -> Result<Self, SimError> {
+        let clock = Clock::new();
         let source = match &options.recorded {
             Some(path) => Source::Recorded(Recorded::open(path).await?),
             None => {
-                let catalogue = Catalogue::new(options.seed, options.movies, now().date());
+                let catalogue = Catalogue::new(options.seed, options.movies, clock.now().date());
                 let renderer = Box::new(Renderer::new(&catalogue));
                 Source::Generated(catalogue, renderer)
             }
@@ -64,8 +72,10 @@ impl Sim {
             latency_ms: options.latency.as_secs_f64() * 1_000.0,
             rate_limit: options.rate_limit,
             retry_after: options.retry_after,
+            ..Settings::default()
         };
-        let state = State::new(source, options.seed, options.credential, settings);
+        let state = State::new(source, options.seed, clock, settings);
+        state.set_credential(options.credential);
         let control = Control { state: Arc::new(state) };
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(accept(listener, control.clone(), tasks.clone(), cancel.clone()));
@@ -132,6 +142,12 @@ async fn serve(mut stream: TcpStream, control: &Control) -> std::io::Result<()> 
                 let half = bytes.len() - bytes.len().min(1_000) / 2;
                 stream.write_all(bytes.get(..half).unwrap_or_default()).await?;
                 return stream.shutdown().await;
+            }
+            Reply::Export { whole } => {
+                export::send(&mut stream, &control.state, whole).await?;
+                if !whole {
+                    return stream.shutdown().await;
+                }
             }
             // Closing with no time to linger makes the system send a reset.
             Reply::Reset => return stream.set_zero_linger(),

@@ -1,19 +1,23 @@
 //! What all connections share: the source of answers, settings that change while running, edits, counters.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use time::OffsetDateTime;
+use serde_json::{Value, json};
 
 use crate::catalogue::{Catalogue, Random};
-use crate::faults::Faults;
+use crate::clock::Clock;
+use crate::edits::Edits;
+use crate::faults::{Fault, Faults};
+use crate::rate::LastSecond;
 use crate::recorded::Recorded;
 use crate::render::Renderer;
+use crate::settings::Settings;
 use crate::stats::Recorder;
+
+/// Longest outage that ends by itself.
+const MAX_OUTAGE: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Where answers come from.
 #[derive(Debug)]
@@ -24,28 +28,28 @@ pub(crate) enum Source {
     Recorded(Recorded),
 }
 
-/// Settings that may change while running.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Settings {
-    /// Mean added latency.
-    pub(crate) latency_ms: f64,
-    /// Requests a second, 0 for no limit.
-    pub(crate) rate_limit: u32,
-    /// Whether 429 carries `Retry-After`.
-    pub(crate) retry_after: bool,
-}
+impl Source {
+    /// True where a movie of this id was ever created.
+    pub(crate) fn created(&self, id: u64) -> bool {
+        match self {
+            Self::Generated(catalogue, _) => catalogue.exists(id),
+            Self::Recorded(recorded) => recorded.exists(id),
+        }
+    }
 
-/// What was done to one movie through the control interface.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Overlay {
-    /// Laid over the body.
-    pub(crate) patch: Option<Value>,
-    pub(crate) deleted: bool,
-    /// Goes up with every change, and into the ETag.
-    pub(crate) revision: u64,
-    /// When what was changed: the keys of an edit, empty for a deletion or its undoing.
-    pub(crate) history: Vec<(OffsetDateTime, BTreeMap<String, Value>)>,
+    fn max_id(&self) -> u64 {
+        match self {
+            Self::Generated(catalogue, _) => catalogue.max_id(),
+            Self::Recorded(recorded) => recorded.max_id(),
+        }
+    }
+
+    fn imdb_id(&self, id: u64) -> Option<String> {
+        match self {
+            Self::Generated(catalogue, _) => catalogue.movie(id).imdb_id.text().map(str::to_owned),
+            Self::Recorded(recorded) => recorded.imdb_id(id),
+        }
+    }
 }
 
 /// The state of a running simulator.
@@ -53,33 +57,40 @@ pub(crate) struct Overlay {
 pub(crate) struct State {
     pub(crate) source: Source,
     pub(crate) seed: u64,
-    pub(crate) credential: Option<String>,
+    pub(crate) clock: Clock,
+    pub(crate) edits: Edits,
     pub(crate) recorder: Recorder,
+    credential: RwLock<Option<String>>,
     settings: RwLock<Settings>,
     faults: RwLock<Faults>,
-    overlays: RwLock<BTreeMap<u64, Overlay>>,
-    recent: Mutex<VecDeque<Instant>>,
+    /// What every request meets, and until when.
+    outage: RwLock<Option<(Instant, Fault)>>,
+    admitted: Mutex<LastSecond>,
     draws: AtomicU64,
 }
 
 impl State {
     /// The state at the start.
-    pub(crate) fn new(source: Source, seed: u64, credential: Option<String>, settings: Settings) -> Self {
-        let max_id = match &source {
-            Source::Generated(catalogue, _) => catalogue.max_id(),
-            Source::Recorded(recorded) => recorded.max_id(),
-        };
+    pub(crate) fn new(source: Source, seed: u64, clock: Clock, settings: Settings) -> Self {
+        let recorder = Recorder::new(source.max_id());
         Self {
             source,
             seed,
-            credential,
-            recorder: Recorder::new(max_id),
+            clock,
+            edits: Edits::default(),
+            recorder,
+            credential: RwLock::default(),
             settings: RwLock::new(settings),
             faults: RwLock::default(),
-            overlays: RwLock::default(),
-            recent: Mutex::default(),
+            outage: RwLock::default(),
+            admitted: Mutex::default(),
             draws: AtomicU64::new(0),
         }
+    }
+
+    /// True for a movie that was created and is not deleted.
+    pub(crate) fn exists(&self, id: u64) -> bool {
+        self.source.created(id) && !self.edits.is_deleted(id)
     }
 
     pub(crate) fn settings(&self) -> Settings {
@@ -90,6 +101,15 @@ impl State {
         change(&mut write(&self.settings));
     }
 
+    /// The only credential that is accepted; without one any non-empty one is.
+    pub(crate) fn credential(&self) -> RwLockReadGuard<'_, Option<String>> {
+        read(&self.credential)
+    }
+
+    pub(crate) fn set_credential(&self, credential: Option<String>) {
+        *write(&self.credential) = credential;
+    }
+
     pub(crate) fn faults(&self) -> Faults {
         *read(&self.faults)
     }
@@ -98,46 +118,36 @@ impl State {
         *write(&self.faults) = faults;
     }
 
-    /// What was done to this movie, if anything.
-    pub(crate) fn overlay(&self, id: u64) -> Option<Overlay> {
-        read(&self.overlays).get(&id).cloned()
+    /// What every request meets at present, where there is an outage.
+    pub(crate) fn outage(&self) -> Option<Fault> {
+        read(&self.outage).filter(|(until, _)| Instant::now() < *until).map(|(_, fault)| fault)
     }
 
-    pub(crate) fn is_deleted(&self, id: u64) -> bool {
-        read(&self.overlays).get(&id).is_some_and(|overlay| overlay.deleted)
+    /// Lets every request meet a fault for some time of the machine's clock.
+    pub(crate) fn set_outage(&self, window: Duration, fault: Fault) {
+        *write(&self.outage) = Some((Instant::now() + window.min(MAX_OUTAGE), fault));
     }
 
-    /// Looks at everything that was done.
-    pub(crate) fn overlays(&self) -> RwLockReadGuard<'_, BTreeMap<u64, Overlay>> {
-        read(&self.overlays)
+    /// Deletes a movie as a duplicate of another, which takes over its IMDb id.
+    pub(crate) fn merge(&self, id: u64, into: u64) {
+        let (at, patch) = (self.clock.now(), self.edits.current(id).patch);
+        let edited = patch.as_ref().and_then(|patch| patch.get("imdb_id")).map(|edited| edited.as_str().map(str::to_owned));
+        let imdb_id = edited.unwrap_or_else(|| self.source.imdb_id(id)).filter(|imdb_id| !imdb_id.is_empty());
+        self.edits.set_deleted(id, at, true);
+        if let Some(imdb_id) = imdb_id {
+            self.edits.edit(into, at, json!({"imdb_id": imdb_id, "external_ids": {"imdb_id": imdb_id}}));
+        }
     }
 
-    /// Lays a patch over a movie: objects are merged, every other value replaces the one below, null included.
-    pub(crate) fn edit(&self, id: u64, patch: Value) {
-        self.touch(id, |overlay| {
-            let keys = patch.as_object().map(|keys| keys.clone().into_iter().collect()).unwrap_or_default();
-            match &mut overlay.patch {
-                Some(below) => merge(below, patch),
-                None => overlay.patch = Some(patch),
+    /// A movie's list row with what was edited.
+    pub(crate) fn edited_row(&self, id: u64, row: &mut Value) {
+        if let (Some(patch), Value::Object(row)) = (self.edits.current(id).patch, row) {
+            for (key, value) in patch.as_object().into_iter().flatten() {
+                if let Some(below) = row.get_mut(key) {
+                    crate::edits::merge(below, value.clone());
+                }
             }
-            keys
-        });
-    }
-
-    /// Deletes a movie or brings it back.
-    pub(crate) fn set_deleted(&self, id: u64, deleted: bool) {
-        self.touch(id, |overlay| {
-            overlay.deleted = deleted;
-            BTreeMap::new()
-        });
-    }
-
-    fn touch(&self, id: u64, change: impl FnOnce(&mut Overlay) -> BTreeMap<String, Value>) {
-        let mut overlays = write(&self.overlays);
-        let overlay = overlays.entry(id).or_default();
-        let keys = change(overlay);
-        overlay.revision += 1;
-        overlay.history.push((now(), keys));
+        }
     }
 
     /// The next random numbers, different for every request.
@@ -151,33 +161,13 @@ impl State {
             return true;
         }
         let now = Instant::now();
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        while recent.front().is_some_and(|at| now.duration_since(*at) >= Duration::from_secs(1)) {
-            recent.pop_front();
-        }
-        let free = recent.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = admitted.len(now) < u64::from(limit);
         if free {
-            recent.push_back(now);
+            admitted.push(now);
         }
         free
     }
-}
-
-/// Lays a patch over a value.
-pub(crate) fn merge(below: &mut Value, patch: Value) {
-    match (below, patch) {
-        (Value::Object(below), Value::Object(patch)) => {
-            for (key, value) in patch {
-                merge(below.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (below, patch) => *below = patch,
-    }
-}
-
-/// The machine's time.
-pub(crate) fn now() -> OffsetDateTime {
-    std::time::SystemTime::now().into()
 }
 
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {

@@ -1,14 +1,17 @@
-//! Counters over the requests below `/3`.
+//! Counters over the requests below `/3` and for the daily export.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rate::Rate;
+
 /// What the simulator was asked since it started or was reset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Stats {
-    /// Requests below `/3`.
+    /// Requests below `/3` and for the daily export.
     pub calls: u64,
     /// The same by path template, such as `movie/{id}`.
     pub by_path: BTreeMap<String, u64>,
@@ -20,6 +23,10 @@ pub struct Stats {
     pub detail_calls: u64,
     /// Ids whose details were asked for more than once, with the number of requests.
     pub duplicates: BTreeMap<u64, u64>,
+    /// Most requests in any one second, wherever it began.
+    pub peak_per_second: u64,
+    /// Requests in each of the last 60 seconds, oldest first; the last one is still running.
+    pub per_second: Vec<u32>,
 }
 
 /// Collects [`Stats`]; remembers each id it has seen in one bit.
@@ -33,13 +40,15 @@ struct Inner {
     stats: Stats,
     in_flight: u64,
     seen: Vec<u64>,
+    rate: Rate,
 }
 
 impl Recorder {
     /// Counts ids up to `max_id`.
     pub(crate) fn new(max_id: u64) -> Self {
         let words = usize::try_from(max_id / 64 + 1).unwrap_or(0);
-        Self { inner: Mutex::new(Inner { stats: Stats::default(), in_flight: 0, seen: vec![0; words] }) }
+        let inner = Inner { stats: Stats::default(), in_flight: 0, seen: vec![0; words], rate: Rate::new() };
+        Self { inner: Mutex::new(inner) }
     }
 
     /// A request has arrived.
@@ -48,6 +57,7 @@ impl Recorder {
         inner.in_flight += 1;
         inner.stats.peak_in_flight = inner.stats.peak_in_flight.max(inner.in_flight);
         inner.stats.calls += 1;
+        inner.rate.count();
         match inner.stats.by_path.get_mut(template) {
             Some(count) => *count += 1,
             None => {
@@ -67,7 +77,9 @@ impl Recorder {
 
     /// The counters so far.
     pub(crate) fn snapshot(&self) -> Stats {
-        self.lock().stats.clone()
+        let mut inner = self.lock();
+        let (peak_per_second, per_second) = (inner.rate.peak(), inner.rate.last_minute());
+        Stats { peak_per_second, per_second, ..inner.stats.clone() }
     }
 
     /// Starts again from zero.
@@ -75,6 +87,7 @@ impl Recorder {
         let mut inner = self.lock();
         inner.stats = Stats { peak_in_flight: inner.in_flight, ..Stats::default() };
         inner.seen.fill(0);
+        inner.rate = Rate::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

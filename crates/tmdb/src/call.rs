@@ -1,8 +1,5 @@
-//! What surrounds a call: who asks, under which budget, and what is kept of it.
+//! What surrounds a call: who asks, how urgently, and what is kept of it.
 
-use std::time::Duration;
-
-use futures::future::BoxFuture;
 use proto::Lane;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -55,28 +52,4 @@ pub struct Call {
 pub trait CallLog: Send + Sync {
     /// Keeps one.
     fn record(&self, call: Call);
-}
-
-/// Grants calls under the budget that all processes share.
-pub trait Budget: Send + Sync {
-    /// Returns when the call may be made.
-    fn acquire(&self, lane: Lane) -> BoxFuture<'_, ()>;
-    /// A 429 came.
-    fn refused(&self, retry_after: Option<Duration>);
-    /// Any other answer came.
-    fn answered(&self);
-}
-
-/// No budget at all.
-#[derive(Debug, Clone, Copy)]
-pub struct Unlimited;
-
-impl Budget for Unlimited {
-    fn acquire(&self, _: Lane) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
-    }
-
-    fn refused(&self, _: Option<Duration>) {}
-
-    fn answered(&self) {}
 }

@@ -1,4 +1,4 @@
-//! The client: one request per call, under the budget, with deadlines and a size limit, logged whatever comes of it.
+//! The client: one request per movie, through the gate, with deadlines and a size limit, logged whatever comes of it.
 
 use std::{
     sync::Arc,
@@ -8,12 +8,20 @@ use std::{
 use futures::StreamExt;
 use proto::{Movie, TmdbId};
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use crate::{Budget, Call, CallContext, CallLog, Config, Credential, MapOptions, TmdbError, map};
+use crate::{
+    Call, CallContext, CallLog, Config, Credential, Health, MapOptions, Rate, TmdbError,
+    breaker::{Attempt, Breaker, Stopped},
+    gate::Gate,
+    map,
+};
 
 /// Pages above are refused by TMDB, whatever `total_pages` says.
 pub const MAX_PAGE: u32 = 500;
+
+/// Pause before a request that TMDB failed on is made once more.
+const CONFIRM_AFTER: Duration = Duration::from_millis(500);
 
 /// What is asked for with every movie, in one request (TMDB takes at most 20 parts).
 pub const PARTS: [&str; 11] = [
@@ -84,8 +92,10 @@ pub struct Client {
     config: Arc<Config>,
     map: Arc<MapOptions>,
     calls: Arc<dyn CallLog>,
-    budget: Arc<dyn Budget>,
-    in_flight: Arc<Semaphore>,
+    rate: Arc<dyn Rate>,
+    gate: Gate,
+    breaker: Arc<Breaker>,
+    draining: CancellationToken,
 }
 
 struct Answer {
@@ -94,12 +104,20 @@ struct Answer {
     body: Vec<u8>,
 }
 
+/// What is asked.
+struct Request {
+    /// Path below `/3`.
+    endpoint: String,
+    query: Vec<(&'static str, String)>,
+    movie: Option<TmdbId>,
+}
+
 impl Client {
-    /// Makes a client.
+    /// Makes a client; its gate is a task of the current runtime.
     ///
     /// # Errors
     /// When the TLS library cannot be used.
-    pub fn new(config: Config, calls: Arc<dyn CallLog>, budget: Arc<dyn Budget>) -> Result<Self, TmdbError> {
+    pub fn new(config: Config, calls: Arc<dyn CallLog>, rate: Arc<dyn Rate>) -> Result<Self, TmdbError> {
         // Whoever was first in this process has set it already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
@@ -114,8 +132,16 @@ impl Client {
             region: config.region.clone(),
             streaming_regions: config.streaming_regions.clone(),
         };
-        let in_flight = Arc::new(Semaphore::new(config.concurrency.max(1)));
-        Ok(Self { http, config: Arc::new(config), map: Arc::new(map), calls, budget, in_flight })
+        Ok(Self {
+            http,
+            gate: Gate::start(config.concurrency, Arc::clone(&rate)),
+            config: Arc::new(config),
+            map: Arc::new(map),
+            calls,
+            rate,
+            breaker: Arc::default(),
+            draining: CancellationToken::new(),
+        })
     }
 
     /// Reads a movie with all its parts, in one request.
@@ -124,14 +150,13 @@ impl Client {
     /// See [`TmdbError`].
     pub async fn movie(&self, id: TmdbId, context: &CallContext) -> Result<Movie, TmdbError> {
         let tongue = self.config.language.split('-').next().unwrap_or("en");
-        let query = [
+        let query = vec![
             ("language", self.config.language.clone()),
             ("append_to_response", PARTS.join(",")),
             ("include_image_language", format!("{tongue},null")),
         ];
-        let mut call = self.call(format!("/movie/{id}"), &query, context);
-        call.tmdb_id = Some(id.get());
-        self.get(call, (&query, Some(id)), context, |body, _| map(body, id, &self.map)).await
+        let request = Request { endpoint: format!("/movie/{id}"), query, movie: Some(id) };
+        self.get(&request, context, |body, _| map(body, id, &self.map)).await
     }
 
     /// Reads a page of a list.
@@ -139,14 +164,33 @@ impl Client {
     /// # Errors
     /// See [`TmdbError`].
     pub async fn list(&self, list: List, page: u32, context: &CallContext) -> Result<ListPage, TmdbError> {
-        let query = [("language", self.config.language.clone()), ("page", page.to_string())];
-        let call = self.call(list.path().to_owned(), &query, context);
-        self.get(call, (&query, None), context, |body, call| {
+        let query = vec![("language", self.config.language.clone()), ("page", page.to_string())];
+        let request = Request { endpoint: list.path().to_owned(), query, movie: None };
+        self.get(&request, context, |body, call| {
             let page = list_page(body)?;
             call.results_count = i32::try_from(page.rows.len()).ok();
             Ok(page)
         })
         .await
+    }
+
+    /// The movie that has this `imdb_id` now: the survivor, where `gone` was merged into another.
+    ///
+    /// # Errors
+    /// See [`TmdbError`].
+    pub async fn survivor(&self, gone: TmdbId, imdb_id: &str, context: &CallContext) -> Result<Option<TmdbId>, TmdbError> {
+        if !crate::map::is_imdb_id(imdb_id) {
+            return Ok(None);
+        }
+        let query = vec![("external_source", "imdb_id".to_owned())];
+        let request = Request { endpoint: format!("/find/{imdb_id}"), query, movie: Some(gone) };
+        let found = self.get(&request, context, |body, _| found_movies(body)).await;
+        match found {
+            Ok(found) => Ok(found.into_iter().find(|id| *id != gone)),
+            // TMDB says 404 to an id that is of no known form.
+            Err(TmdbError::NotFound(_)) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// Asks whether the credential is accepted.
@@ -155,63 +199,114 @@ impl Client {
     /// `Unauthorized` when it is not.
     pub async fn check(&self) -> Result<(), TmdbError> {
         let context = CallContext { service: "check", run_id: None, try_number: 0, lane: proto::Lane::Now };
-        let call = self.call("/authentication".to_owned(), &[], &context);
-        self.get(call, (&[], None), &context, |_, _| Ok(())).await
+        let request = Request { endpoint: "/authentication".to_owned(), query: Vec::new(), movie: None };
+        self.once(&request, &context, &|_: &[u8], _: &mut Call| Ok(())).await
     }
 
-    fn call(&self, endpoint: String, query: &[(&str, String)], context: &CallContext) -> Call {
-        let params: Map<String, Value> = query.iter().map(|(k, v)| ((*k).to_owned(), v.clone().into())).collect();
-        Call {
-            endpoint,
-            method: "GET",
-            http_status: None,
-            query_params: params.into(),
-            response_size_bytes: None,
-            response_time_ms: 0,
-            results_count: None,
-            service: context.service,
-            tmdb_id: None,
-            error_message: None,
-            retry_count: context.try_number,
-            run_id: context.run_id.clone(),
-            created_at: SystemTime::now().into(),
+    /// Whether calls are made at the moment.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.breaker.health()
+    }
+
+    /// Turns away whoever waits for a call; what is in flight goes on.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// One request; where TMDB fails on it, a second one and a look whether TMDB answers anything at all. So an outage is told
+    /// from a request that fails for itself, which may not wait for ever.
+    async fn get<T>(
+        &self,
+        request: &Request,
+        context: &CallContext,
+        read: impl Fn(&[u8], &mut Call) -> Result<T, TmdbError>,
+    ) -> Result<T, TmdbError> {
+        match self.once(request, context, &read).await {
+            Err(TmdbError::Unavailable { .. }) => {}
+            answer => return answer,
+        }
+        tokio::time::sleep(CONFIRM_AFTER).await;
+        match self.once(request, context, &read).await {
+            Err(TmdbError::Unavailable { detail, .. }) if self.check().await.is_ok() => Err(TmdbError::Failing { detail }),
+            answer => answer,
         }
     }
 
-    /// Budget first, then a place in flight; the time counts from sending. The call is logged whatever comes of it.
-    async fn get<T>(
+    /// The gate first, then the call; its time counts from sending. It is logged whatever comes of it.
+    async fn once<T>(
         &self,
-        mut call: Call,
-        (query, asked): (&[(&str, String)], Option<TmdbId>),
+        request: &Request,
         context: &CallContext,
-        read: impl FnOnce(&[u8], &mut Call) -> Result<T, TmdbError>,
+        read: &impl Fn(&[u8], &mut Call) -> Result<T, TmdbError>,
     ) -> Result<T, TmdbError> {
-        self.budget.acquire(context.lane).await;
-        let place = self.in_flight.acquire().await;
+        let (place, attempt) = self.admitted(context.lane).await?;
+        let mut call = call(request, context);
         let begun = Instant::now();
-        let answer = self.send(&call.endpoint, query).await;
+        let answer = self.send(&request.endpoint, &request.query).await;
         drop(place);
         call.response_time_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         let result = answer.and_then(|answer| {
             call.http_status = Some(answer.status);
             call.response_size_bytes = i64::try_from(answer.body.len()).ok();
-            let refused = failed_in_body(&answer.body);
-            if answer.status != 200 || refused {
-                return Err(TmdbError::of_answer(answer.status, &answer.body, (asked, answer.retry_after)));
+            if answer.status != 200 || failed_in_body(&answer.body) {
+                return Err(TmdbError::of_answer(answer.status, &answer.body, (request.movie, answer.retry_after)));
             }
             read(&answer.body, &mut call)
         });
-        match &result {
-            Err(TmdbError::RateLimited { retry_after }) => self.budget.refused(*retry_after),
-            Ok(_) | Err(_) => self.budget.answered(),
-        }
+        self.learn(attempt, result.as_ref().err());
         call.error_message = result.as_ref().err().map(ToString::to_string);
         call.created_at = SystemTime::now().into();
         self.calls.record(call);
         result
     }
 
-    async fn send(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, TmdbError> {
+    async fn admitted(&self, lane: proto::Lane) -> Result<(tokio::sync::OwnedSemaphorePermit, Attempt<'_>), TmdbError> {
+        self.breaker.check()?;
+        let place = tokio::select! {
+            () = self.draining.cancelled() => return Err(TmdbError::Draining),
+            () = self.breaker.opens() => None,
+            place = self.gate.pass(lane) => Some(place.ok_or(TmdbError::Draining)?),
+        };
+        let attempt = self.breaker.admit()?;
+        match place {
+            Some(place) => Ok((place, attempt)),
+            // It opened and closed again within a moment.
+            None => Err(Stopped::Down(CONFIRM_AFTER).into()),
+        }
+    }
+
+    /// What an answer says about TMDB as a whole.
+    fn learn(&self, attempt: Attempt<'_>, error: Option<&TmdbError>) {
+        match error {
+            Some(TmdbError::Unauthorized { .. }) => {
+                if attempt.refused() {
+                    tracing::error!(
+                        "ALARM: TMDB refuses the credential; all calls stop: set TMDB_TOKEN or TMDB_API_KEY anew and restart"
+                    );
+                    self.rate.credential(false);
+                }
+                return;
+            }
+            Some(TmdbError::Unavailable { detail, .. }) => {
+                if attempt.failed() {
+                    tracing::warn!(detail, "TMDB is down; calls stop, but for a probe now and then");
+                }
+                return;
+            }
+            Some(TmdbError::RateLimited { retry_after }) => self.rate.refused(*retry_after),
+            Some(_) | None => {}
+        }
+        let before = self.breaker.health();
+        if attempt.answered() {
+            tracing::info!("TMDB answers again");
+            if before == Health::CredentialRefused {
+                self.rate.credential(true);
+            }
+        }
+    }
+
+    async fn send(&self, path: &str, query: &[(&'static str, String)]) -> Result<Answer, TmdbError> {
         let mut request = self.http.get(format!("{}{path}", self.config.base_url.trim_end_matches('/'))).query(query);
         request = match &self.config.credential {
             Some(Credential::Bearer(token)) => request.bearer_auth(token.reveal()),
@@ -245,6 +340,25 @@ impl Client {
     }
 }
 
+fn call(request: &Request, context: &CallContext) -> Call {
+    let params: Map<String, Value> = request.query.iter().map(|(k, v)| ((*k).to_owned(), v.clone().into())).collect();
+    Call {
+        endpoint: request.endpoint.clone(),
+        method: "GET",
+        http_status: None,
+        query_params: params.into(),
+        response_size_bytes: None,
+        response_time_ms: 0,
+        results_count: None,
+        service: context.service,
+        tmdb_id: request.movie.map(TmdbId::get),
+        error_message: None,
+        retry_count: context.try_number,
+        run_id: context.run_id.clone(),
+        created_at: SystemTime::now().into(),
+    }
+}
+
 fn unavailable(status: Option<u16>, detail: &str) -> TmdbError {
     TmdbError::Unavailable { status, detail: detail.to_owned() }
 }
@@ -260,6 +374,12 @@ fn failed_in_body(body: &[u8]) -> bool {
     body.len() < SHORT
         && serde_json::from_slice::<Value>(body)
             .is_ok_and(|v| v.get("success") == Some(&Value::Bool(false)) && v.get("status_code").is_some())
+}
+
+fn found_movies(body: &[u8]) -> Result<Vec<TmdbId>, TmdbError> {
+    let body: Value = serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
+    let rows = crate::json::list(&body, "movie_results").cloned().unwrap_or_default();
+    Ok(rows.iter().filter_map(|row| TmdbId::try_from(row.get("id")?.as_i64()?).ok()).collect())
 }
 
 fn list_page(body: &[u8]) -> Result<ListPage, TmdbError> {

@@ -6,8 +6,10 @@ use proto::TmdbId;
 use runtime::{Classify, Fate};
 use serde_json::Value;
 
+use crate::breaker::Stopped;
+
 /// How long work waits when TMDB is down or says 429 without Retry-After.
-const WAIT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_secs(2);
 /// How long work waits when the credential is refused: somebody has to change it.
 const WAIT_FOR_CREDENTIAL: Duration = Duration::from_secs(60);
 /// TMDB's own code for a bad id, sent with HTTP 500 although it is permanent.
@@ -43,6 +45,23 @@ pub enum TmdbError {
         /// What happened.
         detail: String,
     },
+    /// TMDB answers others, but not this request: it is the request that is at fault.
+    #[error("TMDB fails on this request alone: {detail}")]
+    Failing {
+        /// What happened.
+        detail: String,
+    },
+    /// No call was made, for TMDB is down or refused the credential before.
+    #[error("{}", if *refused { "TMDB refused the credential before: check TMDB_TOKEN or TMDB_API_KEY" } else { "TMDB is down; no call was made" })]
+    Stopped {
+        /// How long calls stay stopped.
+        after: Duration,
+        /// The credential is the reason.
+        refused: bool,
+    },
+    /// No call was made, for the service drains.
+    #[error("the service drains; no call was made")]
+    Draining,
     /// A permanent refusal.
     #[error("TMDB refused the request ({status}, code {}): {message}", code.map_or_else(|| "none".to_owned(), |c| c.to_string()))]
     Rejected {
@@ -85,8 +104,19 @@ impl Classify for TmdbError {
             Self::RateLimited { retry_after } => Fate::Wait { after: retry_after.unwrap_or(WAIT) },
             Self::Unauthorized { .. } => Fate::Wait { after: WAIT_FOR_CREDENTIAL },
             Self::Unavailable { .. } => Fate::Wait { after: WAIT },
+            Self::Stopped { after, .. } => Fate::Wait { after: *after },
+            Self::Draining => Fate::Wait { after: Duration::ZERO },
             Self::Rejected { .. } | Self::BodyTooLarge { .. } => Fate::Reject("upstream-refused"),
-            Self::Malformed { .. } | Self::WrongId { .. } | Self::Setup(_) => Fate::Retry { after: None },
+            Self::Failing { .. } | Self::Malformed { .. } | Self::WrongId { .. } | Self::Setup(_) => Fate::Retry { after: None },
+        }
+    }
+}
+
+impl From<Stopped> for TmdbError {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Down(after) => Self::Stopped { after, refused: false },
+            Stopped::Refused(after) => Self::Stopped { after, refused: true },
         }
     }
 }

@@ -1,16 +1,21 @@
 //! The client of TMDB: deadlines, budget, one request per movie, and the mapping of its answers.
 //!
-//! The only room that names `reqwest`. No retries of its own: an error's fate is decided by whoever asked.
+//! The only room that names `reqwest`. Before a call: `gate` (lanes, places, slots of the shared rate) and `breaker`
+//! (outages, a refused credential). An error's fate is decided by its type; what is tried again is the message.
 
+mod breaker;
 mod call;
 mod client;
 mod config;
 mod error;
+mod gate;
 mod json;
 mod map;
 
-pub use call::{Budget, Call, CallContext, CallLog, Unlimited};
+pub use breaker::Health;
+pub use call::{Call, CallContext, CallLog};
 pub use client::{Client, List, ListPage, ListRow, MAX_PAGE, PARTS};
 pub use config::{Config, Credential, Secret};
 pub use error::TmdbError;
+pub use gate::{Rate, Unlimited};
 pub use map::{MapOptions, map};

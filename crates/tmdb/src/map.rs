@@ -9,6 +9,9 @@ use crate::{
     json::{list, number, pick, positive, text, texts, without_nul},
 };
 
+/// Longest id of IMDb that is taken; today they have 9 or 10 characters.
+const IMDB_ID_MAX_CHARS: usize = 16;
+
 /// What the mapping prefers.
 #[derive(Debug, Clone)]
 pub struct MapOptions {
@@ -40,7 +43,7 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
     let votes = body.get("vote_count").and_then(Value::as_i64).unwrap_or(0).max(0);
     Movie {
         tmdb_id: asked,
-        imdb_id: text(body, "imdb_id"),
+        imdb_id: text(body, "imdb_id").filter(|id| is_imdb_id(id)),
         title: text(body, "title").or_else(|| original_title.clone()).unwrap_or_else(|| format!("Untitled TMDB {asked}")),
         original_title,
         release_date: text(body, "release_date").filter(|d| is_date(d)),
@@ -74,6 +77,12 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
         rating: Rating { vote_average: number(body, "vote_average").filter(|_| votes > 0), vote_count: votes },
         popularity: number(body, "popularity").unwrap_or(0.0),
     }
+}
+
+/// IMDb's form of a title id; TMDB has held other texts there.
+pub(crate) fn is_imdb_id(text: &str) -> bool {
+    text.len() <= IMDB_ID_MAX_CHARS
+        && text.strip_prefix("tt").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn is_date(text: &str) -> bool {
@@ -194,10 +203,17 @@ fn extras(body: &Value) -> Value {
             extras.insert(part.to_owned(), json!(rows));
         }
     }
-    for part in ["images", "external_ids"] {
-        if let Some(value) = body.get(part).filter(|v| v.is_object()) {
-            extras.insert(part.to_owned(), value.clone());
-        }
+    if let Some(value) = body.get("external_ids").filter(|v| v.is_object()) {
+        extras.insert("external_ids".to_owned(), value.clone());
+    }
+    if let Some(kinds) = body.get("images").and_then(Value::as_object) {
+        // Without the votes on each image, which move daily.
+        let kept = ["file_path", "iso_639_1", "iso_3166_1", "width", "height"];
+        let images: Map<String, Value> = kinds
+            .iter()
+            .filter_map(|(kind, rows)| Some((kind.clone(), rows.as_array()?.iter().map(|i| pick(i, &kept)).collect())))
+            .collect();
+        extras.insert("images".to_owned(), images.into());
     }
     let missing: Vec<&str> = PARTS.iter().copied().filter(|p| !body.get(*p).is_some_and(Value::is_object)).collect();
     if !missing.is_empty() {

@@ -1,9 +1,11 @@
 //! The one binary: a subcommand per service, `up` for all of them, the operator's verbs.
 
+mod call_log;
 mod cli;
 mod demo;
 mod health;
 mod progress;
+mod rate;
 mod relay;
 mod serve;
 mod show;

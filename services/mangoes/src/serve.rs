@@ -13,14 +13,13 @@ use tracing::{info, warn};
 use crate::{
     health,
     relay::relay_child,
-    show, upstream,
+    show,
+    upstream::{self, Upstream},
     world::{Wanted, World},
 };
 
 /// How long a drain may take.
 const GRACE: Duration = Duration::from_secs(20);
-/// How long TMDB may take to say whether it knows the credential.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +50,7 @@ impl Part {
 /// Running services.
 pub(crate) struct Services {
     drain: CancellationToken,
+    upstream: Option<Upstream>,
     roots: Vec<(&'static str, ActorRef<RootMsg>, JoinHandle<()>)>,
 }
 
@@ -58,11 +58,12 @@ impl Services {
     /// Starts the roots of these services.
     pub(crate) async fn start(world: &World, config: &Config, parts: &[Part]) -> Result<Self> {
         let drain = CancellationToken::new();
-        let tmdb = match parts.iter().any(|p| p.calls_tmdb()) {
-            true => Some(upstream::client(config, &world.store)?),
+        let upstream = match parts.iter().any(|p| p.calls_tmdb()) {
+            true => Some(Upstream::start(config, &world.store)?),
             false => None,
         };
-        let mut services = Self { drain: drain.clone(), roots: Vec::new() };
+        let tmdb = upstream.as_ref().map(|u| u.client.clone());
+        let mut services = Self { drain: drain.clone(), upstream, roots: Vec::new() };
         services.add("outbox", vec![relay_child(world.bus.clone(), world.store.clone())]).await?;
         for part in parts {
             let children = children(*part, world, config, (tmdb.as_ref(), &drain))?;
@@ -93,12 +94,18 @@ impl Services {
     /// Stops pulling, finishes what is in hand, then stops the rest.
     pub(crate) async fn drain(self) {
         self.drain.cancel();
+        if let Some(upstream) = &self.upstream {
+            upstream.client.drain();
+        }
         let (serving, draining): (Vec<_>, Vec<_>) = self.roots.into_iter().partition(|(name, ..)| *name == "outbox");
         for (name, root, handle) in draining {
             if tokio::time::timeout(GRACE, handle).await.is_err() {
                 warn!(service = name, "did not drain in time; its messages will be delivered again");
                 root.kill();
             }
+        }
+        if let Some(upstream) = &self.upstream {
+            upstream.flush().await;
         }
         for (_, root, handle) in serving {
             root.stop(None);
@@ -143,7 +150,7 @@ pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>
         true => Some(simulator(&mut config, recorded).await?),
         false => None,
     };
-    check_upstream(&config).await?;
+    upstream::check(&config).await?;
     let world = World::start(&config, Wanted { well_known_port: true }).await?;
     let services = match health::start(&config.listen, world.bus.clone(), world.store.clone()).await {
         Ok(address) => Services::start(&world, &config, &ALL).await.map(|services| (services, address)),
@@ -178,7 +185,7 @@ pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
         if config.tmdb_credential.is_none() {
             bail!(runtime::ConfigError("there is no TMDB credential: set TMDB_TOKEN or TMDB_API_KEY".to_owned()));
         }
-        check_upstream(&config).await?;
+        upstream::check(&config).await?;
     }
     let world = World::start(&config, Wanted { well_known_port: false }).await?;
     let listen = health::start(&config.listen, world.bus.clone(), world.store.clone()).await?;
@@ -193,29 +200,6 @@ pub(crate) async fn simulator(config: &mut Config, recorded: Option<PathBuf>) ->
     config.tmdb_base_url = sim.base_url();
     config.tmdb_credential = Some(Secret::new("simulated".to_owned()));
     Ok(sim)
-}
-
-/// A wrong credential ends here, before anything hammers TMDB with it. A TMDB that is down does not: work waits for it.
-async fn check_upstream(config: &Config) -> Result<()> {
-    struct Silent;
-    impl tmdb::CallLog for Silent {
-        fn record(&self, _: tmdb::Call) {}
-    }
-    let secret = config.tmdb_credential.as_ref().map_or("", Secret::reveal);
-    let credential = match config.tmdb_base_url.contains("themoviedb.org") {
-        true => tmdb::Credential::parse(secret).map_err(runtime::ConfigError)?,
-        false => tmdb::Credential::any(secret),
-    };
-    let settings = tmdb::Config { base_url: config.tmdb_base_url.clone(), credential: Some(credential), ..Default::default() };
-    let client = tmdb::Client::new(settings, Arc::new(Silent), Arc::new(tmdb::Unlimited))?;
-    match tokio::time::timeout(CHECK_TIMEOUT, client.check()).await {
-        Ok(Err(e @ tmdb::TmdbError::Unauthorized { .. })) => Err(e.into()),
-        Ok(Err(e)) => {
-            warn!(error = %e, "TMDB could not be asked about the credential; work waits until it answers");
-            Ok(())
-        }
-        Ok(Ok(())) | Err(_) => Ok(()),
-    }
 }
 
 async fn until_stopped(mut services: Services, world: World) -> Result<()> {

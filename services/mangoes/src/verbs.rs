@@ -274,10 +274,27 @@ pub(crate) async fn status(config: &Config, out: Out) -> Result<()> {
                 status.calls_last_hour, status.errors_last_hour, status.refused_last_hour
             ),
         ),
+        ("TMDB budget", budget_words(&status.budget, SystemClock.now())),
         ("removed upstream", status.removed.to_string()),
         ("dead letters", status.dead_letters.to_string()),
     ]);
     Ok(())
+}
+
+/// Whatever slows or stops TMDB calls at the moment.
+fn budget_words(budget: &store::BudgetRow, now: time::OffsetDateTime) -> String {
+    let mut words = Vec::new();
+    if let Some(at) = budget.credential_refused_at {
+        words.push(format!("STOPPED, {}: TMDB refuses the credential: set TMDB_TOKEN anew", relative(Some(at), now)));
+    }
+    if budget.paused_until.is_some() {
+        words.push(format!("paused after a 429, goes on {}", relative(budget.paused_until, now)));
+    }
+    words.extend(budget.lowered_rate.map(|rate| format!("lowered to {rate:.1} calls/s after a 429")));
+    if budget.calls_not_logged > 0 {
+        words.push(format!("{} calls were not logged", budget.calls_not_logged));
+    }
+    if words.is_empty() { "as configured".to_owned() } else { words.join("; ") }
 }
 
 pub(crate) async fn tmdb_sim(options: tmdb_sim::Options) -> Result<()> {

@@ -3,6 +3,7 @@
 //! Nothing is stored. Ids come in blocks of [`BLOCK`] with one gap each, so that the n-th id and the number of an
 //! id are both arithmetic; list orders are permutations computed on demand. Memory does not grow with the catalogue.
 
+mod drift;
 mod known;
 mod movie;
 mod random;
@@ -75,6 +76,12 @@ impl Catalogue {
         let slot = index % (BLOCK - 1);
         let offset = if slot < self.gap(block) { slot } else { slot + 1 };
         block * BLOCK + offset + 1
+    }
+
+    /// Every id: those in blocks in their order, then well-known ones past them.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
+        let known = KNOWN.iter().map(|known| known.id).filter(|id| self.index_of(*id).is_none());
+        (0..self.movies).map(|index| self.nth(index)).chain(known)
     }
 
     /// The number of an id in a block, where it is there.

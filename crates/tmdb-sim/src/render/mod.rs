@@ -1,6 +1,6 @@
 //! Bodies of generated movies, by concatenation: fixed text, a movie's values, runs copied from the pools.
 
-mod json;
+pub(crate) mod json;
 mod parts;
 mod pool;
 mod row;
@@ -27,7 +27,7 @@ impl Renderer {
 
     /// The body of `movie/{id}` with the parts asked for.
     pub(crate) fn detail(&self, catalogue: &Catalogue, movie: &Movie, wanted: &[Part]) -> String {
-        let mut out = String::with_capacity(if wanted.is_empty() { 4_096 } else { 98_304 });
+        let mut out = String::with_capacity(if wanted.is_empty() { 4_096 } else { 131_072 });
         self.top(&mut out, movie, &mut Random::new(mix(catalogue.seed(), movie.id), 1));
         for part in wanted {
             let _ = write!(out, ",\"{}\":", part.name());

@@ -54,6 +54,11 @@ impl Part {
         }
     }
 
+    /// True for the name of a part.
+    pub(crate) fn is_name(name: &str) -> bool {
+        Self::ALL.into_iter().any(|part| part.name() == name)
+    }
+
     /// The parts of these names, each once; names nobody knows are ignored, as upstream does.
     pub(crate) fn parse<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Self> {
         let mut parts = Vec::new();
@@ -71,7 +76,7 @@ pub(super) fn render(out: &mut String, part: Part, movie: &Movie, pools: &Pools,
     match part {
         Part::Credits => credits(out, movie, pools, random),
         Part::Videos => {
-            let count = random.below(8);
+            let count = random.below(18);
             let _ = write!(out, "{{\"results\":[{}]}}", pools.videos.run(count, random));
         }
         Part::Similar => page(out, &pools.similar, 20, random),
@@ -79,28 +84,31 @@ pub(super) fn render(out: &mut String, part: Part, movie: &Movie, pools: &Pools,
         Part::ReleaseDates => release_dates(out, movie, random),
         Part::Images => images(out, movie, pools, random),
         Part::Keywords => {
-            let count = random.below(20);
+            let count = random.below(24);
             let _ = write!(out, "{{\"keywords\":[{}]}}", pools.keywords.run(count, random));
         }
         Part::WatchProviders => out.push_str(pools.providers.one(random.next())),
         Part::ExternalIds => external_ids(out, movie, random),
         Part::Translations => {
-            let count = 1 + random.below(25);
+            let count = 5 + random.below(40);
             let _ = write!(out, "{{\"translations\":[{}]}}", pools.translations.run(count, random));
         }
         Part::AlternativeTitles => alternative_titles(out, movie, random),
     }
 }
 
-/// True for the few movies whose bodies pass 200 KB.
+/// How much longer than usual the lists of a huge movie are.
+const HUGE_SCALE: u64 = 7;
+
+/// True for the few movies whose bodies reach about 300 KB.
 fn is_huge(movie: &Movie) -> bool {
     movie.id % 50 == 3
 }
 
 fn credits(out: &mut String, movie: &Movie, pools: &Pools, random: &mut Random) {
-    let scale = if is_huge(movie) { 10 } else { 1 };
-    let cast = if random.chance(50) { 0 } else { scale * (3 + random.below(40)) };
-    let crew = if random.chance(30) { 0 } else { scale * (2 + random.below(40)) };
+    let scale = if is_huge(movie) { HUGE_SCALE } else { 1 };
+    let cast = if random.chance(50) { 0 } else { scale * (10 + random.below(80)) };
+    let crew = if random.chance(30) { 0 } else { scale * (10 + random.below(120)) };
     let (first, gap, twice) = (random.next() >> 1, random.chance(34), random.chance(17));
     let tag = random.next();
     out.push_str("{\"cast\":");
@@ -150,15 +158,15 @@ fn recommendations(out: &mut String, pools: &Pools, random: &mut Random) {
 }
 
 fn images(out: &mut String, movie: &Movie, pools: &Pools, random: &mut Random) {
-    let scale = if is_huge(movie) { 12 } else { 1 };
-    let (backdrops, logos, posters) = (random.below(12), random.below(6), scale * random.below(25));
-    let _ = write!(out, "{{\"backdrops\":[{}]", pools.backdrops.run(backdrops * scale, random));
+    let scale = if is_huge(movie) { HUGE_SCALE } else { 1 };
+    let (backdrops, logos, posters) = (scale * random.below(40), random.below(16), scale * random.below(60));
+    let _ = write!(out, "{{\"backdrops\":[{}]", pools.backdrops.run(backdrops, random));
     let _ = write!(out, ",\"logos\":[{}]", pools.logos.run(logos, random));
     let _ = write!(out, ",\"posters\":[{}]}}", pools.posters.run(posters, random));
 }
 
 fn release_dates(out: &mut String, movie: &Movie, random: &mut Random) {
-    let count = usize::try_from(random.below(COUNTRIES.len() as u64)).unwrap_or(0);
+    let count = usize::try_from(1 + random.below(COUNTRIES.len() as u64)).unwrap_or(0);
     let first = movie.release_date.map(|date| date.to_string());
     out.push_str("{\"results\":");
     json::list(out, COUNTRIES.iter().take(if first.is_some() { count } else { 0 }), |out, (country, _)| {

@@ -44,6 +44,12 @@ impl Client {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: sim\r\n{headers}\r\n")).await
     }
 
+    /// A change through the control interface below `/_sim/`.
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answer {
+        let length = body.len();
+        self.send(&format!("POST /_sim/{path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")).await.unwrap()
+    }
+
     /// Sends a request as it stands and reads the answer.
     pub(crate) async fn send(&mut self, request: &str) -> std::io::Result<Answer> {
         self.stream.write_all(request.as_bytes()).await?;
@@ -57,11 +63,36 @@ impl Client {
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
         let headers: HashMap<String, String> = fields.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+        let body = if headers.contains_key("transfer-encoding") {
+            self.chunks().await?
+        } else {
+            self.take(headers.get("content-length").map_or(0, |length| length.parse().unwrap())).await?
+        };
+        Ok(Answer { status, headers, body })
+    }
+
+    async fn chunks(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            while !self.buffer.contains(&b'\n') {
+                self.fill().await?;
+            }
+            let end = self.buffer.iter().position(|byte| *byte == b'\n').unwrap();
+            let line = self.take(end + 1).await?;
+            let length = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
+            let chunk = self.take(length + 2).await?;
+            if length == 0 {
+                return Ok(body);
+            }
+            body.extend_from_slice(&chunk[..length]);
+        }
+    }
+
+    async fn take(&mut self, length: usize) -> std::io::Result<Vec<u8>> {
         while self.buffer.len() < length {
             self.fill().await?;
         }
-        Ok(Answer { status, headers, body: self.buffer.drain(..length).collect() })
+        Ok(self.buffer.drain(..length).collect())
     }
 
     async fn fill(&mut self) -> std::io::Result<()> {

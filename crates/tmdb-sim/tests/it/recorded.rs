@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
 use tmdb_sim::{Options, Sim, SimError};
 
 use crate::client::{ids, start};
+use crate::export;
 
 fn folder() -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/tmdb-recorded");
@@ -35,6 +37,23 @@ async fn recorded_answers_are_served_in_place_of_invented_ones() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn recorded_movies_are_exported_edited_and_merged() {
+    let Some(folder) = folder() else { return };
+    let (sim, mut client) = start(Options { recorded: Some(folder), ..Options::default() }).await;
+    let all = export::lines(&client.get(export::PATH).await.body);
+    assert!(all.iter().any(|line| line["id"] == 550 && line["original_title"] == "Fight Club"));
+    sim.control().edit(603, json!({"title": "Edited"}));
+    sim.control().merge(550, 603);
+    assert_eq!(export::lines(&client.get(export::PATH).await.body).len(), all.len() - 1);
+    let found = client.get("/3/find/tt0137523?external_source=imdb_id").await.json();
+    assert_eq!((ids_found(&found), &found["movie_results"][0]["title"]), (vec![603], &json!("Edited")));
+}
+
+fn ids_found(found: &Value) -> Vec<u64> {
+    found["movie_results"].as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect()
 }
 
 #[tokio::test]

@@ -1,0 +1,164 @@
+//! The gate before every call: lanes in their order of precedence, a place in flight, a slot of the shared rate.
+//!
+//! A caller waits in its lane. When a place is free and a slot has come, the next caller is chosen at that moment, so that
+//! `now` overtakes a full backlog at once. A floor keeps the others from starving.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use futures::future::BoxFuture;
+use proto::Lane;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// One slot in this many goes to each lower lane first: a floor of 10 %.
+const FLOOR_EVERY: u64 = 10;
+
+/// Where slots come from; one rate for all processes.
+pub trait Rate: Send + Sync + 'static {
+    /// Returns at the time of the next slot, which then is taken.
+    fn slot(&self) -> BoxFuture<'_, ()>;
+    /// A 429 came, with its Retry-After if there was one: everybody pauses, and goes on more slowly.
+    fn refused(&self, retry_after: Option<std::time::Duration>);
+    /// Whether TMDB accepts the credential, told when that changes.
+    fn credential(&self, accepted: bool);
+}
+
+/// No limit at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Unlimited;
+
+impl Rate for Unlimited {
+    fn slot(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn refused(&self, _: Option<std::time::Duration>) {}
+
+    fn credential(&self, _: bool) {}
+}
+
+type Place = OwnedSemaphorePermit;
+type Waiter = (Lane, oneshot::Sender<Place>);
+
+/// The way in. Cheap to clone; its task ends with the last clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    line: mpsc::UnboundedSender<Waiter>,
+}
+
+impl Gate {
+    /// Lets at most `places` calls (at least 1) be in flight.
+    pub(crate) fn start(places: usize, rate: Arc<dyn Rate>) -> Self {
+        let (line, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(let_in(waiting, Arc::new(Semaphore::new(places.max(1))), rate));
+        Self { line }
+    }
+
+    /// Returns when the call may be made; the place is held until it is dropped. `None` at the end of the process.
+    pub(crate) async fn pass(&self, lane: Lane) -> Option<Place> {
+        let (go, gone) = oneshot::channel();
+        self.line.send((lane, go)).ok()?;
+        gone.await.ok()
+    }
+}
+
+async fn let_in(mut waiting: mpsc::UnboundedReceiver<Waiter>, places: Arc<Semaphore>, rate: Arc<dyn Rate>) {
+    let mut lanes = Lanes::default();
+    loop {
+        if lanes.is_empty() {
+            let Some(waiter) = waiting.recv().await else { return };
+            lanes.push(waiter);
+        }
+        let Ok(mut place) = Arc::clone(&places).acquire_owned().await else { return };
+        rate.slot().await;
+        while let Ok(waiter) = waiting.try_recv() {
+            lanes.push(waiter);
+        }
+        // One that has gone away meanwhile takes no slot.
+        while let Some(go) = lanes.next() {
+            match go.send(place) {
+                Ok(()) => break,
+                Err(back) => place = back,
+            }
+        }
+    }
+}
+
+/// Callers by lane.
+#[derive(Debug, Default)]
+struct Lanes {
+    now: VecDeque<oneshot::Sender<Place>>,
+    fresh: VecDeque<oneshot::Sender<Place>>,
+    bulk: VecDeque<oneshot::Sender<Place>>,
+    slots: u64,
+}
+
+impl Lanes {
+    fn is_empty(&self) -> bool {
+        self.now.is_empty() && self.fresh.is_empty() && self.bulk.is_empty()
+    }
+
+    fn push(&mut self, (lane, go): Waiter) {
+        match lane {
+            Lane::Now => self.now.push_back(go),
+            Lane::Fresh => self.fresh.push_back(go),
+            Lane::Bulk => self.bulk.push_back(go),
+        }
+    }
+
+    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+        self.slots = self.slots.wrapping_add(1);
+        let order = match self.slots % FLOOR_EVERY {
+            0 => [&mut self.bulk, &mut self.now, &mut self.fresh],
+            1 => [&mut self.fresh, &mut self.now, &mut self.bulk],
+            _ => [&mut self.now, &mut self.fresh, &mut self.bulk],
+        };
+        order.into_iter().find_map(VecDeque::pop_front)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lanes(waiting: [(Lane, usize); 3]) -> Lanes {
+        let mut lanes = Lanes::default();
+        for (lane, n) in waiting {
+            for _ in 0..n {
+                lanes.push((lane, oneshot::channel().0));
+            }
+        }
+        lanes
+    }
+
+    fn served(lanes: &mut Lanes, slots: usize) -> (usize, usize, usize) {
+        let before = (lanes.now.len(), lanes.fresh.len(), lanes.bulk.len());
+        for _ in 0..slots {
+            assert!(lanes.next().is_some());
+        }
+        (before.0 - lanes.now.len(), before.1 - lanes.fresh.len(), before.2 - lanes.bulk.len())
+    }
+
+    #[test]
+    fn precedence_with_a_floor() {
+        let full = 1_000;
+        let mut all = lanes([(Lane::Now, full), (Lane::Fresh, full), (Lane::Bulk, full)]);
+        assert_eq!(served(&mut all, 100), (80, 10, 10));
+        let mut two = lanes([(Lane::Now, 0), (Lane::Fresh, full), (Lane::Bulk, full)]);
+        assert_eq!(served(&mut two, 100), (0, 90, 10));
+        let mut few = lanes([(Lane::Now, 3), (Lane::Fresh, 0), (Lane::Bulk, full)]);
+        assert_eq!(served(&mut few, 5), (3, 0, 2), "now overtakes at once");
+        assert_eq!(served(&mut lanes([(Lane::Now, 0), (Lane::Fresh, 0), (Lane::Bulk, full)]), 100), (0, 0, 100), "none is idle");
+    }
+
+    #[tokio::test]
+    async fn places_bound_what_is_in_flight_and_come_back() {
+        let gate = Gate::start(2, Arc::new(Unlimited));
+        let (one, two) = (gate.pass(Lane::Bulk).await.unwrap(), gate.pass(Lane::Bulk).await.unwrap());
+        let mut third = Box::pin(gate.pass(Lane::Bulk));
+        assert!(futures::poll!(&mut third).is_pending());
+        drop(third);
+        drop(one);
+        let again = gate.pass(Lane::Now).await.unwrap();
+        drop((two, again));
+    }
+}

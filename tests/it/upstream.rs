@@ -1,0 +1,108 @@
+//! TMDB in bad and in good days: outage, refusals, a wrong credential, nothing new. The simulator runs in the test's own
+//! runtime, which therefore has more than one thread: a verb blocks one of them.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tmdb_sim::{Faults, Options, Sim};
+
+use crate::world::World;
+
+const COMPLETE: &str = "select count(*) from works where ingestion_status = 'complete'";
+const NO_TRY_BURNT: &str = "select count(*) from tmdb_api_logs where retry_count > 0";
+const DEAD: &str = "select count(*) from dead_letter";
+
+async fn sim() -> Sim {
+    Sim::start(Options { credential: Some("sesame".to_owned()), ..Options::default() }).await.unwrap()
+}
+
+/// While TMDB is down little is asked, no try is burnt, nothing ends as a dead letter; afterwards the backlog drains at the rate.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_costs_nothing_but_time() {
+    let sim = sim().await;
+    let world = World::start_against("outage", &sim, &[("TMDB_RATE", "40")]).await;
+    sim.control().outage(Duration::from_secs(12));
+    world.publish("movies.ingest.list", br#"{"source": "popular", "max_movies": 60}"#).await;
+    for id in [603, 550, 13] {
+        world.publish("movies.ingest.movie", format!(r#"{{"tmdb_id": {id}}}"#).as_bytes()).await;
+    }
+    world.until("select count(*) from scheduled_ingestion_log where movies_ingested + movies_skipped >= 60", 1).await;
+    world.until("select count(*) from works where tmdb_id in ('603', '550', '13') and ingestion_status = 'complete'", 3).await;
+    assert_eq!((world.one(DEAD).await, world.one(NO_TRY_BURNT).await), (0, 0));
+    let stats = sim.control().stats();
+    let failed = stats.by_status.get(&0).copied().unwrap_or(0);
+    assert!((1..40).contains(&failed), "{failed} calls were made in vain");
+    assert!(stats.peak_per_second <= 50, "the backlog came as a burst: {}", stats.peak_per_second);
+}
+
+/// A storm of 429 without Retry-After pauses everybody and loses nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_429_fails_no_movie() {
+    let sim = sim().await;
+    let world = World::start_against("storm", &sim, &[("TMDB_RATE", "40")]).await;
+    sim.control().fail(Faults { http_429: 1.0, ..Faults::default() });
+    for id in 1..=40 {
+        world.publish("movies.ingest.movie", format!(r#"{{"tmdb_id": {}}}"#, 602 + id).as_bytes()).await;
+    }
+    world.until("select count(*) from tmdb_budget where refusals >= 3", 1).await;
+    assert_eq!(world.one("select count(*) from tmdb_budget where rate_now < 40").await, 1, "the rate is lowered");
+    let refused = sim.control().stats().by_status.get(&429).copied().unwrap_or(0);
+    assert!(refused <= 40, "{refused} calls into the storm");
+    sim.control().fail(Faults::default());
+    let ended = "select (select count(*) from works where ingestion_status = 'complete') + (select count(*) from dead_letter where reason = 'not-found')";
+    world.until(ended, 40).await;
+    assert_eq!(world.one("select count(*) from dead_letter where reason <> 'not-found'").await, 0);
+    assert_eq!(world.one(NO_TRY_BURNT).await, 0);
+}
+
+/// A request that TMDB fails on while it answers others is that movie's own trouble: it ends, and does not wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_movie_is_told_from_an_outage() {
+    let sim = sim().await;
+    let world = World::start_against("bad-movie", &sim, &[("TMDB_RATE", "0")]).await;
+    sim.control().edit(603, json!({"id": 604}));
+    world.publish("movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
+    world.publish("movies.ingest.movie", br#"{"tmdb_id": 550}"#).await;
+    world.until("select count(*) from works where tmdb_id = '550' and ingestion_status = 'complete'", 1).await;
+    world.until("select count(*) from dead_letter where reason = 'retries-exhausted' and tries = 4", 1).await;
+    assert_eq!(world.one("select count(*) from works where tmdb_id = '604'").await, 0, "no movie gets another's data");
+}
+
+/// A credential that TMDB refuses while work goes on: one alarm, a handful of calls, and everybody can see why nothing moves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_credential_stops_everything() {
+    let sim = sim().await;
+    let world = World::start_against("credential", &sim, &[("TMDB_RATE", "40")]).await;
+    world.publish("movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
+    world.until(COMPLETE, 1).await;
+    sim.control().set_credential(Some("another".to_owned()));
+    for id in 1..=100 {
+        world.publish("movies.ingest.movie", format!(r#"{{"tmdb_id": {}}}"#, 1_000 + id).as_bytes()).await;
+    }
+    world.until("select count(*) from tmdb_budget where credential_refused_at is not null", 1).await;
+    world.until("select least(count(*), 1) from tmdb_api_logs where http_status = 401", 1).await;
+    assert!(world.verb(&["status"]).contains("TMDB refuses the credential"));
+    let refused = sim.control().stats().by_status.get(&401).copied().unwrap_or(0);
+    assert!(refused <= 20, "{refused} calls with a bad key");
+    assert_eq!(world.log().matches("ALARM").count(), 1);
+    assert!(!world.log().contains("sesame"));
+    assert_eq!(world.one(DEAD).await, 0);
+}
+
+/// What has not changed rewrites no big row and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn unchanged_movies_rewrite_nothing() {
+    let sim = sim().await;
+    let world = World::start_against("unchanged", &sim, &[("TMDB_RATE", "0")]).await;
+    world.verb(&["ingest", "--list", "popular", "--max", "1000", "--follow"]);
+    assert_eq!(world.one(COMPLETE).await, 1_000);
+    world.execute("create table before as select work_id, xmin::text as version from works_meta").await;
+    let past = "now() - interval '200 days'";
+    world.execute(&format!("update works set last_refreshed_at = {past}, fetched_at = {past}")).await;
+    world.verb(&["jobs", "run", "daily_refresh_enqueue", "--payload", r#"{"limit": 1000}"#, "--follow"]);
+    let rewritten = "select count(*) from works_meta m join before b using (work_id) where m.xmin::text <> b.version";
+    assert_eq!(world.one(rewritten).await, 0);
+    let unchanged = "select count(*) from outbox where subject like 'movies.refreshed.%' and payload ->> 'outcome' = 'unchanged'";
+    assert_eq!(world.one(unchanged).await, 1_000);
+    assert_eq!(world.one("select count(*) from outbox where subject like 'movies.changed.%'").await, 0);
+}
