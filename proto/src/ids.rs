@@ -1,7 +1,7 @@
 //! Newtypes whose range is part of the contract: a value that exists is valid.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a number is no movie id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,5 +84,18 @@ impl TryFrom<i64> for MaxMovies {
 impl From<MaxMovies> for i64 {
     fn from(n: MaxMovies) -> Self {
         n.0
+    }
+}
+
+/// Longest `run_id`.
+const RUN_ID_MAX_CHARS: usize = 200;
+
+/// A `run_id` that a table can be keyed by.
+pub(crate) fn run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    match Option::<String>::deserialize(input)? {
+        Some(id) if id.is_empty() || id.chars().count() > RUN_ID_MAX_CHARS => {
+            Err(serde::de::Error::custom(format!("run_id must have 1 to {RUN_ID_MAX_CHARS} characters; or leave it out")))
+        }
+        id => Ok(id),
     }
 }

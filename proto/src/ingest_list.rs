@@ -81,6 +81,7 @@ pub struct IngestList {
     pub trigger_type: TriggerType,
     /// The run that it belongs to; derived from the message when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::ids::run_id")]
     pub run_id: Option<String>,
 }
 

@@ -14,6 +14,7 @@ pub struct IngestMovie {
     pub tmdb_id: TmdbId,
     /// The run that it is an item of, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::ids::run_id")]
     pub run_id: Option<String>,
     /// Fetch it also when the catalogue has it and it is fresh.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

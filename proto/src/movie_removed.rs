@@ -21,6 +21,9 @@ pub struct MovieRemoved {
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "String")]
     pub removed_at: OffsetDateTime,
+    /// The entry that has its imdb_id now, where TMDB merged the two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survivor: Option<TmdbId>,
 }
 
 impl Event for MovieRemoved {

@@ -62,6 +62,7 @@ pub struct MovieStale {
     pub queued_at: Option<OffsetDateTime>,
     /// The run that it is an item of, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::ids::run_id")]
     pub run_id: Option<String>,
     /// Lane of the subject; not part of the payload.
     #[serde(skip, default = "Lane::now")]

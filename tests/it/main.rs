@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
 
+mod adoption;
 mod architecture;
 mod bad_input;
+mod broker;
+mod budget;
 mod catalogue;
 mod chain;
 mod configuration;
 mod crash;
+mod maintenance;
 mod recorded;
+mod secrets;
 mod upstream;
 mod world;

@@ -106,3 +106,27 @@ async fn unchanged_movies_rewrite_nothing() {
     assert_eq!(world.one(unchanged).await, 1_000);
     assert_eq!(world.one("select count(*) from outbox where subject like 'movies.changed.%'").await, 0);
 }
+
+/// A movie that TMDB merged into another: remembered at the first 404, a tombstone after a day, and the survivor comes in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merged_movie_leaves_a_tombstone_and_brings_its_survivor() {
+    let sim = sim().await;
+    let world = World::start_against("merged", &sim, &[("TMDB_RATE", "0")]).await;
+    world.publish("movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
+    world.until(COMPLETE, 1).await;
+    sim.control().merge(603, 550);
+    world.publish("movies.stale.now", br#"{"tmdb_id": 603}"#).await;
+    world.until("select count(*) from works where missing_since is not null and removed_at is null", 1).await;
+    assert_eq!(world.one("select count(*) from outbox where subject like 'movies.removed.%'").await, 0, "one 404 is no proof");
+    world.execute("update works set missing_since = missing_since - interval '25 hours'").await;
+    // An ingest of it asks TMDB as well, and is no dead letter: the catalogue holds the movie.
+    world.publish("movies.ingest.movie", br#"{"tmdb_id": 603, "force": true}"#).await;
+    world.until("select count(*) from works where tmdb_id = '603' and removed_at is not null", 1).await;
+    let told = "select count(*) from outbox where subject = 'movies.removed.603' and (payload ->> 'survivor')::int = 550";
+    assert_eq!(world.one(told).await, 1);
+    world.until("select count(*) from works where tmdb_id = '550' and ingestion_status = 'complete'", 1).await;
+    assert_eq!(world.one(DEAD).await, 0);
+    sim.control().restore(603);
+    world.publish("movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
+    world.until("select count(*) from works where tmdb_id = '603' and removed_at is null and missing_since is null", 1).await;
+}

@@ -62,6 +62,17 @@ pub(crate) struct World {
     child: Child,
     pub(crate) pool: PgPool,
     pub(crate) nats_url: String,
+    pub(crate) database_url: String,
+}
+
+/// A service that runs alone beside the world; killed at the end.
+pub(crate) struct Service(Child);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 impl World {
@@ -88,7 +99,7 @@ impl World {
         Self::run(Folder::new(name), &["up"], &env).await
     }
 
-    async fn run(folder: Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
+    pub(crate) async fn run(folder: Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(folder.0.join("up.log")).unwrap();
         drop(std::fs::remove_file(folder.0.join("endpoints.json")));
         let mut child = mangoes(&folder.0)
@@ -111,21 +122,32 @@ impl World {
             assert!(begun.elapsed() < PATIENCE, "mangoes up does not come up:\n{}", log_of(&folder));
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        let pool = PgPool::connect(endpoints["database_url"].as_str().unwrap()).await.unwrap();
-        Self { folder, child, pool, nats_url: endpoints["nats_url"].as_str().unwrap().to_owned() }
+        let text = |key: &str| endpoints[key].as_str().unwrap().to_owned();
+        let (nats_url, database_url) = (text("nats_url"), text("database_url"));
+        let pool = PgPool::connect(&database_url).await.unwrap();
+        Self { folder, child, pool, nats_url, database_url }
     }
 
     /// Publishes as a plain NATS client does: no header, no JetStream.
     pub(crate) async fn publish(&self, subject: &str, payload: &[u8]) {
+        self.talk(&format!("PUB {subject} {}\r\n", payload.len()), payload, "PONG").await;
+    }
+
+    /// Sends a command and reads until the word came and a line ended after it.
+    async fn talk(&self, command: &str, payload: &[u8], awaited: &str) -> String {
         let address = self.nats_url.trim_start_matches("nats://");
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let mut bytes = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {}\r\n", payload.len()).into_bytes();
+        let mut bytes = format!("CONNECT {{\"verbose\":false}}\r\n{command}").into_bytes();
         bytes.extend_from_slice(payload);
         bytes.extend_from_slice(b"\r\nPING\r\n");
         stream.write_all(&bytes).await.unwrap();
         let begun = Instant::now();
         let mut seen = Vec::new();
-        while !String::from_utf8_lossy(&seen).contains("PONG") {
+        let whole = |seen: &[u8]| {
+            let text = String::from_utf8_lossy(seen);
+            text.split_once(awaited).is_some_and(|(_, rest)| awaited == "PONG" || rest.matches("\r\n").count() > 1)
+        };
+        while !whole(&seen) {
             assert!(begun.elapsed() < PATIENCE, "NATS did not answer: {}", String::from_utf8_lossy(&seen));
             stream.readable().await.unwrap();
             let mut part = [0; 4096];
@@ -133,6 +155,35 @@ impl World {
                 seen.extend_from_slice(&part[..n]);
             }
         }
+        String::from_utf8_lossy(&seen).into_owned()
+    }
+
+    /// A service alone, on this world's servers; it writes into the world's log.
+    pub(crate) fn service(&self, args: &[&str], env: &[(&str, &str)]) -> Service {
+        let log = std::fs::File::options().append(true).open(self.folder.0.join("up.log")).unwrap();
+        let child = mangoes(&self.folder.0)
+            .args(args)
+            .envs([("NATS_URL", &self.nats_url), ("DATABASE_URL", &self.database_url)])
+            .envs(env.iter().copied())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Service(child)
+    }
+
+    /// Messages in a stream.
+    pub(crate) async fn messages(&self, stream: &str) -> i64 {
+        let subject = format!("$JS.API.STREAM.INFO.{stream}");
+        let answer = self.ask(&subject, b"").await;
+        let info: Value = serde_json::from_str(answer.lines().find(|l| l.starts_with('{')).unwrap()).unwrap();
+        info["state"]["messages"].as_i64().unwrap()
+    }
+
+    /// Publishes with an inbox for the answer; returns all that the server sent.
+    async fn ask(&self, subject: &str, payload: &[u8]) -> String {
+        self.talk(&format!("SUB answer 1\r\nPUB {subject} answer {}\r\n", payload.len()), payload, "MSG answer").await
     }
 
     pub(crate) async fn one(&self, sql: &str) -> i64 {
@@ -145,6 +196,12 @@ impl World {
 
     pub(crate) async fn execute(&self, sql: &str) {
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    }
+
+    /// Where this world's files are: its folder, and the servers' where that is elsewhere.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let elsewhere = std::fs::read_to_string(self.folder.0.join("servers-are-in")).ok();
+        [self.folder.0.clone()].into_iter().chain(elsewhere.map(|p| PathBuf::from(p.trim()))).collect()
     }
 
     /// What the program wrote so far.
@@ -170,6 +227,14 @@ impl World {
         let done = mangoes(&self.folder.0).args(args).output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success(), "{args:?}: {text}\n{}", log_of(&self.folder));
+        text
+    }
+
+    /// As `verb`, where it has to fail.
+    pub(crate) fn verb_fails(&self, args: &[&str]) -> String {
+        let done = mangoes(&self.folder.0).args(args).output().unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        assert!(!done.status.success(), "{args:?} did not fail: {text}");
         text
     }
 

@@ -1,6 +1,13 @@
 //! One connection to NATS, shared by everything in the process.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{ConnectOptions, jetstream};
 use runtime::Secret;
@@ -51,6 +58,16 @@ pub enum BusError {
         /// What the server said.
         reason: String,
     },
+    /// No stream takes a message of this size; repeating does not help.
+    #[error("{subject}: {size} bytes are more than the {limit} that a message may have")]
+    TooLarge {
+        /// The subject.
+        subject: String,
+        /// What it has.
+        size: usize,
+        /// What it may have.
+        limit: usize,
+    },
     /// A message was not confirmed. It may be stored all the same: repeat it with the same id.
     #[error("{subject} was not confirmed: {reason}")]
     Publish {
@@ -66,6 +83,7 @@ pub enum BusError {
 pub struct Bus {
     pub(crate) client: async_nats::Client,
     pub(crate) jetstream: jetstream::Context,
+    pub(crate) handed_back: Arc<AtomicU64>,
 }
 
 impl Bus {
@@ -94,13 +112,19 @@ impl Bus {
             return Err(BusError::TooOld { url, version });
         }
         let jetstream = jetstream::new(client.clone());
-        Ok(Self { client, jetstream })
+        Ok(Self { client, jetstream, handed_back: Arc::default() })
     }
 
     /// Whether the connection stands at this moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         matches!(self.client.connection_state(), async_nats::connection::State::Connected)
+    }
+
+    /// Messages that a drain gave back to the broker unfinished; they will be delivered again.
+    #[must_use]
+    pub fn handed_back(&self) -> u64 {
+        self.handed_back.load(Ordering::Relaxed)
     }
 
     /// Sends what is buffered and closes.

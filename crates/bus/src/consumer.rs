@@ -1,21 +1,25 @@
 //! A consumer: pulls as many messages as there are free permits, and works them off concurrently.
 //!
-//! The actor gives the pull loop a life that its root supervises: an error ends the loop and the actor, the root starts
-//! both again (topology first: after the loss of a store the consumer must be made anew). On drain the loop stops pulling,
-//! waits for what is in hand and ends. Limits: `nats/consumers/<durable>.json`; permits: the service's config.
+//! The actor gives the pull loop a life that its root supervises. A broker that is away, or that lost its store, ends a
+//! session and no actor: the next session makes the topology anew first. On drain the loop stops pulling, waits for what is in
+//! hand and ends. Limits: `nats/consumers/<durable>.json`; permits: the service's config.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_nats::jetstream::{self, AckKind, consumer::pull};
 use futures::StreamExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Ledger};
+use runtime::{ChildSpec, Ledger, supervisor::restart_delay};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
-    Bus, Delivery, Handler,
+    Bus, Delivery, Handler, advisory,
+    key::{clean, headers, message_key},
     settle::{Job, Pace, Worker, settle},
     topology,
 };
@@ -23,6 +27,8 @@ use crate::{
 /// How long one pull stays open at the server. Short, for it takes the heartbeat's place: async-nats 0.51 answers a
 /// heartbeat within a batch with `Pending` and no wake-up, and the batch sleeps until its end (docs/adr/0006).
 const PULL_EXPIRES: Duration = Duration::from_secs(4);
+/// Between two tries to reach a broker that is away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// What a consumer needs.
 pub struct ConsumerArgs<H, L> {
@@ -53,9 +59,9 @@ impl<H, L: Clone> Clone for ConsumerArgs<H, L> {
 /// The supervised life of a pull loop.
 pub struct ConsumerActor<H, L>(std::marker::PhantomData<fn() -> (H, L)>);
 
-/// How the loop ended.
+/// The loop ended: the service drains.
 #[derive(Debug)]
-pub struct Ended(Result<(), String>);
+pub struct Ended;
 
 impl<H: Handler, L: Ledger> Actor for ConsumerActor<H, L> {
     type Msg = Ended;
@@ -64,19 +70,29 @@ impl<H: Handler, L: Ledger> Actor for ConsumerActor<H, L> {
 
     async fn pre_start(&self, myself: ActorRef<Ended>, args: Self::Arguments) -> Result<(), ActorProcessingErr> {
         tokio::spawn(async move {
-            let ended = Ended(pull_loop(args).await);
-            // The actor may be gone already, when its root is killed: nobody is left to tell.
-            let _ = myself.cast(ended);
+            // Dropped with a panic as well: then the actor ends with an error and its root starts it anew.
+            let told = Told(myself, args.drain.clone());
+            pull_loop(args).await;
+            drop(told);
         });
         Ok(())
     }
 
-    async fn handle(&self, myself: ActorRef<Ended>, ended: Ended, (): &mut ()) -> Result<(), ActorProcessingErr> {
-        match ended.0 {
-            Ok(()) => myself.stop(Some("drained".to_owned())),
-            Err(reason) => return Err(reason.into()),
-        }
+    async fn handle(&self, myself: ActorRef<Ended>, _: Ended, (): &mut ()) -> Result<(), ActorProcessingErr> {
+        myself.stop(Some("drained".to_owned()));
         Ok(())
+    }
+}
+
+/// Tells the actor that its loop ended, however it did. The actor may be gone already: then nobody is left to tell.
+struct Told(ActorRef<Ended>, CancellationToken);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        match self.1.is_cancelled() {
+            true => drop(self.0.cast(Ended)),
+            false => self.0.stop(Some("its loop broke".to_owned())),
+        }
     }
 }
 
@@ -93,41 +109,74 @@ pub fn consumer_child<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) -> ChildS
     })
 }
 
-async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) -> Result<(), String> {
+/// Pulls until the service drains. Whatever breaks (the server, the stream, the consumer) is made anew and tried again: an
+/// outage of the broker is no fault of this actor.
+async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
+    let mut failures = 0;
+    while !args.drain.is_cancelled() {
+        let opened = Instant::now();
+        match session(&args).await {
+            Ok(()) => break,
+            Err(reason) => {
+                failures = if opened.elapsed() > LONGEST_PAUSE { 1 } else { failures + 1 };
+                let pause = restart_delay(failures).min(LONGEST_PAUSE);
+                warn!(consumer = H::DURABLE, reason, pause_ms = pause.as_millis(), "pulling broke; it begins anew");
+                tokio::select! {
+                    () = args.drain.cancelled() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+    info!(consumer = H::DURABLE, "stopped pulling; what was in hand is settled");
+}
+
+/// Topology, then pull after pull. `Ok`: the service drains. Either way what was in hand is settled at the end.
+async fn session<H: Handler, L: Ledger>(args: &ConsumerArgs<H, L>) -> Result<(), String> {
     args.bus.ensure_topology().await.map_err(|e| e.to_string())?;
-    let stream = topology::stream_of(H::DURABLE).map_err(|e| e.to_string())?;
+    let name = topology::stream_of(H::DURABLE).map_err(|e| e.to_string())?;
+    let stream = args.bus.jetstream.get_stream(name).await.map_err(|e| runtime::chain(&e))?;
     let consumer: jetstream::consumer::Consumer<pull::Config> =
-        args.bus.jetstream.get_consumer_from_stream(H::DURABLE, stream).await.map_err(|e| runtime::chain(&e))?;
-    let (tracker, permits) = (TaskTracker::new(), Arc::new(Semaphore::new(args.permits.max(1))));
+        stream.get_consumer(H::DURABLE).await.map_err(|e| e.to_string())?;
+    let worker = Worker {
+        handler: Arc::clone(&args.handler),
+        ledger: args.ledger.clone(),
+        handed_back: Arc::clone(&args.bus.handed_back),
+        drain: args.drain.clone(),
+    };
+    let advisories = tokio::spawn(advisory::listen(args.bus.clone(), stream, worker.clone()));
+    let tracker = TaskTracker::new();
+    let ended = pull(args, &consumer, (&worker, &tracker)).await;
+    advisories.abort();
+    tracker.close();
+    tracker.wait().await;
+    ended
+}
+
+async fn pull<H: Handler, L: Ledger>(
+    args: &ConsumerArgs<H, L>,
+    consumer: &jetstream::consumer::Consumer<pull::Config>,
+    (worker, tracker): (&Worker<H, L>, &TaskTracker),
+) -> Result<(), String> {
+    let permits = Arc::new(Semaphore::new(args.permits.max(1)));
     let (pace_tx, mut pace_rx) = mpsc::channel(1);
-    let worker = Worker { handler: Arc::clone(&args.handler), ledger: args.ledger.clone() };
-    let ended = loop {
+    loop {
         let mut free = tokio::select! {
-            () = args.drain.cancelled() => break Ok(()),
+            () = args.drain.cancelled() => return Ok(()),
             free = free_permits(&permits) => free,
         };
         if let Ok(pause) = pace_rx.try_recv() {
             drop(free);
             tokio::select! {
-                () = args.drain.cancelled() => break Ok(()),
+                () = args.drain.cancelled() => return Ok(()),
                 () = tokio::time::sleep(pause) => continue,
             }
         }
-        let pull = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
-        let batch = match pull {
-            Ok(batch) => batch,
-            Err(e) => break Err(format!("cannot pull: {}", runtime::chain(&e))),
-        };
-        let spawner = Spawner { worker: &worker, tracker: &tracker, pace: &pace_tx };
-        match read(batch, &mut free, &spawner, &args.drain).await {
-            Ok(()) => {}
-            Err(e) => break Err(e),
-        }
-    };
-    tracker.close();
-    tracker.wait().await;
-    info!(consumer = H::DURABLE, "stopped pulling; what was in hand is settled");
-    ended
+        let batch = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
+        let batch = batch.map_err(|e| format!("cannot pull: {}", runtime::chain(&e)))?;
+        let spawner = Spawner { worker, tracker, pace: &pace_tx };
+        read(batch, &mut free, &spawner, &args.drain).await?;
+    }
 }
 
 async fn free_permits(permits: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
@@ -215,20 +264,10 @@ impl<H: Handler, L: Ledger> Spawner<'_, H, L> {
 fn job(message: jetstream::Message) -> Result<Job, String> {
     let (key, headers) = {
         let info = message.info().map_err(|e| format!("a message without JetStream facts: {e}"))?;
-        let headers: serde_json::Map<String, serde_json::Value> = message
-            .headers
-            .iter()
-            .flat_map(|h| h.iter())
-            .filter_map(|(name, values)| Some((name.to_string(), values.first()?.as_str().into())))
-            .collect();
-        // Sequences start anew when a store is lost; the time of storing does not.
-        let key = match headers.get("Nats-Msg-Id").and_then(|v| v.as_str()) {
-            Some(id) => id.to_owned(),
-            None => format!("{}:{}:{}", info.stream, info.published.unix_timestamp_nanos(), info.stream_sequence),
-        };
-        (key, headers)
+        let headers = headers(message.headers.as_ref());
+        (message_key(&headers, (info.stream, info.published.unix_timestamp_nanos(), info.stream_sequence)), headers)
     };
-    let subject = message.subject.to_string();
+    let subject = clean(&message.subject);
     let (message, acker) = message.split();
     let delivery = Delivery { key, subject, failed_tries: 0 };
     Ok(Job { delivery, payload: message.payload, headers: headers.into(), acker })

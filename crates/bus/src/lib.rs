@@ -2,9 +2,11 @@
 //!
 //! The only room that names `async_nats`, and the only one that settles messages. Settings live in `nats/*.json`.
 
+mod advisory;
 mod connection;
 mod consumer;
 mod handler;
+mod key;
 mod publish;
 mod settle;
 pub mod topology;

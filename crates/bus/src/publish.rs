@@ -5,6 +5,9 @@ use async_nats::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{Bus, BusError};
 
+/// `max_msg_size` of the streams, less the headers.
+const MESSAGE_MAX_BYTES: usize = 1_048_576 - 4_096;
+
 /// A message on its way out.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -33,10 +36,14 @@ impl Bus {
     /// Publishes and waits for the stream's confirmation.
     ///
     /// # Errors
-    /// When it was not confirmed; it may be stored all the same, so repeat it with the same id.
+    /// `TooLarge` never goes away. Otherwise it was not confirmed; it may be stored all the same, so repeat it with the same id.
     pub async fn publish(&self, message: Outgoing) -> Result<Published, BusError> {
         let subject = message.subject.clone();
         let failed = |reason: String| BusError::Publish { subject: subject.clone(), reason };
+        let limit = self.client.server_info().max_payload.min(MESSAGE_MAX_BYTES);
+        if message.payload.len() > limit {
+            return Err(BusError::TooLarge { subject, size: message.payload.len(), limit });
+        }
         let mut headers = HeaderMap::new();
         for (name, value) in message.headers.as_object().into_iter().flatten() {
             let (Ok(name), Some(Ok(value))) = (name.parse::<HeaderName>(), value.as_str().map(str::parse::<HeaderValue>)) else {

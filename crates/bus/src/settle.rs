@@ -1,15 +1,27 @@
 //! From fate to ack kind: the one place that decides what the broker is told.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::jetstream::{AckKind, message::Acker};
-use runtime::{Classify, Fate, Ledger, Letter, Standing, backoff, chain};
+use runtime::{Classify, Fate, Ledger, LedgerError, Letter, Standing, backoff, chain};
+use tokio::sync::RwLock;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::{Delivery, Handler, Outcome};
+use crate::{Delivery, Handler, Outcome, key::clean};
 
-/// Tries that may die with the process before the message counts as poison.
-const MAX_CRASHES: i32 = 5;
+/// Tries that died with the process after which a message is a suspect: it then runs alone.
+const SUSPECT_AFTER: i32 = 2;
+/// Tries that may die with the process while the message ran alone, before it counts as poison.
+const MAX_CRASHES_ALONE: i32 = 3;
+/// Work in hand shares it, a suspect has it for itself: when the process dies then, no other message is to blame.
+static ALONE: RwLock<()> = RwLock::const_new(());
 /// Sent while work goes on; well under every consumer's `ack_wait`.
 const PROGRESS_EVERY: Duration = Duration::from_millis(2_500);
 /// Longest error text that is kept.
@@ -35,11 +47,19 @@ pub(crate) enum Pace {
 pub(crate) struct Worker<H, L> {
     pub(crate) handler: Arc<H>,
     pub(crate) ledger: L,
+    /// Messages given back by a drain, of the whole process.
+    pub(crate) handed_back: Arc<AtomicU64>,
+    pub(crate) drain: CancellationToken,
 }
 
 impl<H, L: Clone> Clone for Worker<H, L> {
     fn clone(&self) -> Self {
-        Self { handler: Arc::clone(&self.handler), ledger: self.ledger.clone() }
+        Self {
+            handler: Arc::clone(&self.handler),
+            ledger: self.ledger.clone(),
+            handed_back: Arc::clone(&self.handed_back),
+            drain: self.drain.clone(),
+        }
     }
 }
 
@@ -50,15 +70,11 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             settle(&job.acker, AckKind::Ack).await;
             return Pace::Normal;
         }
-        if standing.crashed >= MAX_CRASHES {
-            let text = format!("the process died {} times while this message was worked on", standing.crashed);
-            return self.bury(&job, &standing, (None, "poison", text)).await;
-        }
         let event = match decode::<H::Event>(&job.payload) {
             Ok(event) => event,
             Err(text) => return self.bury(&job, &standing, (None, "invalid-payload", text)).await,
         };
-        match self.attempt(event.clone(), &job).await {
+        match self.attempt(event.clone(), &job, standing.crashed >= SUSPECT_AFTER).await {
             Ok(outcome) => {
                 if let Outcome::Skipped(why) = outcome {
                     info!(consumer = H::DURABLE, message.key = %job.delivery.key, why, "skipped");
@@ -71,9 +87,25 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
     }
 
     /// Runs the handler in a task of its own, so that a panic ends the task and nothing else.
-    async fn attempt(&self, event: H::Event, job: &Job) -> Result<Outcome, (Fate, String)> {
-        let (handler, delivery) = (Arc::clone(&self.handler), job.delivery.clone());
-        let mut work = tokio::spawn(async move { handler.handle(event, &delivery).await.map_err(|e| (e.fate(), chain(&e))) });
+    async fn attempt(&self, event: H::Event, job: &Job, suspect: bool) -> Result<Outcome, (Fate, String)> {
+        let (handler, ledger, delivery) = (Arc::clone(&self.handler), self.ledger.clone(), job.delivery.clone());
+        let mut work = tokio::spawn(async move {
+            let done = |result: Result<Outcome, H::Error>| result.map_err(|e| (e.fate(), chain(&e)));
+            if !suspect {
+                let _shared = ALONE.read().await;
+                return done(handler.handle(event, &delivery).await);
+            }
+            let _alone = ALONE.write().await;
+            let crashed = ledger.alone(H::DURABLE, &delivery.key).await;
+            let crashed = crashed.map_err(|e| (Fate::Wait { after: ledger.pause() }, e.to_string()))?;
+            if crashed >= MAX_CRASHES_ALONE {
+                return Err((
+                    Fate::Reject("poison"),
+                    format!("the process died {crashed} times while it worked on this message alone"),
+                ));
+            }
+            done(handler.handle(event, &delivery).await)
+        });
         loop {
             match tokio::time::timeout(PROGRESS_EVERY, &mut work).await {
                 Ok(Ok(result)) => return result,
@@ -84,13 +116,16 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
     }
 
     async fn failed(&self, event: H::Event, job: &Job, standing: &Standing, (fate, text): (Fate, String)) -> Pace {
-        let text: String = text.chars().take(ERROR_MAX_CHARS).collect();
+        let text: String = clean(&text).chars().take(ERROR_MAX_CHARS).collect();
         match fate {
             Fate::Reject(reason) => self.bury(job, standing, (Some(event), reason, text)).await,
             Fate::Missing => self.bury(job, standing, (Some(event), "not-found", text)).await,
             Fate::Wait { after } => {
                 info!(consumer = H::DURABLE, message.key = %job.delivery.key, error = %text, after_ms = after.as_millis(), "waits");
                 self.noted(self.ledger.released(H::DURABLE, &job.delivery.key).await);
+                if self.drain.is_cancelled() {
+                    self.handed_back.fetch_add(1, Ordering::Relaxed);
+                }
                 settle(&job.acker, AckKind::Nak(Some(after))).await;
                 Pace::Pause(after)
             }
@@ -115,19 +150,18 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         standing: &Standing,
         (event, reason, text): (Option<H::Event>, &'static str, String),
     ) -> Pace {
-        error!(consumer = H::DURABLE, message.key = %job.delivery.key, reason, error = %text, "dead letter");
         let letter = Letter {
             consumer: H::DURABLE,
             message_key: job.delivery.key.clone(),
             subject: job.delivery.subject.clone(),
             reason: reason.to_owned(),
-            error: text,
+            error: clean(&text),
             tries: standing.failed + 1,
             payload: job.payload.to_vec(),
             headers: job.headers.clone(),
             first_at: standing.first_at,
         };
-        match self.handler.bury(event, letter).await {
+        match self.write_letter(event, letter).await {
             Ok(()) => {
                 settle(&job.acker, AckKind::Term).await;
                 Pace::Normal
@@ -140,7 +174,35 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         }
     }
 
-    fn noted(&self, result: Result<(), runtime::LedgerError>) {
+    async fn write_letter(&self, event: Option<H::Event>, letter: Letter) -> Result<(), LedgerError> {
+        error!(consumer = H::DURABLE, message.key = %letter.message_key, reason = letter.reason, error = %letter.error, "dead letter");
+        self.handler.bury(event, letter).await
+    }
+
+    /// A message that the server delivers no more.
+    pub(crate) async fn bury_undelivered(
+        &self,
+        (message_key, subject): (String, String),
+        (payload, headers): (bytes::Bytes, serde_json::Map<String, serde_json::Value>),
+        error: String,
+    ) -> Result<(), LedgerError> {
+        let standing = self.ledger.begin(H::DURABLE, std::slice::from_ref(&message_key)).await?.into_iter().next();
+        let Some(standing) = standing.filter(|s| !s.handled) else { return Ok(()) };
+        let letter = Letter {
+            consumer: H::DURABLE,
+            message_key,
+            subject,
+            reason: "max-deliver".to_owned(),
+            error,
+            tries: standing.failed + 1,
+            payload: payload.to_vec(),
+            headers: headers.into(),
+            first_at: standing.first_at,
+        };
+        self.write_letter(decode::<H::Event>(&payload).ok(), letter).await
+    }
+
+    fn noted(&self, result: Result<(), LedgerError>) {
         if let Err(e) = result {
             // The try was noted as begun; uncounted, it only makes the message look more tried than it was.
             warn!(consumer = H::DURABLE, error = %e, "the try could not be counted");
@@ -167,8 +229,20 @@ fn decode<E: proto::Event>(payload: &[u8]) -> Result<E, String> {
         "." => format!("the payload does not fit: {}", e.inner()),
         field => format!("field '{field}' does not fit: {}", e.inner()),
     })?;
+    if text.contains("\\u0000") && holds_nul(&serde_json::from_str(text).unwrap_or_default()) {
+        return Err("the payload holds the character U+0000, which no table can hold; leave it out".to_owned());
+    }
     json.end().map_err(|e| format!("the payload has text after its JSON object: {e}"))?;
     Ok(event)
+}
+
+fn holds_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(list) => list.iter().any(holds_nul),
+        serde_json::Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+    }
 }
 
 fn found(text: &str) -> &'static str {
@@ -204,6 +278,8 @@ mod tests {
             (r#"{"tmdb_id": "603"}"#, "tmdb_id"),
             (r#"{"tmdb_id": -1}"#, "1 to 2147483647"),
             ("{}", "missing field `tmdb_id`"),
+            (r#"{"tmdb_id": 1, "run_id": "a\u0000b"}"#, "U+0000"),
+            (r#"{"tmdb_id": 1, "run_id": ""}"#, "run_id"),
             (r#"{"tmdb_id": 1} {}"#, "after its JSON object"),
         ] {
             let error = decode::<IngestMovie>(payload.as_bytes()).unwrap_err();

@@ -20,8 +20,8 @@ pub const STREAMS: [(&str, &str); 5] =
     files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
 
 /// Name and text of every file in `nats/consumers`.
-pub const CONSUMERS: [(&str, &str); 8] = files!("consumers":
-    "ticks-ingest", "ticks-scan", "ticks-refresh", "ingest-list", "ingest-movie", "refresh-now", "refresh-fresh", "refresh-bulk");
+pub const CONSUMERS: [(&str, &str); 9] = files!("consumers":
+    "ticks-ingest", "ticks-scan", "ticks-refresh", "ticks-maintain", "ingest-list", "ingest-movie", "refresh-now", "refresh-fresh", "refresh-bulk");
 
 #[derive(Deserialize)]
 struct ConsumerFile {
@@ -40,6 +40,17 @@ pub struct Difference {
     pub wanted: Value,
     /// What the server has.
     pub actual: Value,
+}
+
+/// A stream's identity beyond its name.
+#[derive(Debug, Clone)]
+pub struct StreamBirth {
+    /// Its name.
+    pub stream: &'static str,
+    /// Nanoseconds since 1970.
+    pub created_at: String,
+    /// What it takes in.
+    pub subjects: Vec<String>,
 }
 
 /// The stream that a consumer reads.
@@ -79,6 +90,25 @@ impl Bus {
                 .map_err(|e| broken(name, runtime::chain(&e)))?;
         }
         Ok(())
+    }
+
+    /// When each stream was made, with its subjects: another time than before means that the old one is lost.
+    ///
+    /// # Errors
+    /// When a stream cannot be asked, or is missing.
+    pub async fn stream_births(&self) -> Result<Vec<StreamBirth>, BusError> {
+        let mut births = Vec::with_capacity(STREAMS.len());
+        for (name, _) in STREAMS {
+            let stream = self.jetstream.get_stream(name).await.map_err(|e| broken(name, runtime::chain(&e)))?;
+            let info = stream.cached_info();
+            let created_at = info.created.unix_timestamp_nanos().to_string();
+            births.push(StreamBirth {
+                stream: name,
+                created_at,
+                subjects: info.config.subjects.iter().map(ToString::to_string).collect(),
+            });
+        }
+        Ok(births)
     }
 
     /// What the server has differently from the files. Empty = all is as it should be.

@@ -56,6 +56,9 @@ pub trait Ledger: Clone + Send + Sync + 'static {
     /// Takes back that a try began: it waits, or was handed back, and was not at fault.
     fn released(&self, consumer: &'static str, key: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
+    /// Notes that a suspect begins to run alone in its process. Returns how often the process died under it while it did.
+    fn alone(&self, consumer: &'static str, key: &str) -> impl Future<Output = Result<i32, LedgerError>> + Send;
+
     /// How long to wait before asking again after an error.
     fn pause(&self) -> Duration {
         Duration::from_secs(1)

@@ -12,7 +12,7 @@ use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// Restarts within [`WINDOW`] after which the root gives up.
+/// Restarts of one child within [`WINDOW`] after which the root gives up.
 pub const MAX_RESTARTS: usize = 20;
 /// The span over which restarts are counted.
 pub const WINDOW: Duration = Duration::from_secs(120);
@@ -79,7 +79,7 @@ pub struct Root(pub &'static str);
 pub struct RootState {
     args: RootArgs,
     alive: HashMap<ActorId, &'static str>,
-    restarts: VecDeque<Instant>,
+    restarts: HashMap<&'static str, VecDeque<Instant>>,
 }
 
 impl Actor for Root {
@@ -91,7 +91,7 @@ impl Actor for Root {
         for child in &args.children {
             myself.cast(RootMsg::Start(child.name))?;
         }
-        Ok(RootState { args, alive: HashMap::new(), restarts: VecDeque::new() })
+        Ok(RootState { args, alive: HashMap::new(), restarts: HashMap::new() })
     }
 
     async fn handle(&self, myself: ActorRef<RootMsg>, message: RootMsg, state: &mut RootState) -> Result<(), ActorProcessingErr> {
@@ -140,13 +140,15 @@ impl Root {
         name: &'static str,
         reason: &str,
     ) -> Result<(), ActorProcessingErr> {
-        state.restarts.retain(|at| at.elapsed() < WINDOW);
-        state.restarts.push_back(Instant::now());
-        if state.restarts.len() > MAX_RESTARTS {
+        let restarts = state.restarts.entry(name).or_default();
+        restarts.retain(|at| at.elapsed() < WINDOW);
+        restarts.push_back(Instant::now());
+        let count = restarts.len();
+        if count > MAX_RESTARTS {
             error!(service = self.0, child = name, reason, "gives up: {MAX_RESTARTS} restarts within {} s", WINDOW.as_secs());
             return Err(format!("{}: {name} could not be kept alive: {reason}", self.0).into());
         }
-        let delay = restart_delay(state.restarts.len());
+        let delay = restart_delay(count);
         warn!(service = self.0, child = name, reason, delay_ms = delay.as_millis(), "child ended, restarting");
         myself.send_after(delay, move || RootMsg::Start(name));
         Ok(())

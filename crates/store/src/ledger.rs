@@ -12,7 +12,7 @@ impl Ledger for Store {
 
     async fn failed(&self, consumer: &'static str, key: &str, error: &str) -> Result<(), LedgerError> {
         sqlx::query!(
-            "update attempt set failed = failed + 1, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
+            "update attempt set failed = failed + 1, alone = 0, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
             consumer,
             key,
             error
@@ -23,9 +23,13 @@ impl Ledger for Store {
         Ok(())
     }
 
+    async fn alone(&self, consumer: &'static str, key: &str) -> Result<i32, LedgerError> {
+        Ok(self.begin_alone(consumer, key).await?)
+    }
+
     async fn released(&self, consumer: &'static str, key: &str) -> Result<(), LedgerError> {
         sqlx::query!(
-            "update attempt set started = greatest(started - 1, failed), last_at = now() where consumer = $1 and message_key = $2",
+            "update attempt set started = greatest(started - 1, failed), alone = greatest(alone - 1, 0), last_at = now() where consumer = $1 and message_key = $2",
             consumer,
             key
         )
@@ -37,6 +41,17 @@ impl Ledger for Store {
 }
 
 impl Store {
+    async fn begin_alone(&self, consumer: &str, key: &str) -> Result<i32, StoreError> {
+        let before = sqlx::query_scalar!(
+            r#"update attempt set alone = alone + 1, last_at = now() where consumer = $1 and message_key = $2 returning alone - 1 as "n!""#,
+            consumer,
+            key
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(before.unwrap_or(0))
+    }
+
     async fn begin_tries(&self, consumer: &str, keys: &[String]) -> Result<Vec<Standing>, StoreError> {
         // Sorted, so that two processes with the same messages wait for each other instead of locking each other out.
         let mut sorted = keys.to_vec();

@@ -13,6 +13,29 @@ const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
 /// How long published rows are kept, to be published again after the loss of a stream.
 const KEEP_PUBLISHED: &str = "1 day";
 
+/// How long work that nobody has handled yet is kept all the same.
+const KEEP_UNHANDLED: &str = "14 days";
+
+/// What became of rows that were handed out.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// Rows that the stream confirmed.
+    pub confirmed: Vec<i64>,
+    /// Rows that no stream will ever take, and why.
+    pub refused: Vec<(i64, String)>,
+}
+
+/// A step of the relay.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// The last row that was looked at.
+    pub last_id: i64,
+    /// Rows that are done.
+    pub sent: usize,
+    /// Rows that could not be sent now.
+    pub left: usize,
+}
+
 /// A row on its way out.
 #[derive(Debug, Clone)]
 pub struct Relayed {
@@ -80,15 +103,16 @@ pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<
 }
 
 impl Store {
-    /// Hands the oldest unsent rows to `publish`, which gives back the ids that were confirmed, and marks these as sent.
-    /// `None`: another process is at it. A crash in between publishes again, with the same message ids.
+    /// Hands the oldest unsent rows after `after` to `publish`, which gives back what was confirmed and what can never be,
+    /// and marks both as sent; the latter become dead letters. `None`: another process is at it. A crash in between publishes
+    /// again, with the same message ids.
     ///
     /// # Errors
     /// When the database does not answer; nothing is marked then.
-    pub async fn relay<F, Fut>(&self, limit: i64, publish: F) -> Result<Option<usize>, StoreError>
+    pub async fn relay<F, Fut>(&self, (after, limit): (i64, i64), publish: F) -> Result<Option<Pass>, StoreError>
     where
         F: FnOnce(Vec<Relayed>) -> Fut + Send,
-        Fut: Future<Output = Vec<i64>> + Send,
+        Fut: Future<Output = Sent> + Send,
     {
         let mut tx = self.pool.begin().await?;
         let conn = tx.acquire().await?;
@@ -99,18 +123,68 @@ impl Store {
         }
         let rows = sqlx::query_as!(
             Relayed,
-            "select id, subject, message_id, ordering_key, headers, payload from outbox where published_at is null order by id limit $1",
-            limit
+            "select id, subject, message_id, ordering_key, headers, payload from outbox where published_at is null and id > $2 order by id limit $1",
+            limit,
+            after
         )
         .fetch_all(&mut *conn)
         .await?;
-        if rows.is_empty() {
-            return Ok(Some(0));
-        }
+        let Some(last_id) = rows.last().map(|r| r.id) else { return Ok(Some(Pass { last_id: after, sent: 0, left: 0 })) };
+        let looked_at = rows.len();
         let sent = publish(rows).await;
-        sqlx::query!("update outbox set published_at = now() where id = any($1)", &sent).execute(&mut *conn).await?;
+        let refused: Vec<i64> = sent.refused.iter().map(|(id, _)| *id).collect();
+        let reasons: Vec<String> = sent.refused.iter().map(|(_, reason)| reason.clone()).collect();
+        sqlx::query!(
+            "insert into dead_letter (consumer, message_key, subject, reason, error, tries, payload, headers, first_at)
+             select 'outbox', o.message_id, o.subject, 'not-publishable', t.reason, 1, convert_to(o.payload::text, 'UTF8'), o.headers, o.created_at
+             from unnest($1::bigint[], $2::text[]) as t(id, reason) join outbox o using (id) on conflict do nothing",
+            &refused,
+            &reasons
+        )
+        .execute(&mut *conn)
+        .await?;
+        let done: Vec<i64> = sent.confirmed.iter().chain(&refused).copied().collect();
+        sqlx::query!("update outbox set published_at = now() where id = any($1)", &done).execute(&mut *conn).await?;
         tx.commit().await?;
-        Ok(Some(sent.len()))
+        Ok(Some(Pass { last_id, sent: done.len(), left: looked_at - done.len() }))
+    }
+
+    /// Compares a stream's birth with the one that was published into. A stream that was born anew lost what it held: the
+    /// rows that are kept go out again, with the same message ids; whoever handled one before meets its inbox row. Returns
+    /// how many.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is noted then.
+    pub async fn note_generation(&self, stream: &str, created_at: &str, subjects: &[String]) -> Result<u64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let known = sqlx::query_scalar!("select created_at from stream_generation where stream = $1 for update", stream)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if known.as_deref() == Some(created_at) {
+            return Ok(0);
+        }
+        sqlx::query!(
+            "insert into stream_generation (stream, created_at) values ($1, $2)
+             on conflict (stream) do update set created_at = excluded.created_at, noted_at = now()",
+            stream,
+            created_at
+        )
+        .execute(&mut *tx)
+        .await?;
+        let again = match known {
+            None => 0,
+            // Work that is done needs no second message; events are for others, who may have missed them.
+            Some(_) => sqlx::query!(
+                "update outbox o set published_at = null where published_at is not null and subject like any($1)
+                 and (subject !~ '^movies\\.(ingest|stale|tick)\\.' or not exists (select 1 from inbox i where i.message_key = o.message_id))",
+                &subjects.iter().map(|s| s.replace('*', "%").replace('>', "%")).collect::<Vec<_>>()
+            )
+            .execute(&mut *tx)
+            .await?
+            .rows_affected(),
+        };
+        tx.commit().await?;
+        Ok(again)
     }
 
     /// Forgets rows that were published long ago and inbox rows that no stream can repeat any more.
@@ -119,9 +193,12 @@ impl Store {
     /// When the database does not answer.
     pub async fn prune(&self) -> Result<(), StoreError> {
         sqlx::query(
-            "delete from outbox where id in (select id from outbox where published_at < now() - $1::text::interval limit 5000)",
+            "delete from outbox where id in (select id from outbox o where published_at < now() - $1::text::interval
+             and (subject !~ '^movies\\.(ingest|stale|tick)\\.' or published_at < now() - $2::text::interval
+                or exists (select 1 from inbox i where i.message_key = o.message_id)) limit 5000)",
         )
         .bind(KEEP_PUBLISHED)
+        .bind(KEEP_UNHANDLED)
         .execute(&self.pool)
         .await?;
         sqlx::query!("delete from inbox where (consumer, message_key) in (select consumer, message_key from inbox where handled_at < now() - interval '14 days' limit 5000)")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{Lane, MovieRemoved, MovieStale, TmdbId};
+use proto::{IngestMovie, Lane, MovieRemoved, MovieStale, TmdbId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -22,6 +22,19 @@ const LEASE: &str = "5 minutes";
 const RELEASE_AGAIN_AFTER: &str = "10 minutes";
 /// Bands with at most this interval go into the fresh lane.
 const FRESH_LANE_MAX_DAYS: i32 = 7;
+
+/// A 404 of TMDB for a movie of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Gone<'a> {
+    /// The movie.
+    pub tmdb_id: TmdbId,
+    /// Why it was asked for, for people.
+    pub cause: &'a str,
+    /// The run of the message, if any.
+    pub run_id: Option<&'a str>,
+    /// The entry that has its imdb_id now.
+    pub survivor: Option<TmdbId>,
+}
 
 /// What a scan found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +126,7 @@ impl Store {
         }
         sqlx::query!(
             "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
-             last_error = 'its worker vanished' where status = 'processing' and lease_until < $1",
+             last_error = 'its worker vanished' where status = 'processing' and (lease_until is null or lease_until < $1)",
             now
         )
         .execute(&mut *tx)
@@ -184,55 +197,83 @@ impl Store {
         Ok(())
     }
 
+    /// The imdb_id by which the survivor of a movie is found, once a second 404 would make it a tombstone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn imdb_id_of_missing(&self, id: TmdbId, now: OffsetDateTime) -> Result<Option<String>, StoreError> {
+        let imdb_id = sqlx::query_scalar!(
+            "select coalesce(imdb_id, imdb_id_clash) from works
+             where tmdb_id = $1 and removed_at is null and missing_since <= $2::timestamptz - $3::text::interval",
+            id.to_string(),
+            now,
+            CONFIRM_MISSING_AFTER
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(imdb_id.flatten())
+    }
+
     /// TMDB answered 404 for a movie of the catalogue. The first time it is remembered; a second time at least a day later
-    /// makes the tombstone and `movies.removed`. Returns whether it is a tombstone now.
+    /// makes the tombstone and `movies.removed`, and has the survivor brought in. Returns whether it is a tombstone now;
+    /// `None`: the catalogue never held it, and nothing is written.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
     pub async fn missing(
         &self,
         (consumer, key): (&str, &str),
-        event: &MovieStale,
+        gone: Gone<'_>,
         now: OffsetDateTime,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<bool>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        if !ledger::claim_one(&mut tx, consumer, key).await? {
-            return Ok(false);
-        }
         let row = sqlx::query!(
             r#"update works set missing_since = coalesce(missing_since, $2), hold_until = $2::timestamptz + $3::text::interval,
                 removed_at = coalesce(removed_at, case when missing_since <= $2::timestamptz - $3::text::interval then $2 end)
             where tmdb_id = $1
             returning work_id, coalesce(title, 'TMDB ' || tmdb_id) as "title!", removed_at, coalesce(removed_at = $2, false) as "just_removed!""#,
-            event.tmdb_id.to_string(),
+            gone.tmdb_id.to_string(),
             now,
             CONFIRM_MISSING_AFTER
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(row) = row else { return Ok(false) };
-        if row.just_removed {
-            let removed =
-                MovieRemoved { work_id: row.work_id, tmdb_id: event.tmdb_id, title: row.title.clone(), removed_at: now };
-            let id = format!("removed:{}:{key}", event.tmdb_id);
-            outbox::enqueue(&mut tx, &[entry(&removed, id, event.tmdb_id.to_string(), key, now)]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let removed = Some(row.removed_at.is_some());
+        if !ledger::claim_one(&mut tx, consumer, key).await? {
+            return Ok(removed);
         }
-        let kind = if row.removed_at.is_some() { "removed" } else { "missing" };
+        if row.just_removed {
+            outbox::enqueue(&mut tx, &removal_entries(row.work_id, &row.title, (gone, key), now)).await?;
+        }
         sqlx::query!(
-            "insert into work_events (work_id, tmdb_id, kind, cause, at) values ($1, $2, $3, $4, $5)",
+            "insert into work_events (work_id, tmdb_id, kind, cause, diff, at) values ($1, $2, $3, $4, $5, $6)",
             row.work_id,
-            event.tmdb_id.get(),
-            kind,
-            event.reason,
+            gone.tmdb_id.get(),
+            if row.removed_at.is_some() { "removed" } else { "missing" },
+            gone.cause,
+            gone.survivor.map(|id| serde_json::json!({ "survivor": id })),
             now
         )
         .execute(&mut *tx)
         .await?;
         let text = "TMDB has no such movie any more (404)";
-        give_up(&mut tx, (event.tmdb_id, event.run_id.as_deref()), (Some(row.title), text), now).await?;
+        give_up(&mut tx, (gone.tmdb_id, gone.run_id), (Some(row.title), text), now).await?;
         tx.commit().await?;
-        Ok(row.removed_at.is_some())
+        Ok(removed)
     }
+}
+
+/// `movies.removed`, and a message for the survivor.
+fn removal_entries(work_id: i64, title: &str, (gone, key): (Gone<'_>, &str), now: OffsetDateTime) -> Vec<Entry> {
+    let (id, order) = (gone.tmdb_id, gone.tmdb_id.to_string());
+    let removed = MovieRemoved { work_id, tmdb_id: id, title: title.to_owned(), removed_at: now, survivor: gone.survivor };
+    let mut entries = vec![entry(&removed, format!("removed:{id}:{key}"), order.clone(), key, now)];
+    entries.extend(gone.survivor.map(|survivor| {
+        let ingest = IngestMovie { tmdb_id: survivor, run_id: None, force: false };
+        entry(&ingest, format!("survivor:{survivor}:{key}"), order, key, now)
+    }));
+    entries
 }
 
 /// The movie's open queue row ends as failed, and so do the items that wait for it: of the row's run and of the message's.
@@ -272,7 +313,7 @@ pub(crate) async fn fail(
     error: &str,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    give_up(tx, (tmdb_id, run_id), (None, error), now).await?;
+    // Works first, as the writer does: two transactions never wait for each other in a circle.
     sqlx::query!(
         "update works set failures = failures + 1, hold_until = $2::timestamptz + make_interval(hours => least(24, $3 * (2 ^ least(failures, 5))::int))
          where tmdb_id = $1",
@@ -282,7 +323,7 @@ pub(crate) async fn fail(
     )
     .execute(&mut *tx)
     .await?;
-    Ok(())
+    give_up(tx, (tmdb_id, run_id), (None, error), now).await
 }
 
 /// Titles of a list that the catalogue has and that are due: queued in the fresh lane, in the list's transaction.

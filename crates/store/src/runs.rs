@@ -173,6 +173,10 @@ pub(crate) async fn settle(tx: &mut PgConnection, items: &[Settled], now: Offset
     let states: Vec<_> = items.iter().map(|i| i.state.to_owned()).collect();
     let titles: Vec<_> = items.iter().map(|i| i.title.clone()).collect();
     let errors: Vec<_> = items.iter().map(|i| i.error.clone()).collect();
+    // In the order of their ids, as everybody does.
+    sqlx::query!("select run_id from job_run where run_id = any($1) order by run_id for update", &runs)
+        .fetch_all(&mut *tx)
+        .await?;
     let closing = sqlx::query!(
         r#"with settled as (
             update job_run_item i set state = t.state, title = coalesce(t.title, i.title), error = t.error

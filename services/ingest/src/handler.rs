@@ -3,8 +3,8 @@
 use bus::{Delivery, Handler, Outcome};
 use proto::{Action, IngestList, IngestMovie, Lane, Tick};
 use runtime::{LedgerError, Letter};
-use store::{Effect, RunRef, Save, Writer};
-use tmdb::CallContext;
+use store::{Effect, Gone, RunRef, Save, Writer};
+use tmdb::{CallContext, TmdbError};
 
 use crate::{IngestError, list::Lists};
 
@@ -29,7 +29,22 @@ impl Handler for IngestMovieHandler {
         }
         let lane = if event.run_id.is_some() { Lane::Fresh } else { Lane::Now };
         let context = CallContext { service: "ingest", run_id: event.run_id.clone(), try_number: delivery.failed_tries, lane };
-        let movie = self.lists.tmdb.movie(event.tmdb_id, &context).await?;
+        let movie = match self.lists.tmdb.movie(event.tmdb_id, &context).await {
+            Ok(movie) => movie,
+            Err(e @ TmdbError::NotFound(_)) => {
+                // What the catalogue holds is remembered as missing; what it never held is the sender's mistake.
+                let survivor = match store.imdb_id_of_missing(event.tmdb_id, clock.now()).await? {
+                    Some(imdb_id) => self.lists.tmdb.survivor(event.tmdb_id, &imdb_id, &context).await?,
+                    None => None,
+                };
+                let gone = Gone { tmdb_id: event.tmdb_id, cause: "ingest", run_id: event.run_id.as_deref(), survivor };
+                return match store.missing((Self::DURABLE, &delivery.key), gone, clock.now()).await? {
+                    Some(_) => Ok(Outcome::Skipped("TMDB answered 404 for a movie of the catalogue")),
+                    None => Err(e.into()),
+                };
+            }
+            Err(e) => return Err(e.into()),
+        };
         let cause = if event.run_id.is_some() { "listed" } else { "ingest" };
         let save = Save {
             consumer: Self::DURABLE,

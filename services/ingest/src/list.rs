@@ -1,13 +1,16 @@
 //! Reads the list pages that a source names, in turns, until enough new titles are found.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use proto::{IngestList, Lane, ListSource, TmdbId};
-use runtime::Clock;
+use runtime::{Classify, Clock, Fate};
 use store::{FanOut, RunRef, Store};
-use tmdb::{CallContext, List};
+use tmdb::{CallContext, List, ListPage, TmdbError};
 
 use crate::IngestError;
+
+/// A list that waits looks again at least this often; no call is made while TMDB is known to be down.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What reading lists takes.
 #[derive(Clone)]
@@ -60,7 +63,7 @@ impl Lists {
                 if found.wanted.len() >= max {
                     break;
                 }
-                let answer = self.tmdb.list(kind, page, context).await?;
+                let answer = self.page(kind, page, context).await?;
                 let fresh: Vec<TmdbId> = answer.rows.iter().map(|r| r.tmdb_id).filter(|id| seen.insert(*id)).collect();
                 self.sort_in(&fresh, max, &mut found).await?;
                 if page < answer.total_pages && page < tmdb::MAX_PAGE && !answer.rows.is_empty() {
@@ -70,6 +73,20 @@ impl Lists {
             open = next;
         }
         Ok(found)
+    }
+
+    /// One page; where TMDB asks for patience the page waits, and not the whole list from its first page.
+    async fn page(&self, kind: List, page: u32, context: &CallContext) -> Result<ListPage, IngestError> {
+        loop {
+            match self.tmdb.list(kind, page, context).await {
+                Err(TmdbError::Draining) => return Err(TmdbError::Draining.into()),
+                Err(e) => match e.fate() {
+                    Fate::Wait { after } => tokio::time::sleep(after.min(LOOK_AGAIN)).await,
+                    Fate::Retry { .. } | Fate::Reject(_) | Fate::Missing => return Err(e.into()),
+                },
+                Ok(page) => return Ok(page),
+            }
+        }
     }
 
     async fn sort_in(&self, ids: &[TmdbId], max: usize, found: &mut FanOut) -> Result<(), IngestError> {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use proto::{ListSource, TmdbId};
 use runtime::{Config, config::Sources};
+use serde_json::Value;
 
 use crate::{demo, serve, show, verbs};
 
@@ -114,6 +115,19 @@ pub(crate) enum Command {
         /// Refuse more requests than this in any second; 0 = never.
         #[arg(long, default_value_t = 0)]
         rate_limit: u32,
+        /// Refusals carry Retry-After.
+        #[arg(long)]
+        retry_after: bool,
+        /// A setting: latency_min_ms, slow_share, slow_ms, old_429_body, cache_secs, credential. Repeatable.
+        #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+        set: Vec<(String, Value)>,
+        /// A share of requests that fails, 0 to 1: http_500, http_502, http_503, http_504, http_429, html, invalid_json,
+        /// truncated, reset, stall, wrong_id, bad_id. Repeatable.
+        #[arg(long, value_name = "KIND=SHARE", value_parser = pair)]
+        fault: Vec<(String, Value)>,
+        /// Begin with an outage of this many seconds.
+        #[arg(long, value_name = "SECONDS")]
+        outage: Option<u64>,
         /// Serve recorded answers.
         #[arg(long, value_name = "DIR")]
         recorded: Option<PathBuf>,
@@ -159,6 +173,12 @@ pub(crate) enum Movie {
         /// TMDB id.
         id: TmdbId,
     },
+}
+
+/// `name=value`; a value that is no JSON is a text.
+fn pair(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE is wanted")?;
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
 
 fn config(cli: &Cli) -> Result<Config> {
@@ -207,10 +227,11 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Jobs { verb: Jobs::Runs { name, limit } } => verbs::jobs_runs(&config, name.as_deref(), limit, out).await?,
         Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
         Command::Status => verbs::status(&config, out).await?,
-        Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, recorded } => {
+        Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, retry_after, set, fault, outage, recorded } => {
             let latency = Duration::from_millis(latency_ms);
-            let options = tmdb_sim::Options { listen, seed, movies, latency, rate_limit, recorded, ..Default::default() };
-            verbs::tmdb_sim(options).await?;
+            let options =
+                tmdb_sim::Options { listen, seed, movies, latency, rate_limit, retry_after, recorded, ..Default::default() };
+            verbs::tmdb_sim(options, (set, fault, outage.map(Duration::from_secs))).await?;
         }
         Command::Config => out.pairs(&config.shown()),
         Command::Completions { shell } => clap_complete::generate(shell, &mut Cli::command(), "mangoes", &mut std::io::stdout()),

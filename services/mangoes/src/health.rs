@@ -1,4 +1,4 @@
-//! `/healthz` (the process lives) and `/readyz` (database and NATS answer).
+//! `/healthz` (the process lives), `/readyz` (work is being done, or why not) and `/metrics` (Prometheus text).
 
 use std::net::SocketAddr;
 
@@ -8,13 +8,32 @@ use bus::Bus;
 use store::Store;
 use tokio::net::TcpListener;
 
-/// Serves until the process ends; returns where.
-pub(crate) async fn start(listen: &str, bus: Bus, store: Store) -> Result<SocketAddr> {
-    let listener = TcpListener::bind(listen)
+use crate::metrics;
+
+/// What is looked at.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    pub(crate) bus: Bus,
+    pub(crate) store: Store,
+    /// Where this process calls TMDB.
+    pub(crate) tmdb: Option<tmdb::Client>,
+}
+
+/// Takes the address, before anything is begun.
+pub(crate) async fn bind(listen: &str) -> Result<TcpListener> {
+    TcpListener::bind(listen)
         .await
-        .with_context(|| format!("cannot listen on {listen}; another program has it? Set MANGOES_LISTEN to a free address"))?;
+        .with_context(|| format!("cannot listen on {listen}; another program has it? Set MANGOES_LISTEN to a free address"))
+}
+
+/// Serves until the process ends; returns where.
+pub(crate) fn serve(listener: TcpListener, watched: Watched) -> Result<SocketAddr> {
     let address = listener.local_addr()?;
-    let app = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready)).with_state((bus, store));
+    let app = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(scrape))
+        .with_state(watched);
     tokio::spawn(async move {
         if let Err(e) = axum::serve(listener, app).await {
             tracing::error!(error = %e, "the health server ended");
@@ -23,12 +42,30 @@ pub(crate) async fn start(listen: &str, bus: Bus, store: Store) -> Result<Socket
     Ok(address)
 }
 
-async fn ready(State((bus, store)): State<(Bus, Store)>) -> (StatusCode, String) {
-    if !bus.is_connected() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "NATS is not connected\n".to_owned());
+async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
+    let mut reasons = Vec::new();
+    if !watched.bus.is_connected() {
+        reasons.push("NATS is not connected".to_owned());
     }
-    match store.ping().await {
-        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
-        Err(e) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", runtime::chain(&e))),
+    if let Err(e) = watched.store.ping().await {
+        reasons.push(runtime::chain(&e));
+    }
+    match watched.tmdb.as_ref().map(tmdb::Client::health) {
+        Some(tmdb::Health::CredentialRefused) => {
+            reasons.push("TMDB refuses the credential: set TMDB_TOKEN or TMDB_API_KEY anew and restart".to_owned());
+        }
+        Some(tmdb::Health::Down) => reasons.push("TMDB is down; work waits for it".to_owned()),
+        Some(tmdb::Health::Up) | None => {}
+    }
+    match reasons.is_empty() {
+        true => (StatusCode::OK, "ready\n".to_owned()),
+        false => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reasons.join("\n"))),
+    }
+}
+
+async fn scrape(State(watched): State<Watched>) -> (StatusCode, String) {
+    match metrics::text(&watched).await {
+        Ok(text) => (StatusCode::OK, text),
+        Err(e) => (StatusCode::SERVICE_UNAVAILABLE, format!("{e:#}\n")),
     }
 }

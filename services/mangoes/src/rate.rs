@@ -12,6 +12,8 @@ use tracing::warn;
 
 /// A slice is this share of a second's worth: small enough to be shared, large enough to spare the row.
 const SLICE_SHARE: f64 = 0.125;
+/// More than any machine asks for.
+const UNLIMITED: u32 = 10_000;
 /// How long this process rests after a 429 until the shared row says more.
 const REST: Duration = Duration::from_secs(1);
 /// Pause before the database is asked again.
@@ -47,9 +49,9 @@ pub(crate) struct SharedRate {
 }
 
 impl SharedRate {
-    /// `rate`: calls per second of all processes together, at least 1.
+    /// `rate`: calls per second of all processes together; 0 = no limit of ours, though a 429 still pauses everybody.
     pub(crate) fn new(store: Store, rate: u32) -> Self {
-        Self { store, rate, state: Mutex::default() }
+        Self { store, rate: if rate == 0 { UNLIMITED } else { rate }, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,25 +1,28 @@
 //! The outbox relay: publishes what transactions wrote, in order, until the stream has confirmed it.
 //!
 //! Runs in every process; one at a time holds the lock and publishes. Between the stream's confirmation and the mark in the
-//! database a crash publishes again, with the same message ids.
+//! database a crash publishes again, with the same message ids. A stream that was lost gets again what the outbox keeps.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use bus::{Bus, Outgoing};
+use bus::{Bus, BusError, Outgoing};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
-use store::{Relayed, Store};
-use tracing::warn;
+use store::{Relayed, Sent, Store, StoreError};
+use tracing::{error, warn};
 
 const BATCH_MAX: i64 = 512;
 const IN_FLIGHT: usize = 128;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// How soon the loss of a stream is seen where nothing has to be published.
+const BIRTHS_EVERY: Duration = Duration::from_secs(5);
 
 struct Relay;
 
@@ -27,6 +30,7 @@ struct State {
     bus: Bus,
     store: Store,
     pruned: Instant,
+    births_seen: Option<Instant>,
 }
 
 /// Something may wait in the outbox.
@@ -59,20 +63,12 @@ impl Actor for Relay {
                 tokio::time::sleep(SWEEP_EVERY).await;
             }
         });
-        Ok(State { bus, store, pruned: Instant::now() })
+        Ok(State { bus, store, pruned: Instant::now(), births_seen: None })
     }
 
     async fn handle(&self, _: ActorRef<Look>, _: Look, state: &mut State) -> Result<(), ActorProcessingErr> {
-        loop {
-            let bus = state.bus.clone();
-            match state.store.relay(BATCH_MAX, move |rows| publish(bus, rows)).await {
-                Ok(Some(n)) if n > 0 => {}
-                Ok(_) => break,
-                Err(e) => {
-                    warn!(error = %runtime::chain(&e), "the outbox waits for the database");
-                    break;
-                }
-            }
+        if let Err(e) = state.send_all().await {
+            warn!(error = %runtime::chain(&e), "the outbox waits for the database");
         }
         if state.pruned.elapsed() >= PRUNE_EVERY {
             state.pruned = Instant::now();
@@ -84,18 +80,82 @@ impl Actor for Relay {
     }
 }
 
-/// Rows of one key one after the other, keys side by side. Returns what was confirmed.
-async fn publish(bus: Bus, rows: Vec<Relayed>) -> Vec<i64> {
+impl State {
+    /// Everything that is unsent, once. A row that cannot be sent holds up those of its own key and no others.
+    async fn send_all(&mut self) -> Result<(), StoreError> {
+        if self.births_seen.is_none_or(|at| at.elapsed() >= BIRTHS_EVERY) {
+            self.note_births().await?;
+        }
+        let blocked = Blocked::default();
+        let mut after = 0;
+        loop {
+            let (bus, held) = (self.bus.clone(), blocked.clone());
+            let Some(pass) = self.store.relay((after, BATCH_MAX), move |rows| publish(bus, rows, held)).await? else { break };
+            after = pass.last_id;
+            if pass.sent + pass.left == 0 || !self.bus.is_connected() {
+                break;
+            }
+            if pass.sent == 0 {
+                self.note_births().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A stream that is missing is made; one that was made anew gets again what it lost.
+    async fn note_births(&mut self) -> Result<(), StoreError> {
+        if !self.bus.is_connected() {
+            return Ok(());
+        }
+        let births = match self.bus.stream_births().await {
+            Ok(births) => births,
+            Err(missing) => {
+                warn!(error = %missing, "a stream is away; it is made anew");
+                if let Err(e) = self.bus.ensure_topology().await {
+                    warn!(error = %e, "the streams cannot be made");
+                    return Ok(());
+                }
+                match self.bus.stream_births().await {
+                    Ok(births) => births,
+                    Err(_) => return Ok(()),
+                }
+            }
+        };
+        for birth in births {
+            let again = self.store.note_generation(birth.stream, &birth.created_at, &birth.subjects).await?;
+            if again > 0 {
+                warn!(stream = birth.stream, rows = again, "the stream was made anew; what it lost is published again");
+            }
+        }
+        self.births_seen = Some(Instant::now());
+        Ok(())
+    }
+}
+
+/// Keys whose earlier row could not be sent: later ones wait, so that their order stays.
+type Blocked = Arc<Mutex<HashSet<String>>>;
+
+/// Rows of one key one after the other, keys side by side.
+async fn publish(bus: Bus, rows: Vec<Relayed>, blocked: Blocked) -> Sent {
     let mut by_key: BTreeMap<String, Vec<Relayed>> = BTreeMap::new();
     for row in rows {
         by_key.entry(row.ordering_key.clone()).or_default().push(row);
     }
-    let sent = stream::iter(by_key.into_values()).map(|rows| publish_in_order(bus.clone(), rows)).buffer_unordered(IN_FLIGHT);
-    sent.concat().await
+    let sent = stream::iter(by_key).map(|(key, rows)| publish_in_order(bus.clone(), (key, rows), blocked.clone()));
+    sent.buffer_unordered(IN_FLIGHT)
+        .fold(Sent::default(), |mut all, mut one| async move {
+            all.confirmed.append(&mut one.confirmed);
+            all.refused.append(&mut one.refused);
+            all
+        })
+        .await
 }
 
-async fn publish_in_order(bus: Bus, rows: Vec<Relayed>) -> Vec<i64> {
-    let mut sent = Vec::with_capacity(rows.len());
+async fn publish_in_order(bus: Bus, (key, rows): (String, Vec<Relayed>), blocked: Blocked) -> Sent {
+    let mut sent = Sent::default();
+    if blocked.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+        return sent;
+    }
     for row in rows {
         let (id, subject) = (row.id, row.subject.clone());
         let message = Outgoing {
@@ -105,9 +165,14 @@ async fn publish_in_order(bus: Bus, rows: Vec<Relayed>) -> Vec<i64> {
             payload: row.payload.to_string().into(),
         };
         match bus.publish(message).await {
-            Ok(_) => sent.push(id),
+            Ok(_) => sent.confirmed.push(id),
+            Err(e @ BusError::TooLarge { .. }) => {
+                error!(error = %e, "never published; it is a dead letter now");
+                sent.refused.push((id, e.to_string()));
+            }
             Err(e) => {
                 warn!(error = %e, subject, "not published; it stays in the outbox");
+                blocked.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
                 break;
             }
         }

@@ -1,6 +1,6 @@
 //! Runs services: all of them (`up`) or one; drains on SIGTERM and Ctrl-C.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use ractor::{Actor, ActorRef};
@@ -20,6 +20,8 @@ use crate::{
 
 /// How long a drain may take.
 const GRACE: Duration = Duration::from_secs(20);
+/// How long the rest may take after it: events of the last work, the log of calls.
+const LAST_STEPS: Duration = Duration::from_secs(3);
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +95,14 @@ impl Services {
 
     /// Stops pulling, finishes what is in hand, then stops the rest.
     pub(crate) async fn drain(self) {
+        let deadline = tokio::time::Instant::now() + GRACE;
         self.drain.cancel();
         if let Some(upstream) = &self.upstream {
             upstream.client.drain();
         }
         let (serving, draining): (Vec<_>, Vec<_>) = self.roots.into_iter().partition(|(name, ..)| *name == "outbox");
         for (name, root, handle) in draining {
-            if tokio::time::timeout(GRACE, handle).await.is_err() {
+            if tokio::time::timeout_at(deadline, handle).await.is_err() {
                 warn!(service = name, "did not drain in time; its messages will be delivered again");
                 root.kill();
             }
@@ -109,7 +112,7 @@ impl Services {
         }
         for (_, root, handle) in serving {
             root.stop(None);
-            if tokio::time::timeout(GRACE, handle).await.is_err() {
+            if tokio::time::timeout_at(deadline + LAST_STEPS, handle).await.is_err() {
                 root.kill();
             }
         }
@@ -125,7 +128,7 @@ fn children(
     let (bus, store, clock, drain) = (world.bus.clone(), world.store.clone(), Arc::new(SystemClock), drain.clone());
     let client = || tmdb.cloned().context("this service needs TMDB");
     Ok(match part {
-        Part::Scheduler => scheduler::children(&scheduler::Tools { store, drain }, scheduler::Config::default()),
+        Part::Scheduler => scheduler::children(&scheduler::Tools { bus, store, clock, drain }, scheduler::Config::default()),
         Part::Scanner => {
             let tools = staleness_scanner::Tools { bus, store, clock, drain };
             staleness_scanner::children(&tools, staleness_scanner::Config { mode: config.refresh_mode })
@@ -152,11 +155,7 @@ pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>
     };
     upstream::check(&config).await?;
     let world = World::start(&config, Wanted { well_known_port: true }).await?;
-    let services = match health::start(&config.listen, world.bus.clone(), world.store.clone()).await {
-        Ok(address) => Services::start(&world, &config, &ALL).await.map(|services| (services, address)),
-        Err(e) => Err(e),
-    };
-    let (services, address) = match services {
+    let (services, address) = match begin(&world, &config, &ALL).await {
         Ok(started) => started,
         Err(e) => {
             world.stop().await?;
@@ -171,6 +170,15 @@ pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>
         sim.stop().await;
     }
     Ok(())
+}
+
+/// The address first: whoever has it already is told before any work begins.
+async fn begin(world: &World, config: &Config, parts: &[Part]) -> Result<(Services, SocketAddr)> {
+    let listener = health::bind(&config.listen).await?;
+    let services = Services::start(world, config, parts).await?;
+    let tmdb = services.upstream.as_ref().map(|u| u.client.clone());
+    let address = health::serve(listener, health::Watched { bus: world.bus.clone(), store: world.store.clone(), tmdb })?;
+    Ok((services, address))
 }
 
 /// One service.
@@ -188,8 +196,7 @@ pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
         upstream::check(&config).await?;
     }
     let world = World::start(&config, Wanted { well_known_port: false }).await?;
-    let listen = health::start(&config.listen, world.bus.clone(), world.store.clone()).await?;
-    let services = Services::start(&world, &config, &[part]).await?;
+    let (services, listen) = begin(&world, &config, &[part]).await?;
     info!(service = part.name(), %listen, "runs");
     until_stopped(services, world).await
 }
@@ -211,8 +218,12 @@ async fn until_stopped(mut services: Services, world: World) -> Result<()> {
     };
     eprintln!("mangoes: draining, at most {} s …", GRACE.as_secs());
     services.drain().await;
+    let handed_back = world.bus.handed_back();
     world.stop().await?;
-    eprintln!("mangoes: stopped; nothing was left in hand");
+    match handed_back {
+        0 => eprintln!("mangoes: stopped; nothing was left in hand"),
+        n => eprintln!("mangoes: stopped; {n} messages were handed back unfinished and will be delivered again"),
+    }
     match gave_up {
         Some(name) => bail!("{name} gave up after too many restarts; the log says why"),
         None => Ok(()),

@@ -24,10 +24,7 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// A client under this configuration.
     pub(crate) fn start(config: &Config, store: &Store) -> Result<Self> {
-        let rate: Arc<dyn tmdb::Rate> = match config.tmdb_rate {
-            0 => Arc::new(tmdb::Unlimited),
-            rate => Arc::new(SharedRate::new(store.clone(), rate)),
-        };
+        let rate: Arc<dyn tmdb::Rate> = Arc::new(SharedRate::new(store.clone(), config.tmdb_rate));
         let calls = CallRows::start(store.clone());
         let client = tmdb::Client::new(settings(config)?, Arc::new(calls.clone()), rate)?;
         Ok(Self { client, calls })

@@ -297,9 +297,28 @@ fn budget_words(budget: &store::BudgetRow, now: time::OffsetDateTime) -> String 
     if words.is_empty() { "as configured".to_owned() } else { words.join("; ") }
 }
 
-pub(crate) async fn tmdb_sim(options: tmdb_sim::Options) -> Result<()> {
+type Named = Vec<(String, Value)>;
+
+pub(crate) async fn tmdb_sim(
+    options: tmdb_sim::Options,
+    (settings, faults, outage): (Named, Named, Option<Duration>),
+) -> Result<()> {
+    let faults = serde_json::from_value(faults.into_iter().collect::<serde_json::Map<_, _>>().into());
+    let faults = faults.map_err(|e| runtime::ConfigError(format!("--fault: {e}")))?;
     let sim = tmdb_sim::Sim::start(options).await?;
-    show::line(&format!("TMDB simulator: TMDB_BASE_URL={}   (any TMDB_TOKEN; stop: Ctrl-C)", sim.base_url()));
+    let control = sim.control();
+    let settings: serde_json::Map<_, _> = settings.into_iter().collect();
+    control.configure(settings.into()).map_err(|e| runtime::ConfigError(format!("--set: {e}")))?;
+    control.fail(faults);
+    if let Some(window) = outage {
+        control.outage(window);
+    }
+    let base = sim.base_url();
+    show::line(&format!("TMDB simulator: TMDB_BASE_URL={base}   (any TMDB_TOKEN; stop: Ctrl-C)"));
+    show::line(&format!(
+        "  change it while it runs: curl {}/_sim/stats   (settings, faults, outage, edit/ID, delete/ID, merge/ID: POST)",
+        base.trim_end_matches("/3")
+    ));
     tokio::signal::ctrl_c().await?;
     sim.stop().await;
     Ok(())

@@ -8,7 +8,7 @@ use std::{marker::PhantomData, sync::Arc};
 use bus::{Delivery, Handler, Outcome};
 use proto::{Lane, MovieStale, Tick};
 use runtime::{Classify, Clock, Fate, LedgerError, Letter};
-use store::{Effect, RunRef, Save, Store, Writer};
+use store::{Effect, Gone, RunRef, Save, Store, Writer};
 use tmdb::{CallContext, TmdbError};
 
 use crate::RefreshError;
@@ -84,7 +84,7 @@ impl Refresher {
         let movie = match self.tmdb.movie(event.tmdb_id, &context).await {
             Ok(movie) => movie,
             Err(TmdbError::NotFound(_)) => {
-                let gone = self.store.missing((consumer, &delivery.key), event, self.clock.now()).await?;
+                let gone = self.gone((consumer, delivery), event, &context).await?;
                 return Ok(Outcome::Skipped(if gone {
                     "TMDB has it no more"
                 } else {
@@ -103,6 +103,22 @@ impl Refresher {
         };
         self.writer.save(save).await?;
         Ok(Outcome::Done)
+    }
+
+    /// A first 404 is remembered; a second one makes a tombstone, and the entry that it was merged into is looked for.
+    async fn gone(
+        &self,
+        (consumer, delivery): (&'static str, &Delivery),
+        event: &MovieStale,
+        context: &CallContext,
+    ) -> Result<bool, RefreshError> {
+        let survivor = match self.store.imdb_id_of_missing(event.tmdb_id, self.clock.now()).await? {
+            Some(imdb_id) => self.tmdb.survivor(event.tmdb_id, &imdb_id, context).await?,
+            None => None,
+        };
+        let gone = Gone { tmdb_id: event.tmdb_id, cause: &event.reason, run_id: event.run_id.as_deref(), survivor };
+        let removed = self.store.missing((consumer, &delivery.key), gone, self.clock.now()).await?;
+        removed.ok_or(RefreshError::Unknown(event.tmdb_id))
     }
 
     /// The queue says truthfully that nobody works on it until the message comes again.

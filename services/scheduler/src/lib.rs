@@ -8,8 +8,12 @@ mod calendar;
 mod config;
 mod error;
 mod handler;
+mod maintain;
 
-use runtime::ChildSpec;
+use std::sync::Arc;
+
+use bus::{Bus, ConsumerArgs, consumer_child};
+use runtime::{ChildSpec, Clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -20,8 +24,12 @@ pub use error::SchedulerError;
 /// What the service works with.
 #[derive(Clone)]
 pub struct Tools {
+    /// NATS.
+    pub bus: Bus,
     /// Postgres.
     pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
 }
@@ -29,5 +37,15 @@ pub struct Tools {
 /// The children of this service's root.
 #[must_use]
 pub fn children(tools: &Tools, config: Config) -> Vec<ChildSpec> {
-    vec![handler::child(tools.clone(), config)]
+    let maintain = maintain::MaintainHandler { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
+    vec![
+        handler::child(tools.clone(), config),
+        consumer_child(ConsumerArgs {
+            bus: tools.bus.clone(),
+            ledger: tools.store.clone(),
+            handler: Arc::new(maintain),
+            permits: 1,
+            drain: tools.drain.clone(),
+        }),
+    ]
 }
