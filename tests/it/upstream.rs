@@ -130,3 +130,32 @@ async fn a_merged_movie_leaves_a_tombstone_and_brings_its_survivor() {
     world.publish("movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
     world.until("select count(*) from works where tmdb_id = '603' and removed_at is null and missing_since is null", 1).await;
 }
+
+/// Whatever TMDB writes into a field, the database takes the movie: odd values become null, texts stay whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_values_are_stored_or_null() {
+    let sim = sim().await;
+    let world = World::start_against("odd", &sim, &[("TMDB_RATE", "0")]).await;
+    let patches = [
+        json!({"title": "a\u{0}b", "overview": "\u{0}"}),
+        json!({"runtime": 9_000_000_000_i64, "budget": i64::MAX, "revenue": -1, "vote_count": i64::MAX}),
+        json!({"runtime": 1.5, "popularity": "1e999", "vote_average": 1e308, "release_date": "2024-02-30"}),
+        json!({"release_date": "9999-12-31", "imdb_id": "tt1234567"}),
+        json!({"imdb_id": "tt1234567", "title": "\u{202e}ü".repeat(5_000)}),
+        json!({"genres": [null, 1, {"name": "\u{0}"}], "credits": {"cast": [1, {"credit_id": "c"}, {"credit_id": "c"}], "crew": null}}),
+        json!({"production_companies": {"a": 1}, "videos": [], "keywords": 7, "belongs_to_collection": [], "images": {"posters": 1}}),
+        json!({"status": "Some word of the future", "original_language": "xx", "homepage": "\r\n", "tagline": " "}),
+    ];
+    let ids: Vec<u64> = [603, 550, 13, 680, 155, 27205, 120, 238].into();
+    for (id, patch) in ids.iter().zip(patches) {
+        sim.control().edit(*id, patch);
+        world.publish("movies.ingest.movie", format!(r#"{{"tmdb_id": {id}}}"#).as_bytes()).await;
+    }
+    world.until("select count(*) + (select count(*) from dead_letter) from works where ingestion_status = 'complete'", 8).await;
+    assert_eq!(world.text("select coalesce(string_agg(error, '; '), 'none') from dead_letter").await, "none");
+    assert_eq!(world.text("select title from works where tmdb_id = '603'").await, "ab");
+    let clash =
+        "select count(*) from works where tmdb_id in ('680', '155') and (imdb_id = 'tt1234567' or imdb_id_clash = 'tt1234567')";
+    assert_eq!(world.one(clash).await, 2, "one holds the imdb_id, the other's claim is written down");
+    assert_eq!(world.one("select count(*) from works_meta where runtime_minutes is not null and runtime_minutes < 1").await, 0);
+}

@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::Instant};
 const OPENS_AFTER: u32 = 5;
 /// First pause; doubles with each probe that fails, up to [`PAUSE_MAX`].
 const PAUSE_FIRST: Duration = Duration::from_secs(2);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Pause after a refused credential: somebody has to change it, but a suspension may also be lifted.
 const PAUSE_REFUSED: Duration = Duration::from_secs(300);
 /// Those who find a probe under way come back this soon.

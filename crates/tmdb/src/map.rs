@@ -12,6 +12,11 @@ use crate::{
 /// Longest id of IMDb that is taken; today they have 9 or 10 characters.
 const IMDB_ID_MAX_CHARS: usize = 16;
 
+/// TMDB's scale of votes.
+const SCALE: std::ops::RangeInclusive<f64> = 0.0..=10.0;
+/// Far above any that was seen.
+const POPULARITY_MAX: f64 = 1e12;
+
 /// What the mapping prefers.
 #[derive(Debug, Clone)]
 pub struct MapOptions {
@@ -74,8 +79,11 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
         homepage: text(body, "homepage"),
         extras: Some(extras(body)),
         similar: similar(body, asked),
-        rating: Rating { vote_average: number(body, "vote_average").filter(|_| votes > 0), vote_count: votes },
-        popularity: number(body, "popularity").unwrap_or(0.0),
+        rating: Rating {
+            vote_average: number(body, "vote_average").filter(|v| votes > 0 && SCALE.contains(v)),
+            vote_count: votes,
+        },
+        popularity: number(body, "popularity").unwrap_or(0.0).clamp(0.0, POPULARITY_MAX),
     }
 }
 
