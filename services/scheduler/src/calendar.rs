@@ -1,96 +1,267 @@
-//! From cron expression and time zone to nominal times. croner is the calendar; the daylight-saving rule is ours and its
-//! default: what a gap swallows runs right after it, what an overlap repeats runs the first time.
+//! From schedule and time zone to nominal times.
+//!
+//! A schedule is one or more expressions joined by `|`: cron with five to seven fields, a macro (`@daily`), `every 10m`
+//! (`every 10m from 2026-01-01T00:05:00Z` gives its phase), or `at 2026-12-24T18:00:00Z` once. croner is the calendar of
+//! wall-clock times; what daylight saving makes of them is decided here, by the job's policies:
+//! a wall-clock time that a gap swallows runs right after it (`run_after`), right before it (`run_before`) or not (`skip`);
+//! one that an overlap repeats runs the `first` time, the `second` or `both`. A job of every hour (`*` as its hour) keeps its
+//! pace: nothing is added after a gap, nothing is left out in an overlap.
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::SchedulerError;
 
+/// Widest shift of any zone's clock: some zones left out or repeated a whole day.
+const WIDEST_SHIFT_HOURS: i64 = 26;
+/// Widest step back of a clock since 1970, and some more.
+const WALK_BACK_HOURS: i64 = 3;
+const MACROS: [(&str, &str); 7] = [
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+    ("@monthly", "0 0 1 * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@hourly", "0 * * * *"),
+];
+
+/// What becomes of a wall-clock time that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Gap {
+    /// It does not run.
+    Skip,
+    /// It runs at the first instant after the gap.
+    #[default]
+    RunAfter,
+    /// It runs at the last second before the gap.
+    RunBefore,
+}
+
+/// What becomes of a wall-clock time that exists twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overlap {
+    /// The first time.
+    #[default]
+    First,
+    /// The second time.
+    Second,
+    /// Both times.
+    Both,
+}
+
+impl std::str::FromStr for Gap {
+    type Err = SchedulerError;
+
+    fn from_str(word: &str) -> Result<Self, SchedulerError> {
+        match word {
+            "skip" => Ok(Self::Skip),
+            "run_after" => Ok(Self::RunAfter),
+            "run_before" => Ok(Self::RunBefore),
+            _ => Err(SchedulerError::Payload(format!("'{word}' is no rule for a gap: use skip, run_after or run_before"))),
+        }
+    }
+}
+
+impl std::str::FromStr for Overlap {
+    type Err = SchedulerError;
+
+    fn from_str(word: &str) -> Result<Self, SchedulerError> {
+        match word {
+            "first" => Ok(Self::First),
+            "second" => Ok(Self::Second),
+            "both" => Ok(Self::Both),
+            _ => Err(SchedulerError::Payload(format!("'{word}' is no rule for an overlap: use first, second or both"))),
+        }
+    }
+}
+
+enum Rule {
+    Cron {
+        cron: Box<Cron>,
+        /// Its hour field is a wildcard: it counts elapsed time, not hours of the day.
+        hourly: bool,
+    },
+    Every {
+        step: Duration,
+        phase: DateTime<Utc>,
+    },
+    At(DateTime<Utc>),
+}
+
 /// A schedule that can be computed.
 pub struct Calendar {
-    cron: Cron,
+    rules: Vec<Rule>,
     zone: Tz,
+    gap: Gap,
+    overlap: Overlap,
 }
 
 impl Calendar {
-    /// Reads a cron expression of five to seven fields and an IANA zone.
+    /// Reads a schedule and an IANA zone.
     ///
     /// # Errors
     /// Names what cannot be read.
-    pub fn parse(schedule: &str, zone: &str) -> Result<Self, SchedulerError> {
-        let wrong =
-            |e: croner::errors::CronError| SchedulerError::Schedule { schedule: schedule.to_owned(), reason: e.to_string() };
-        let cron: Cron = schedule.parse().map_err(wrong)?;
+    pub fn parse(schedule: &str, zone: &str, (gap, overlap): (Gap, Overlap)) -> Result<Self, SchedulerError> {
         let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
-        Ok(Self { cron, zone })
+        let rules = schedule.split('|').map(|part| rule(part.trim(), schedule)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { rules, zone, gap, overlap })
     }
 
-    /// The first nominal time after an instant; `None`: there is none within croner's horizon.
+    /// The first nominal time after an instant; `None`: there is none.
     #[must_use]
     pub fn next_after(&self, instant: OffsetDateTime) -> Option<OffsetDateTime> {
-        let at: DateTime<Tz> = self.zone.timestamp_opt(instant.unix_timestamp(), 0).single()?;
-        let next = self.cron.find_next_occurrence(&at, false).ok()?;
-        OffsetDateTime::from_unix_timestamp(next.with_timezone(&Utc).timestamp()).ok()
+        let after = DateTime::<Utc>::from_timestamp(instant.unix_timestamp(), 0)?;
+        let next = self.rules.iter().filter_map(|rule| self.next_of(rule, after)).min()?;
+        OffsetDateTime::from_unix_timestamp(next.timestamp()).ok()
     }
+
+    fn next_of(&self, rule: &Rule, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match rule {
+            Rule::At(at) => Some(*at).filter(|at| *at > after),
+            Rule::Every { step, phase } => {
+                let steps = (after - *phase).num_seconds().div_euclid(step.num_seconds());
+                Some(*phase + *step * i32::try_from(steps + 1).ok()?)
+            }
+            Rule::Cron { cron, hourly } => self.next_of_cron(cron, *hourly, after),
+        }
+    }
+
+    /// Walks the wall clock. The first instant of a wall-clock time never goes back as the wall clock goes on, so the walk
+    /// ends as soon as that passes the best instant found.
+    fn next_of_cron(&self, cron: &Cron, hourly: bool, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let mut wall = self.wall_before(after);
+        let mut best: Option<DateTime<Utc>> = None;
+        loop {
+            let next = cron.find_next_occurrence(&wall.and_utc(), false).ok()?.naive_utc();
+            let instants = self.instants(next, hourly);
+            if let (Some(best), Some(first)) = (best, instants.first())
+                && *first > best
+            {
+                return Some(best);
+            }
+            best = instants.into_iter().filter(|at| *at > after).chain(best).min();
+            if best.is_some() && self.is_plain(next) {
+                return best;
+            }
+            wall = next;
+        }
+    }
+
+    /// Where the walk begins: at the instant's wall clock, or before it where the clock is set near it.
+    fn wall_before(&self, after: DateTime<Utc>) -> NaiveDateTime {
+        let wall = after.with_timezone(&self.zone).naive_local();
+        if self.is_plain(wall) { wall } else { wall - Duration::hours(WALK_BACK_HOURS) }
+    }
+
+    /// No clock is set near this wall-clock time.
+    fn is_plain(&self, wall: NaiveDateTime) -> bool {
+        let offset = |hours: i64| {
+            let at = Utc.from_utc_datetime(&(wall + Duration::hours(hours))).with_timezone(&self.zone);
+            at.naive_local() - at.naive_utc()
+        };
+        offset(-WIDEST_SHIFT_HOURS) == offset(WIDEST_SHIFT_HOURS)
+    }
+
+    /// The instants of a wall-clock time, earliest first.
+    fn instants(&self, wall: NaiveDateTime, hourly: bool) -> Vec<DateTime<Utc>> {
+        match self.zone.from_local_datetime(&wall) {
+            LocalResult::Single(at) => vec![at.to_utc()],
+            LocalResult::Ambiguous(first, second) => match self.overlap {
+                _ if hourly => vec![first.to_utc(), second.to_utc()],
+                Overlap::First => vec![first.to_utc()],
+                Overlap::Second => vec![second.to_utc()],
+                Overlap::Both => vec![first.to_utc(), second.to_utc()],
+            },
+            LocalResult::None => match self.gap {
+                _ if hourly => Vec::new(),
+                Gap::Skip => Vec::new(),
+                Gap::RunAfter => self.end_of_gap(wall).into_iter().collect(),
+                Gap::RunBefore => self.end_of_gap(wall).map(|end| end - Duration::seconds(1)).into_iter().collect(),
+            },
+        }
+    }
+
+    /// The first instant after the gap that swallows this wall-clock time, to the second.
+    fn end_of_gap(&self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
+        let behind = |at: DateTime<Utc>| at.with_timezone(&self.zone).naive_local() < wall;
+        let (mut low, mut high) =
+            (wall.and_utc() - Duration::hours(WIDEST_SHIFT_HOURS), wall.and_utc() + Duration::hours(WIDEST_SHIFT_HOURS));
+        if !behind(low) || behind(high) {
+            return None;
+        }
+        while high - low > Duration::seconds(1) {
+            let middle = low + (high - low) / 2;
+            let middle = DateTime::from_timestamp(middle.timestamp(), 0)?;
+            if middle <= low {
+                break;
+            }
+            if behind(middle) { low = middle } else { high = middle }
+        }
+        Some(high)
+    }
+}
+
+fn rule(text: &str, schedule: &str) -> Result<Rule, SchedulerError> {
+    let wrong = |reason: String| SchedulerError::Schedule { schedule: schedule.to_owned(), reason };
+    if let Some(at) = text.strip_prefix("at ") {
+        return instant(at).map(Rule::At).map_err(wrong);
+    }
+    if let Some(every) = text.strip_prefix("every ") {
+        let (step, phase) = every.split_once(" from ").map_or((every, None), |(step, from)| (step, Some(from)));
+        let phase = phase.map_or(Ok(DateTime::UNIX_EPOCH), instant).map_err(wrong)?;
+        return Ok(Rule::Every { step: span(step.trim()).map_err(wrong)?, phase });
+    }
+    let fields = MACROS.iter().find(|(name, _)| *name == text).map_or(text, |(_, fields)| fields);
+    let cron: Cron = fields.parse().map_err(|e: croner::errors::CronError| wrong(e.to_string()))?;
+    let mut words: Vec<&str> = fields.split_whitespace().collect();
+    if words.len() > 5 {
+        words.remove(0);
+    }
+    let hourly = words.get(1).is_some_and(|hour| hour.starts_with('*'));
+    if cron.find_next_occurrence(&DateTime::<Utc>::UNIX_EPOCH, true).is_err() {
+        return Err(wrong("no such day ever comes".to_owned()));
+    }
+    Ok(Rule::Cron { cron: Box::new(cron), hourly })
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let at =
+        OffsetDateTime::parse(text.trim(), &Rfc3339).map_err(|_| format!("'{text}' is no instant like 2026-12-24T18:00:00Z"))?;
+    DateTime::from_timestamp(at.unix_timestamp(), 0).ok_or_else(|| format!("'{text}' is out of range"))
+}
+
+/// `90s`, `10m`, `2h`, `1d`; from a second to a year.
+fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is no span like 90s, 10m, 2h or 1d");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let number: i64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let total = number.checked_mul(seconds).filter(|s| (1..=366 * 86_400).contains(s)).ok_or_else(wrong)?;
+    Ok(Duration::seconds(total))
 }
 
 /// The next `n` nominal times after an instant.
 ///
 /// # Errors
 /// When schedule or zone cannot be read.
-pub fn next_times(schedule: &str, zone: &str, after: OffsetDateTime, n: usize) -> Result<Vec<OffsetDateTime>, SchedulerError> {
-    let calendar = Calendar::parse(schedule, zone)?;
+pub fn next_times(
+    (schedule, zone): (&str, &str),
+    policies: (Gap, Overlap),
+    after: OffsetDateTime,
+    n: usize,
+) -> Result<Vec<OffsetDateTime>, SchedulerError> {
+    let calendar = Calendar::parse(schedule, zone, policies)?;
     Ok(std::iter::successors(calendar.next_after(after), |at| calendar.next_after(*at)).take(n).collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use time::macros::datetime;
-
-    use super::*;
-
-    fn check(schedule: &str, zone: &str, after: OffsetDateTime, expected: &[OffsetDateTime]) {
-        assert_eq!(next_times(schedule, zone, after, expected.len()).unwrap(), expected, "{schedule} {zone}");
-    }
-
-    #[test]
-    fn the_four_jobs_in_utc() {
-        let monday = datetime!(2026-11-23 11:00:00 UTC);
-        check("0 11 * * *", "UTC", monday, &[datetime!(2026-11-24 11:00 UTC), datetime!(2026-11-25 11:00 UTC)]);
-        check("0 10 * * 0", "UTC", monday, &[datetime!(2026-11-29 10:00 UTC)]);
-        check("30 11 * * *", "UTC", monday, &[datetime!(2026-11-23 11:30 UTC)]);
-        check("*/10 * * * *", "UTC", monday, &[datetime!(2026-11-23 11:10 UTC), datetime!(2026-11-23 11:20 UTC)]);
-    }
-
-    #[test]
-    fn three_in_los_angeles_stays_three_over_both_switches() {
-        let zone = "America/Los_Angeles";
-        check(
-            "0 3 * * *",
-            zone,
-            datetime!(2026-03-07 12:00 UTC),
-            &[datetime!(2026-03-08 10:00 UTC), datetime!(2026-03-09 10:00 UTC)],
-        );
-        check(
-            "0 3 * * *",
-            zone,
-            datetime!(2026-10-31 12:00 UTC),
-            &[datetime!(2026-11-01 11:00 UTC), datetime!(2026-11-02 11:00 UTC)],
-        );
-        check("30 2 * * *", zone, datetime!(2026-03-07 12:00 UTC), &[datetime!(2026-03-08 10:00 UTC)]);
-        check(
-            "30 1 * * *",
-            zone,
-            datetime!(2026-10-31 12:00 UTC),
-            &[datetime!(2026-11-01 08:30 UTC), datetime!(2026-11-02 09:30 UTC)],
-        );
-    }
-
-    #[test]
-    fn nonsense_is_named() {
-        assert!(Calendar::parse("often", "UTC").is_err());
-        assert!(matches!(Calendar::parse("0 3 * * *", "Mars/Base"), Err(SchedulerError::Zone(_))));
-    }
-}
+mod tests;

@@ -80,7 +80,7 @@ impl Actor for Scheduler {
 impl State {
     async fn sweep(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         for job in self.tools.store.due_jobs(SWEEP_MAX).await? {
-            match Calendar::parse(&job.schedule, &job.timezone) {
+            match Calendar::parse(&job.schedule, &job.timezone, Default::default()) {
                 Ok(calendar) => self.fire(&job, &calendar).await?,
                 // Noted on the job, which then waits for its next edit instead of failing every second.
                 Err(e) => {

@@ -17,7 +17,7 @@ use runtime::{ChildSpec, Clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use calendar::{Calendar, next_times};
+pub use calendar::{Calendar, Gap, Overlap, next_times};
 pub use config::Config;
 pub use error::SchedulerError;
 
