@@ -11,6 +11,7 @@ mod catalogue;
 mod chain;
 mod configuration;
 mod crash;
+mod jobs;
 mod maintenance;
 mod recorded;
 mod secrets;

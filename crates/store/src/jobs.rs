@@ -18,12 +18,84 @@ pub struct DueJob {
     pub schedule: String,
     /// IANA time zone.
     pub timezone: String,
+    /// skip, run_after or run_before.
+    pub dst_gap: String,
+    /// first, second or both.
+    pub dst_overlap: String,
     /// Next nominal time; `None` after an edit.
     pub next_at: Option<OffsetDateTime>,
+    /// A nominal time that was missed by more seconds than this is not made up for.
+    pub catch_up_secs: i32,
+    /// No nominal time before it.
+    pub starts_at: Option<OffsetDateTime>,
+    /// No nominal time after it.
+    pub ends_at: Option<OffsetDateTime>,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// When it fires again by itself.
+    pub paused_until: Option<OffsetDateTime>,
+    /// Everything is held, and why.
+    pub hold: Option<String>,
+    /// Why it is paused.
+    pub note: Option<String>,
     /// Grows by one per edit.
     pub revision: i64,
     /// The database's clock.
     pub now: OffsetDateTime,
+}
+
+/// What becomes of a nominal time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NominalFate {
+    /// It runs, unless the run before is not over.
+    Runs(TriggerType),
+    /// It does not, and why.
+    Skipped(String),
+}
+
+/// A nominal time that has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nominal {
+    /// The time.
+    pub at: OffsetDateTime,
+    /// What becomes of it.
+    pub fate: NominalFate,
+}
+
+/// What running by hand led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByHand {
+    /// This run.
+    Runs(String),
+    /// Nothing: this run is not over.
+    Busy(String),
+}
+
+/// What is changed of a job; `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct JobEdit {
+    /// What it does; only at creation.
+    pub action: Option<String>,
+    /// Schedule.
+    pub schedule: Option<String>,
+    /// IANA time zone.
+    pub timezone: Option<String>,
+    /// With what.
+    pub payload: Option<Value>,
+    /// skip, run_after or run_before.
+    pub dst_gap: Option<String>,
+    /// first, second or both.
+    pub dst_overlap: Option<String>,
+    /// skip or allow.
+    pub overlap_policy: Option<String>,
+    /// Seconds.
+    pub catch_up_secs: Option<i32>,
+    /// No nominal time before it.
+    pub starts_at: Option<OffsetDateTime>,
+    /// No nominal time after it.
+    pub ends_at: Option<OffsetDateTime>,
+    /// Failed runs in a row.
+    pub pause_after_failures: Option<i32>,
 }
 
 /// A job as a table shows it.
@@ -39,8 +111,29 @@ pub struct JobRow {
     pub schedule: String,
     /// IANA time zone.
     pub timezone: String,
+    /// skip, run_after or run_before.
+    pub dst_gap: String,
+    /// first, second or both.
+    pub dst_overlap: String,
+    /// skip or allow.
+    pub overlap_policy: String,
+    /// Seconds.
+    pub catch_up_secs: i32,
+    /// Failed runs in a row after which it pauses itself.
+    pub pause_after_failures: Option<i32>,
     /// Whether it fires.
     pub enabled: bool,
+    /// Why it is paused, or why it cannot fire.
+    pub note: Option<String>,
+    /// Who paused it.
+    pub paused_by: Option<String>,
+    /// When it fires again by itself.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub paused_until: Option<OffsetDateTime>,
+    /// Grows by one per edit.
+    pub revision: i64,
+    /// The last runs, newest first, by their status.
+    pub history: Vec<String>,
     /// Next nominal time.
     #[serde(with = "time::serde::rfc3339::option")]
     pub next_at: Option<OffsetDateTime>,
@@ -89,15 +182,16 @@ pub struct RunRow {
 }
 
 impl Store {
-    /// Jobs whose time has come, or has to be computed.
+    /// Jobs whose time has come, or has to be computed; paused ones too, for their nominal times leave rows as well.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn due_jobs(&self, limit: i64) -> Result<Vec<DueJob>, StoreError> {
         let rows = sqlx::query_as!(
             DueJob,
-            r#"select name, schedule, timezone, next_at, revision, now() as "now!" from job
-            where enabled and (next_at is null or next_at <= now()) order by next_at nulls first limit $1"#,
+            r#"select name, schedule, timezone, dst_gap, dst_overlap, next_at, revision, catch_up_secs, starts_at, ends_at, enabled, paused_until,
+                (select coalesce(note, '') from job_hold where held) as hold, note, now() as "now!"
+            from job where next_at is null or next_at <= now() order by next_at nulls first limit $1"#,
             limit
         )
         .fetch_all(&self.pool)
@@ -110,9 +204,20 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn next_alarm(&self) -> Result<Option<OffsetDateTime>, StoreError> {
-        Ok(sqlx::query_scalar!("select min(next_at) from job where enabled and next_at < 'infinity'")
-            .fetch_one(&self.pool)
-            .await?)
+        Ok(sqlx::query_scalar!("select min(next_at) from job where next_at < 'infinity'").fetch_one(&self.pool).await?)
+    }
+
+    /// Ends pauses whose time is over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn end_pauses(&self) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update job set enabled = true where not enabled and paused_until <= now() and (next_at > now() or next_at is null)"
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Sets the next nominal time, unless the job was edited meanwhile.
@@ -132,72 +237,190 @@ impl Store {
         Ok(())
     }
 
-    /// Claims a nominal time: the row of `job_run`, the tick in the outbox and the next time, in one transaction. However
-    /// many schedulers try, one of them gets it. False: another has it, or the job was edited meanwhile.
+    /// Claims nominal times: a row of `job_run` for each, the tick of what runs in the outbox, and the next time, in one
+    /// transaction. However many schedulers try, one of them gets them. False: another has them, or the job was edited meanwhile.
     ///
     /// # Errors
     /// When the database does not answer; nothing is claimed then.
-    pub async fn claim(
-        &self,
-        job: &DueJob,
-        (scheduled_for, trigger): (OffsetDateTime, TriggerType),
-        next: Option<OffsetDateTime>,
-    ) -> Result<bool, StoreError> {
+    pub async fn claim(&self, job: &DueJob, times: &[Nominal], next: Option<OffsetDateTime>) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let mine = sqlx::query!(
-            "update job set next_at = coalesce($4, 'infinity'::timestamptz) where name = $1 and revision = $2 and next_at = $3 and enabled
-             returning action, payload",
+            "update job set next_at = coalesce($4, 'infinity'::timestamptz) where name = $1 and revision = $2 and next_at = $3 and enabled = $5
+             returning action, payload, overlap_policy",
             job.name,
             job.revision,
             job.next_at,
-            next
+            next,
+            job.enabled
         )
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = mine else { return Ok(false) };
-        let open = sqlx::query_scalar!(
-            r#"select exists (select 1 from job_run where job = $1 and status in ('queued', 'running')) as "open!""#,
-            job.name
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if open {
-            sqlx::query!(
-                "insert into job_run (run_id, job, action, scheduled_for, trigger_type, status, reason, ended_at, payload)
-                 values ($1, $2, $3, $4, $5, 'skipped', 'overlap: the run before is not over', now(), $6) on conflict do nothing",
-                run_id(&job.name, scheduled_for),
-                job.name,
-                row.action,
-                scheduled_for,
-                trigger.as_str(),
-                row.payload
-            )
-            .execute(&mut *tx)
-            .await?;
-        } else {
-            insert_run(&mut tx, &job.name, (&row.action, row.payload), (scheduled_for, job.now, trigger)).await?;
+        for time in times {
+            let reason = match &time.fate {
+                NominalFate::Skipped(reason) => Some(reason.clone()),
+                NominalFate::Runs(_) if row.overlap_policy == "skip" => {
+                    open_run(&mut tx, &job.name).await?.map(|run| format!("overlap: {run} is not over"))
+                }
+                NominalFate::Runs(_) => None,
+            };
+            match (&time.fate, reason) {
+                (_, Some(reason)) => skip(&mut tx, &job.name, (&row.action, &row.payload), (time.at, &reason)).await?,
+                (NominalFate::Runs(trigger), None) => {
+                    insert_run(&mut tx, &job.name, (&row.action, row.payload.clone()), (time.at, job.now, *trigger)).await?;
+                }
+                (NominalFate::Skipped(_), None) => {}
+            }
         }
         tx.commit().await?;
-        Ok(!open)
+        Ok(true)
     }
 
-    /// Runs a job by hand; its schedule stays as it is. Returns the run's id; `None`: no such job.
+    /// Runs a job by hand; its schedule stays as it is. `None`: no such job.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn run_job(&self, name: &str, payload: Option<&Value>) -> Result<Option<String>, StoreError> {
+    pub async fn run_job(
+        &self,
+        name: &str,
+        payload: Option<&Value>,
+        (by, force): (&str, bool),
+    ) -> Result<Option<ByHand>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let row = sqlx::query!(r#"select action, payload, clock_timestamp() as "now!" from job where name = $1"#, name)
+        speak_as(&mut tx, by).await?;
+        let policy = sqlx::query_scalar!("select overlap_policy from job where name = $1 for update", name)
             .fetch_optional(&mut *tx)
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        let mut merged = row.payload;
-        if let (Value::Object(base), Some(Value::Object(over))) = (&mut merged, payload) {
-            base.extend(over.clone());
+        let Some(policy) = policy else { return Ok(None) };
+        if policy == "skip"
+            && !force
+            && let Some(run) = open_run(&mut tx, name).await?
+        {
+            return Ok(Some(ByHand::Busy(run)));
         }
-        insert_run(&mut tx, name, (&row.action, merged), (row.now, row.now, TriggerType::Manual)).await?;
+        let run_id = sqlx::query_scalar!(r#"select mangoes_job_run($1, $2) as "id!""#, name, payload).fetch_one(&mut *tx).await?;
         tx.commit().await?;
-        Ok(Some(run_id(name, row.now)))
+        Ok(Some(ByHand::Runs(run_id)))
+    }
+
+    /// Pauses a job until it is resumed, or until an instant. False: no such job.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pause_job(
+        &self,
+        name: &str,
+        (note, until): (Option<&str>, Option<OffsetDateTime>),
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        speak_as(&mut tx, by).await?;
+        if !known(&mut tx, name).await? {
+            return Ok(false);
+        }
+        sqlx::query_scalar!("select mangoes_job_pause($1, $2, $3)::text", name, note, until).fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Resumes a job: it goes on with the next nominal time. False: no such job.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn resume_job(&self, name: &str, by: &str) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        speak_as(&mut tx, by).await?;
+        if !known(&mut tx, name).await? {
+            return Ok(false);
+        }
+        sqlx::query_scalar!("select mangoes_job_resume($1)::text", name).fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Removes a job; its runs stay. False: no such job.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn delete_job(&self, name: &str, by: &str) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        speak_as(&mut tx, by).await?;
+        if !known(&mut tx, name).await? {
+            return Ok(false);
+        }
+        sqlx::query_scalar!("select mangoes_job_unschedule($1)::text", name).fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Holds all jobs, or lets them go on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn hold_jobs(&self, held: bool, note: Option<&str>, by: &str) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        speak_as(&mut tx, by).await?;
+        sqlx::query_scalar!("select mangoes_jobs_hold($1, $2)::text", held, note).fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Creates a job, or changes what is given of one that is there. False: it is there already, or is not, against `create`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn put_job(&self, name: &str, edit: &JobEdit, (create, by): (bool, &str)) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        speak_as(&mut tx, by).await?;
+        if known(&mut tx, name).await? == create {
+            return Ok(false);
+        }
+        if create {
+            let (action, schedule) = (edit.action.as_deref().unwrap_or_default(), edit.schedule.as_deref().unwrap_or_default());
+            sqlx::query!(
+                "insert into job (name, action, schedule, timezone) values ($1, $2, $3, coalesce($4, 'UTC'))",
+                name,
+                action,
+                schedule,
+                edit.timezone
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query!(
+            "update job set schedule = coalesce($2, schedule), timezone = coalesce($3, timezone), payload = coalesce($4, payload),
+                dst_gap = coalesce($5, dst_gap), dst_overlap = coalesce($6, dst_overlap), overlap_policy = coalesce($7, overlap_policy),
+                catch_up_secs = coalesce($8, catch_up_secs), starts_at = coalesce($9, starts_at), ends_at = coalesce($10, ends_at),
+                pause_after_failures = coalesce($11, pause_after_failures)
+             where name = $1",
+            name,
+            edit.schedule,
+            edit.timezone,
+            edit.payload,
+            edit.dst_gap,
+            edit.dst_overlap,
+            edit.overlap_policy,
+            edit.catch_up_secs,
+            edit.starts_at,
+            edit.ends_at,
+            edit.pause_after_failures
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Whether everything is held: `Some(note)`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn hold(&self) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"select coalesce(note, 'no note') || ' (' || coalesce(by_whom, '?') || ')' as "note!" from job_hold where held"#
+        )
+        .fetch_optional(&self.pool)
+        .await?)
     }
 
     /// All jobs.
@@ -207,10 +430,12 @@ impl Store {
     pub async fn jobs(&self) -> Result<Vec<JobRow>, StoreError> {
         let rows = sqlx::query_as!(
             JobRow,
-            r#"select j.name, j.action, j.payload, j.schedule, j.timezone, j.enabled,
+            r#"select j.name, j.action, j.payload, j.schedule, j.timezone, j.enabled, j.dst_gap, j.dst_overlap, j.overlap_policy, j.catch_up_secs,
+                j.pause_after_failures, j.note, j.paused_by, j.paused_until, j.revision,
+                array(select status from job_run where job = j.name order by scheduled_for desc limit 30) as "history!: Vec<String>",
                 nullif(j.next_at, 'infinity') as next_at, r.fired_at as "last_fired_at?", r.status as "last_status?"
             from job j left join lateral (
-                select fired_at, status from job_run where job = j.name order by fired_at desc limit 1) r on true
+                select fired_at, status from job_run where job = j.name and status <> 'skipped' order by fired_at desc limit 1) r on true
             order by j.name"#
         )
         .fetch_all(&self.pool)
@@ -241,8 +466,44 @@ impl Store {
     }
 }
 
+/// Names who is at it, for the audit.
+async fn speak_as(tx: &mut sqlx::PgConnection, by: &str) -> Result<(), StoreError> {
+    sqlx::query_scalar!("select set_config('mangoes.by', $1, true)", by).fetch_one(&mut *tx).await?;
+    Ok(())
+}
+
+async fn known(tx: &mut sqlx::PgConnection, name: &str) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(r#"select exists (select 1 from job where name = $1) as "there!""#, name).fetch_one(&mut *tx).await?)
+}
+
+async fn open_run(tx: &mut sqlx::PgConnection, name: &str) -> Result<Option<String>, StoreError> {
+    let run = sqlx::query_scalar!("select run_id from job_run where job = $1 and status in ('queued', 'running') limit 1", name);
+    Ok(run.fetch_optional(&mut *tx).await?)
+}
+
+async fn skip(
+    tx: &mut sqlx::PgConnection,
+    job: &str,
+    (action, payload): (&str, &Value),
+    (at, reason): (OffsetDateTime, &str),
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into job_run (run_id, job, action, scheduled_for, trigger_type, status, reason, ended_at, payload)
+         values ($1, $2, $3, $4, 'scheduled', 'skipped', $5, now(), $6) on conflict do nothing",
+        run_id(job, at),
+        job,
+        action,
+        at,
+        reason,
+        payload
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
 /// The public, stable id of a run: job and nominal time.
-fn run_id(job: &str, at: OffsetDateTime) -> String {
+pub(crate) fn run_id(job: &str, at: OffsetDateTime) -> String {
     format!("{job}@{}", at.format(&Rfc3339).unwrap_or_default())
 }
 

@@ -24,7 +24,7 @@ pub use api_log::ApiCall;
 pub use budget::{BudgetRow, Lease};
 pub use dead_letter::Effect;
 pub use error::StoreError;
-pub use jobs::{DueJob, JobRow, RunRow};
+pub use jobs::{ByHand, DueJob, JobEdit, JobRow, Nominal, NominalFate, RunRow};
 pub use lookup::MovieRow;
 pub use maintain::Retention;
 pub use outbox::{Pass, Relayed, Sent};

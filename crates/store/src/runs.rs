@@ -220,6 +220,9 @@ pub(crate) async fn close(tx: &mut PgConnection, run_id: &str, now: OffsetDateTi
     .fetch_optional(&mut *tx)
     .await?;
     let Some(run) = closed else { return Ok(()) };
+    if run.status == "failed" {
+        pause_after_failures(tx, &run.job).await?;
+    }
     if run.action == Action::Ingest.as_str() {
         log_ingestion(tx, run_id, now).await?;
     }
@@ -243,6 +246,21 @@ pub(crate) async fn close(tx: &mut PgConnection, run_id: &str, now: OffsetDateTi
         error: run.error,
     };
     outbox::enqueue(tx, &[entry(&event, format!("{run_id}:ended"), run.job, run_id, now)]).await
+}
+
+/// A job that failed so often in a row as it says pauses itself, with a note.
+async fn pause_after_failures(tx: &mut PgConnection, job: &str) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update job j set enabled = false, paused_by = 'mangoes', note = format('paused itself after %s failed runs in a row', pause_after_failures)
+         where name = $1 and enabled and pause_after_failures is not null and pause_after_failures = (
+            select count(*) filter (where status = 'failed') from (
+                select status from job_run where job = j.name and ended_at is not null and status <> 'skipped' order by fired_at desc
+                limit j.pause_after_failures) last)",
+        job
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }
 
 fn trigger(word: &str) -> TriggerType {

@@ -8,7 +8,7 @@ use proto::{ListSource, TmdbId};
 use runtime::{Config, config::Sources};
 use serde_json::Value;
 
-use crate::{demo, serve, show, verbs};
+use crate::{demo, jobs, serve, show, verbs};
 
 /// Keeps a movie app's catalogue fresh from TMDB, on NATS JetStream and Postgres.
 #[derive(Debug, Parser)]
@@ -145,10 +145,75 @@ pub(crate) enum Command {
 pub(crate) enum Jobs {
     /// All jobs with their last and next run.
     List,
+    /// One job with its policies.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// When it fires next, in its zone and in UTC.
+    Next {
+        /// Its name.
+        name: String,
+        /// How many times.
+        #[arg(short = 'n', default_value_t = 10)]
+        count: usize,
+    },
+    /// Stop firing; the nominal times that pass leave rows that say so.
+    Pause {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[arg(long)]
+        note: Option<String>,
+        /// Go on by itself then: an instant, or a span such as 2h.
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+    },
+    /// Fire again, from the next nominal time on.
+    Resume {
+        /// Its name.
+        name: String,
+    },
+    /// Change a job; it takes effect from now on and fires nothing by itself.
+    Set {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        edit: Edit,
+    },
+    /// Make a new job.
+    Create {
+        /// 1 to 64 of a-z, 0-9, _ and -.
+        name: String,
+        /// ingest, scan, refresh or maintain.
+        #[arg(long)]
+        action: proto::Action,
+        #[command(flatten)]
+        edit: Edit,
+    },
+    /// Remove a job; its runs stay.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+    /// Hold all jobs.
+    Hold {
+        /// Let them go on.
+        #[arg(long)]
+        off: bool,
+        /// Why.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Say what is wrong with any job; exit 1 when something is.
+    Lint,
     /// Run a job now; its schedule stays as it is.
     Run {
         /// Its name.
         name: String,
+        /// Also while a run of it is not over.
+        #[arg(long)]
+        force: bool,
         /// Fields that replace those of its payload, as JSON.
         #[arg(long, value_name = "JSON")]
         payload: Option<String>,
@@ -164,6 +229,54 @@ pub(crate) enum Jobs {
         #[arg(short = 'n', default_value_t = 20)]
         limit: i64,
     },
+}
+
+/// What can be said about a job.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Edit {
+    /// Cron with 5 to 7 fields, @daily, `every 10m`, `at 2026-12-24T18:00:00Z`; several joined by |.
+    #[arg(long)]
+    schedule: Option<String>,
+    /// IANA name, as America/Los_Angeles.
+    #[arg(long)]
+    timezone: Option<String>,
+    /// What its action needs, as JSON.
+    #[arg(long, value_name = "JSON")]
+    payload: Option<String>,
+    /// When the clock skips its time: skip, run_after or run_before.
+    #[arg(long, value_name = "RULE")]
+    gap: Option<String>,
+    /// When the clock repeats its time: first, second or both.
+    #[arg(long, value_name = "RULE")]
+    overlap: Option<String>,
+    /// While a run of it is not over: skip or allow.
+    #[arg(long, value_name = "RULE")]
+    overlap_policy: Option<String>,
+    /// Make up for what was missed by at most so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    catch_up: Option<i32>,
+    /// Pause after so many failed runs in a row.
+    #[arg(long, value_name = "N")]
+    pause_after_failures: Option<i32>,
+}
+
+impl Edit {
+    fn job_edit(&self, action: Option<proto::Action>) -> Result<store::JobEdit> {
+        let payload = self.payload.as_deref().map(serde_json::from_str);
+        Ok(store::JobEdit {
+            action: action.map(|a| a.as_str().to_owned()),
+            schedule: self.schedule.clone(),
+            timezone: self.timezone.clone(),
+            payload: payload.transpose().map_err(|e| runtime::ConfigError(format!("--payload is no JSON: {e}")))?,
+            dst_gap: self.gap.clone(),
+            dst_overlap: self.overlap.clone(),
+            overlap_policy: self.overlap_policy.clone(),
+            catch_up_secs: self.catch_up,
+            starts_at: None,
+            ends_at: None,
+            pause_after_failures: self.pause_after_failures,
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -187,6 +300,26 @@ fn config(cli: &Cli) -> Result<Config> {
         sources.env.insert("MANGOES_DATA_DIR".to_owned(), dir.display().to_string());
     }
     Ok(Config::load(&sources)?)
+}
+
+async fn job_verb(config: &Config, verb: Jobs, out: show::Out) -> Result<ExitCode> {
+    match verb {
+        Jobs::List => jobs::list(config, out).await?,
+        Jobs::Show { name } => jobs::show(config, &name, out).await?,
+        Jobs::Next { name, count } => jobs::next(config, (&name, count), out).await?,
+        Jobs::Pause { name, note, until } => jobs::pause(config, &name, (note.as_deref(), until.as_deref()), out).await?,
+        Jobs::Resume { name } => jobs::resume(config, &name, out).await?,
+        Jobs::Set { name, edit } => jobs::set(config, &name, &edit.job_edit(None)?, out).await?,
+        Jobs::Create { name, action, edit } => jobs::create(config, &name, &edit.job_edit(Some(action))?, out).await?,
+        Jobs::Delete { name } => jobs::delete(config, &name, out).await?,
+        Jobs::Hold { off, note } => jobs::hold(config, (off, note.as_deref()), out).await?,
+        Jobs::Lint => return jobs::lint(config, out).await,
+        Jobs::Run { name, force, payload, follow } => {
+            return jobs::run(config, (&name, payload.as_deref()), (follow, force), out).await;
+        }
+        Jobs::Runs { name, limit } => jobs::runs(config, name.as_deref(), limit, out).await?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Does what the command line says.
@@ -220,11 +353,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Refresh { .. } => serve::alone(config, serve::Part::Refresh).await?,
         Command::Migrate => verbs::migrate(&config).await?,
         Command::Topology { check } => return verbs::topology(&config, check, out).await,
-        Command::Jobs { verb: Jobs::List } => verbs::jobs_list(&config, out).await?,
-        Command::Jobs { verb: Jobs::Run { name, payload, follow } } => {
-            return verbs::jobs_run(&config, (&name, payload.as_deref()), follow, out).await;
-        }
-        Command::Jobs { verb: Jobs::Runs { name, limit } } => verbs::jobs_runs(&config, name.as_deref(), limit, out).await?,
+        Command::Jobs { verb } => return job_verb(&config, verb, out).await,
         Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
         Command::Status => verbs::status(&config, out).await?,
         Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, retry_after, set, fault, outage, recorded } => {

@@ -4,6 +4,7 @@ mod call_log;
 mod cli;
 mod demo;
 mod health;
+mod jobs;
 mod metrics;
 mod progress;
 mod rate;

@@ -7,12 +7,12 @@ use bus::Outgoing;
 use proto::{Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, TmdbId, TriggerType};
 use runtime::{Clock, Config, SystemClock};
 use serde_json::{Value, json};
-use store::{RunRow, Store};
+use store::Store;
 use uuid::Uuid;
 
 use crate::{
-    progress,
-    show::{self, Out, millis, percent, relative},
+    jobs, progress,
+    show::{self, Out, percent, relative},
     world,
 };
 
@@ -120,91 +120,16 @@ pub(crate) async fn ingest_list(config: &Config, (source, max): (ListSource, i64
     follow(config, &run_id, out).await
 }
 
-async fn follow(config: &Config, run_id: &str, out: Out) -> Result<ExitCode> {
+pub(crate) async fn follow(config: &Config, run_id: &str, out: Out) -> Result<ExitCode> {
     let store = world::connect_migrated(config).await?;
     let run = progress::follow_run(&store, run_id, (out.json, FOLLOW_LIMIT)).await?;
-    print_runs(std::slice::from_ref(&run), out);
+    jobs::print_runs(std::slice::from_ref(&run), out);
     Ok(if run.status == "succeeded" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub(crate) async fn refresh_due(config: &Config, wait: bool, out: Out) -> Result<ExitCode> {
     let payload = json!({"limit": 1_000_000}).to_string();
-    jobs_run(config, ("daily_refresh_enqueue", Some(&payload)), wait, out).await
-}
-
-pub(crate) async fn jobs_run(config: &Config, (name, payload): (&str, Option<&str>), wait: bool, out: Out) -> Result<ExitCode> {
-    let payload: Option<Value> = payload
-        .map(|text| serde_json::from_str(text).map_err(|e| runtime::ConfigError(format!("--payload is no JSON object: {e}"))))
-        .transpose()?;
-    let store = world::connect_migrated(config).await?;
-    let Some(run_id) = store.run_job(name, payload.as_ref()).await? else {
-        bail!("there is no job '{name}'; `mangoes jobs list` shows them");
-    };
-    if wait {
-        return follow(config, &run_id, out).await;
-    }
-    out.say(&format!("{run_id} is queued; the schedule stays as it is. `mangoes jobs runs {name}` shows it"));
-    if out.json {
-        out.value(&json!({"run_id": run_id}));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) async fn jobs_list(config: &Config, out: Out) -> Result<()> {
-    let jobs = world::connect_migrated(config).await?.jobs().await?;
-    let now = SystemClock.now();
-    let rows = jobs
-        .iter()
-        .map(|j| {
-            let next = if j.enabled { relative(j.next_at, now) } else { "paused".to_owned() };
-            let last = format!(
-                "{} {}",
-                j.last_status.as_deref().unwrap_or("never"),
-                if j.last_fired_at.is_some() { relative(j.last_fired_at, now) } else { String::new() }
-            );
-            vec![j.name.clone(), j.action.clone(), j.schedule.clone(), j.timezone.clone(), next, last, j.payload.to_string()]
-        })
-        .collect();
-    out.table(&jobs, &["NAME", "ACTION", "SCHEDULE", "ZONE", "NEXT", "LAST", "PAYLOAD"], rows);
-    Ok(())
-}
-
-pub(crate) async fn jobs_runs(config: &Config, name: Option<&str>, limit: i64, out: Out) -> Result<()> {
-    let runs = world::connect_migrated(config).await?.runs(name, None, limit).await?;
-    if runs.is_empty() && !out.json {
-        show::line("no runs yet: `mangoes jobs run NAME` starts one now, `mangoes jobs list` says when the next comes");
-        return Ok(());
-    }
-    print_runs(&runs, out);
-    Ok(())
-}
-
-fn print_runs(runs: &[RunRow], out: Out) {
-    let now = SystemClock.now();
-    let rows = runs
-        .iter()
-        .map(|r| {
-            let mut row = vec![r.job.clone(), r.status.clone(), r.trigger_type.clone(), relative(Some(r.fired_at), now)];
-            row.extend([r.checked, r.skipped, r.done, r.failed, r.not_needed, r.tmdb_calls].map(|n| n.to_string()));
-            row.extend([millis(r.duration_ms), r.error.clone().unwrap_or_default()]);
-            row
-        })
-        .collect();
-    let head = [
-        "JOB",
-        "STATUS",
-        "TRIGGER",
-        "WHEN",
-        "CHECKED",
-        "SKIPPED",
-        "DONE",
-        "FAILED",
-        "NOT NEEDED",
-        "TMDB CALLS",
-        "DURATION",
-        "ERROR",
-    ];
-    out.table(&runs, &head, rows);
+    jobs::run(config, ("daily_refresh_enqueue", Some(&payload)), (wait, false), out).await
 }
 
 pub(crate) async fn movie_show(config: &Config, id: TmdbId, out: Out) -> Result<ExitCode> {

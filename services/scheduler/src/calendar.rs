@@ -263,5 +263,32 @@ pub fn next_times(
     Ok(std::iter::successors(calendar.next_after(after), |at| calendar.next_after(*at)).take(n).collect())
 }
 
+/// An instant as the wall clock of a zone shows it, with its offset.
+///
+/// # Errors
+/// When there is no such zone.
+pub fn local(at: OffsetDateTime, zone: &str) -> Result<String, SchedulerError> {
+    let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
+    let at = DateTime::<Utc>::from_timestamp(at.unix_timestamp(), 0).unwrap_or_default();
+    Ok(at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M:%S %Z").to_string())
+}
+
+/// What a person should know about a nominal time within a day of the clock being set.
+///
+/// # Errors
+/// When there is no such zone.
+pub fn clock_is_set_near(at: OffsetDateTime, zone: &str) -> Result<Option<String>, SchedulerError> {
+    let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
+    let at = DateTime::<Utc>::from_timestamp(at.unix_timestamp(), 0).unwrap_or_default();
+    let offset = |at: DateTime<Utc>| (at.with_timezone(&zone).naive_local() - at.naive_utc()).num_minutes();
+    let (before, after) = (offset(at - Duration::hours(12)), offset(at + Duration::hours(12)));
+    let words = match after - before {
+        0 => return Ok(None),
+        forward if forward > 0 => format!("clocks skip {forward} minutes on this day"),
+        back => format!("clocks repeat {} minutes on this day", -back),
+    };
+    Ok(Some(words))
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::TriggerType;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
-use store::DueJob;
+use store::{DueJob, Nominal, NominalFate};
 use time::OffsetDateTime;
 use tracing::{info, warn};
 
@@ -13,6 +13,10 @@ use crate::{Calendar, Config, SchedulerError, Tools, alarm::Alarm};
 
 /// Jobs per sweep; the rest follows at once in the next.
 const SWEEP_MAX: i64 = 500;
+/// Rows that one claim writes at most; the rest follows in the next sweep.
+const ROWS_MAX: usize = 1_000;
+/// A run that begins later than this after its nominal time is one that catches up.
+const LATE: time::Duration = time::Duration::seconds(30);
 /// Nominal times between two looks at the drain.
 const DRAIN_CHECK: Duration = Duration::from_millis(200);
 
@@ -29,7 +33,6 @@ struct Scheduler;
 
 struct State {
     tools: Tools,
-    config: Config,
     alarm: Alarm,
     alarm_at: Option<OffsetDateTime>,
 }
@@ -61,7 +64,7 @@ impl Actor for Scheduler {
             tokio::time::sleep(DRAIN_CHECK).await;
             drop(edited.cast(Wake::Drain));
         });
-        Ok(State { tools, config, alarm: Alarm::new().await?, alarm_at: None })
+        Ok(State { tools, alarm: Alarm::new().await?, alarm_at: None })
     }
 
     async fn handle(&self, myself: ActorRef<Wake>, message: Wake, state: &mut State) -> Result<(), ActorProcessingErr> {
@@ -77,10 +80,40 @@ impl Actor for Scheduler {
     }
 }
 
+fn calendar_of(job: &DueJob) -> Result<Calendar, SchedulerError> {
+    Calendar::parse(&job.schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?))
+}
+
+/// What becomes of the nominal times that have come: the latest within the catch-up window runs for all of them.
+fn decide(job: &DueJob, times: &[OffsetDateTime]) -> Vec<Nominal> {
+    let oldest = job.now - time::Duration::seconds(job.catch_up_secs.into()).max(LATE);
+    let paused = |at: OffsetDateTime| !job.enabled && job.paused_until.is_none_or(|until| at < until);
+    let latest = times.iter().copied().rfind(|at| *at >= oldest && !paused(*at) && job.hold.is_none());
+    let fate = |at: OffsetDateTime| {
+        if let Some(why) = &job.hold {
+            return NominalFate::Skipped(format!("all jobs are held: {why}"));
+        }
+        if paused(at) {
+            return NominalFate::Skipped(format!("paused: {}", job.note.as_deref().unwrap_or("no note")));
+        }
+        if at < oldest {
+            return NominalFate::Skipped(format!("outside the catch-up window of {} s", job.catch_up_secs));
+        }
+        match latest {
+            Some(latest) if latest == at => {
+                NominalFate::Runs(if job.now - at > LATE { TriggerType::CatchUp } else { TriggerType::Scheduled })
+            }
+            Some(latest) => NominalFate::Skipped(format!("coalesced into {latest}")),
+            None => NominalFate::Skipped("nothing to run".to_owned()),
+        }
+    };
+    times.iter().map(|at| Nominal { at: *at, fate: fate(*at) }).collect()
+}
+
 impl State {
     async fn sweep(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         for job in self.tools.store.due_jobs(SWEEP_MAX).await? {
-            match Calendar::parse(&job.schedule, &job.timezone, Default::default()) {
+            match calendar_of(&job) {
                 Ok(calendar) => self.fire(&job, &calendar).await?,
                 // Noted on the job, which then waits for its next edit instead of failing every second.
                 Err(e) => {
@@ -89,28 +122,24 @@ impl State {
                 }
             }
         }
+        self.tools.store.end_pauses().await?;
         self.set_alarm(myself).await
     }
 
-    /// Claims the latest nominal time that is due, if it is not too old, and moves on to the next.
+    /// Gives every nominal time that has come its row, and moves on to the next.
     async fn fire(&self, job: &DueJob, calendar: &Calendar) -> Result<(), SchedulerError> {
-        let next = calendar.next_after(job.now);
+        let next_after = |at: OffsetDateTime| calendar.next_after(at).filter(|at| job.ends_at.is_none_or(|end| *at <= end));
         let Some(first) = job.next_at else {
-            return Ok(self.tools.store.set_next(job, next, None).await?);
+            let from = job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
+            return Ok(self.tools.store.set_next(job, next_after(from), None).await?);
         };
-        let window = time::Duration::try_from(self.config.catch_up_window).unwrap_or(time::Duration::HOUR);
-        let oldest = job.now - window;
-        // Several missed times become one run, that of the latest.
-        let from = calendar.next_after(oldest.max(first) - time::Duration::SECOND).unwrap_or(first);
-        let latest = std::iter::successors(Some(from), |at| calendar.next_after(*at)).take_while(|at| *at <= job.now).last();
-        let Some(scheduled_for) = latest.filter(|at| *at >= oldest) else {
-            warn!(job = %job.name, missed = %first, "missed by more than the catch-up window; not made up for");
-            return Ok(self.tools.store.set_next(job, next, None).await?);
-        };
-        let late = job.now - scheduled_for > time::Duration::seconds(30);
-        let trigger = if late { TriggerType::CatchUp } else { TriggerType::Scheduled };
-        if self.tools.store.claim(job, (scheduled_for, trigger), next).await? {
-            info!(job = %job.name, %scheduled_for, "fired");
+        let times: Vec<OffsetDateTime> =
+            std::iter::successors(Some(first), |at| next_after(*at)).take_while(|at| *at <= job.now).take(ROWS_MAX).collect();
+        let next = next_after(times.last().copied().unwrap_or(first));
+        let nominal = decide(job, &times);
+        let runs = nominal.iter().filter(|n| matches!(n.fate, NominalFate::Runs(_))).count();
+        if self.tools.store.claim(job, &nominal, next).await? {
+            info!(job = %job.name, scheduled_for = %first, times = times.len(), runs, "claimed");
         }
         Ok(())
     }

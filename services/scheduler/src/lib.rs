@@ -17,9 +17,10 @@ use runtime::{ChildSpec, Clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use calendar::{Calendar, Gap, Overlap, next_times};
+pub use calendar::{Calendar, Gap, Overlap, clock_is_set_near, local, next_times};
 pub use config::Config;
 pub use error::SchedulerError;
+pub use maintain::check_retention;
 
 /// What the service works with.
 #[derive(Clone)]

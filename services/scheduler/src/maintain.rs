@@ -18,6 +18,14 @@ pub(crate) struct MaintainHandler {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// Whether a payload fits the action `maintain`.
+///
+/// # Errors
+/// Names the field.
+pub fn check_retention(payload: &Value) -> Result<(), SchedulerError> {
+    retention(payload).map(|_| ())
+}
+
 /// Reads the payload; what it does not name stays as long as the defaults say.
 pub(crate) fn retention(payload: &Value) -> Result<Retention, SchedulerError> {
     let days = |key: &'static str, default: i64| match payload.get(key) {
