@@ -11,6 +11,7 @@ mod catalogue;
 mod chain;
 mod configuration;
 mod crash;
+mod dead;
 mod jobs;
 mod maintenance;
 mod recorded;

@@ -8,7 +8,7 @@ use proto::{ListSource, TmdbId};
 use runtime::{Config, config::Sources};
 use serde_json::Value;
 
-use crate::{demo, jobs, serve, show, verbs};
+use crate::{dead, demo, jobs, serve, show, verbs};
 
 /// Keeps a movie app's catalogue fresh from TMDB, on NATS JetStream and Postgres.
 #[derive(Debug, Parser)]
@@ -95,6 +95,11 @@ pub(crate) enum Command {
     Movie {
         #[command(subcommand)]
         verb: Movie,
+    },
+    /// Dead letters: messages that were given up.
+    Dead {
+        #[command(subcommand)]
+        verb: Dead,
     },
     /// Freshness, backlog, TMDB calls, dead letters.
     Status,
@@ -231,6 +236,69 @@ pub(crate) enum Jobs {
     },
 }
 
+/// Which dead letters.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// Their numbers.
+    ids: Vec<i64>,
+    /// All of this consumer, as ingest-movie.
+    #[arg(long)]
+    consumer: Option<String>,
+    /// All with this reason, as not-found.
+    #[arg(long)]
+    reason: Option<String>,
+    /// All.
+    #[arg(long)]
+    all: bool,
+}
+
+impl Which {
+    fn filter(&self) -> store::DeadFilter {
+        let ids = Some(self.ids.clone()).filter(|ids| !ids.is_empty());
+        store::DeadFilter { ids, consumer: self.consumer.clone(), reason: self.reason.clone() }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dead {
+    /// By reason; or one by one, of a consumer or a reason.
+    List {
+        /// Of this consumer, as ingest-movie.
+        #[arg(long)]
+        consumer: Option<String>,
+        /// With this reason, as not-found.
+        #[arg(long)]
+        reason: Option<String>,
+        /// How many.
+        #[arg(short = 'n', default_value_t = 50)]
+        limit: i64,
+    },
+    /// One with everything that is known about it.
+    Show {
+        /// Its number.
+        id: i64,
+    },
+    /// Send them again, each under an id of its own.
+    Replay {
+        #[command(flatten)]
+        which: Which,
+        /// Another payload, for one id.
+        #[arg(long, value_name = "JSON")]
+        payload: Option<String>,
+        /// At most so many per second; 0 = as fast as it goes.
+        #[arg(long, default_value_t = 50)]
+        rate: u32,
+        /// Also those that were replayed before.
+        #[arg(long)]
+        again: bool,
+    },
+    /// Remove them.
+    Drop {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
 /// What can be said about a job.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Edit {
@@ -302,6 +370,22 @@ fn config(cli: &Cli) -> Result<Config> {
     Ok(Config::load(&sources)?)
 }
 
+async fn dead_verb(config: &Config, verb: Dead, out: show::Out) -> Result<ExitCode> {
+    match verb {
+        Dead::List { consumer, reason, limit } => {
+            let filter = store::DeadFilter { ids: None, consumer, reason };
+            dead::list(config, (&filter, limit), out).await?;
+        }
+        Dead::Show { id } => dead::show(config, id, out).await?,
+        Dead::Replay { which, payload, rate, again } => {
+            let how = dead::How { all: which.all, payload: payload.as_deref(), rate, again };
+            return dead::replay(config, &which.filter(), &how, out).await;
+        }
+        Dead::Drop { which } => dead::drop(config, (&which.filter(), which.all), out).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn job_verb(config: &Config, verb: Jobs, out: show::Out) -> Result<ExitCode> {
     match verb {
         Jobs::List => jobs::list(config, out).await?,
@@ -353,6 +437,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Refresh { .. } => serve::alone(config, serve::Part::Refresh).await?,
         Command::Migrate => verbs::migrate(&config).await?,
         Command::Topology { check } => return verbs::topology(&config, check, out).await,
+        Command::Dead { verb } => return dead_verb(&config, verb, out).await,
         Command::Jobs { verb } => return job_verb(&config, verb, out).await,
         Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
         Command::Status => verbs::status(&config, out).await?,

@@ -2,6 +2,7 @@
 
 mod call_log;
 mod cli;
+mod dead;
 mod demo;
 mod health;
 mod jobs;
