@@ -110,3 +110,15 @@ async fn a_failing_job_pauses_itself() {
     }
     world.until("select count(*) from job where name = 'daily_refresh_enqueue' and not enabled and note like 'paused itself after 2 failed runs%'", 1).await;
 }
+
+/// `status --check` says by its exit code whether the freshness promise is kept.
+#[tokio::test]
+async fn status_check_is_three_when_a_title_is_late() {
+    let world = World::start("check").await;
+    let code = || crate::world::mangoes(&world.folder.0).args(["status", "--check"]).output().unwrap().status.code();
+    assert_eq!(code(), Some(0));
+    world.execute("insert into works (tmdb_id, title, release_date) values ('603', 'The Matrix', '1999-03-30')").await;
+    assert_eq!(code(), Some(3));
+    world.verb(&["jobs", "run", "daily_refresh_enqueue", "--follow"]);
+    assert_eq!(code(), Some(0));
+}

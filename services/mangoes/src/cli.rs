@@ -102,7 +102,11 @@ pub(crate) enum Command {
         verb: Dead,
     },
     /// Freshness, backlog, TMDB calls, dead letters.
-    Status,
+    Status {
+        /// Exit 3 when a title is older than its policy allows, or TMDB refuses the credential.
+        #[arg(long)]
+        check: bool,
+    },
     /// The TMDB simulator alone.
     TmdbSim {
         /// Address to listen on.
@@ -440,7 +444,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dead { verb } => return dead_verb(&config, verb, out).await,
         Command::Jobs { verb } => return job_verb(&config, verb, out).await,
         Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
-        Command::Status => verbs::status(&config, out).await?,
+        Command::Status { check } => return verbs::status(&config, check, out).await,
         Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, retry_after, set, fault, outage, recorded } => {
             let latency = Duration::from_millis(latency_ms);
             let options =

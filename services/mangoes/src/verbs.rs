@@ -166,12 +166,18 @@ pub(crate) async fn movie_show(config: &Config, id: TmdbId, out: Out) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn status(config: &Config, out: Out) -> Result<()> {
+/// Exit code of `status --check` when the freshness promise is not kept.
+const NOT_FRESH: u8 = 3;
+
+pub(crate) async fn status(config: &Config, check: bool, out: Out) -> Result<ExitCode> {
     let store: Store = world::connect_migrated(config).await?;
     let status = store.status().await?;
+    let late = status.titles - status.fresh;
+    let kept = late == 0 && status.budget.credential_refused_at.is_none();
+    let code = if check && !kept { ExitCode::from(NOT_FRESH) } else { ExitCode::SUCCESS };
     if out.json {
         out.value(&status);
-        return Ok(());
+        return Ok(code);
     }
     show::line(&format!("Fresh: {} of {} titles within policy", percent(status.fresh, status.titles), status.titles));
     let rows = status
@@ -203,7 +209,10 @@ pub(crate) async fn status(config: &Config, out: Out) -> Result<()> {
         ("removed upstream", status.removed.to_string()),
         ("dead letters", status.dead_letters.to_string()),
     ]);
-    Ok(())
+    if check && !kept {
+        eprintln!("mangoes: the promise is not kept: {late} titles are older than their policy allows");
+    }
+    Ok(code)
 }
 
 /// Whatever slows or stops TMDB calls at the moment.
