@@ -12,6 +12,8 @@ use crate::{Event, TriggerType};
 pub enum RunStatus {
     /// Work is under way.
     Started,
+    /// Work goes on; said every few seconds at most.
+    Progress,
     /// Every item did what it should.
     Succeeded,
     /// Some items failed.
@@ -20,9 +22,15 @@ pub enum RunStatus {
     Failed,
     /// It did not run, and `error` says why.
     Skipped,
+    /// Somebody ended it, and `error` says who.
+    Cancelled,
+    /// No message carried it any more; its job says whether another begins in its place.
+    Lost,
+    /// The job had no success for longer than it says; `run_id` names no run.
+    Overdue,
 }
 
-/// How many items of a run did what. `checked = skipped + done + failed + not_needed`.
+/// How many items of a run did what. `checked = skipped + done + failed + not_needed + cancelled + pending`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunCounts {
     /// Unique movies looked at.
@@ -35,9 +43,20 @@ pub struct RunCounts {
     pub failed: i64,
     /// Seen on a page after `max_movies` was reached.
     pub not_needed: i64,
+    /// Ended by a cancel.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: i64,
+    /// Not settled yet.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pending: i64,
 }
 
-/// A run began or ended.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+/// A run began, goes on or ended; or a job is overdue.
 ///
 /// Subject `movies.run.<job>`, stream `MOVIES_EVENTS`; from the outbox, to operators and the console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

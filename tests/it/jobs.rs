@@ -83,7 +83,7 @@ async fn jobs_are_made_and_nonsense_is_refused() {
         (&["jobs", "set", "friday", "--payload", r#"{"limit": 0}"#], "limit must be"),
         (&["jobs", "set", "friday", "--gap", "jump"], "run_after"),
         (&["jobs", "create", "Fri day", "--action", "scan", "--schedule", "@daily"], "a-z"),
-        (&["jobs", "pause", "nobody"], "no job 'nobody'"),
+        (&["jobs", "pause", "nobody"], "no job nobody"),
         (&["jobs", "run", "friday", "--payload", "[1]"], "no JSON object"),
     ] {
         let told = world.verb_fails(args);

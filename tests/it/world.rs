@@ -133,29 +133,24 @@ impl World {
         self.talk(&format!("PUB {subject} {}\r\n", payload.len()), payload, "PONG").await;
     }
 
-    /// Sends a command and reads until the word came and a line ended after it.
     async fn talk(&self, command: &str, payload: &[u8], awaited: &str) -> String {
-        let address = self.nats_url.trim_start_matches("nats://");
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let mut bytes = format!("CONNECT {{\"verbose\":false}}\r\n{command}").into_bytes();
-        bytes.extend_from_slice(payload);
-        bytes.extend_from_slice(b"\r\nPING\r\n");
-        stream.write_all(&bytes).await.unwrap();
-        let begun = Instant::now();
-        let mut seen = Vec::new();
-        let whole = |seen: &[u8]| {
-            let text = String::from_utf8_lossy(seen);
-            text.split_once(awaited).is_some_and(|(_, rest)| awaited == "PONG" || rest.matches("\r\n").count() > 1)
-        };
-        while !whole(&seen) {
-            assert!(begun.elapsed() < PATIENCE, "NATS did not answer: {}", String::from_utf8_lossy(&seen));
-            stream.readable().await.unwrap();
-            let mut part = [0; 4096];
-            if let Ok(n) = stream.try_read(&mut part) {
-                seen.extend_from_slice(&part[..n]);
-            }
+        talk(&self.nats_url, command, payload, awaited).await
+    }
+
+    /// Asks the JetStream API.
+    pub(crate) async fn jetstream(&self, verb: &str) -> String {
+        self.ask(&format!("$JS.API.{verb}"), b"").await
+    }
+
+    /// Asks `movies.api.<verb>`; an error is its code and its words.
+    pub(crate) async fn request(&self, verb: &str, request: &Value) -> Result<Value, (u16, String)> {
+        let answer = self.ask(&format!("movies.api.{verb}"), request.to_string().as_bytes()).await;
+        let header = |name: &str| answer.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim().to_owned());
+        if let Some(code) = header("Nats-Service-Error-Code:") {
+            return Err((code.parse().unwrap(), header("Nats-Service-Error:").unwrap_or_default()));
         }
-        String::from_utf8_lossy(&seen).into_owned()
+        let body = answer.lines().find(|l| l.starts_with(['{', '['])).unwrap_or_else(|| panic!("{verb}: {answer}"));
+        Ok(serde_json::from_str(body).unwrap_or_else(|e| panic!("{verb}: {e}: {body}")))
     }
 
     /// A service alone, on this world's servers; it writes into the world's log.
@@ -183,7 +178,7 @@ impl World {
 
     /// Publishes with an inbox for the answer; returns all that the server sent.
     async fn ask(&self, subject: &str, payload: &[u8]) -> String {
-        self.talk(&format!("SUB answer 1\r\nPUB {subject} answer {}\r\n", payload.len()), payload, "MSG answer").await
+        request_raw(&self.nats_url, subject, payload).await
     }
 
     pub(crate) async fn one(&self, sql: &str) -> i64 {
@@ -274,4 +269,40 @@ impl Drop for World {
 fn log_of(folder: &Folder) -> String {
     let text = std::fs::read_to_string(folder.0.join("up.log")).unwrap_or_default();
     text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
+/// Sends a command and reads until the answer is whole.
+async fn talk(nats_url: &str, command: &str, payload: &[u8], awaited: &str) -> String {
+    let address = nats_url.trim_start_matches("nats://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut bytes = format!("CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true}}\r\n{command}").into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes.extend_from_slice(b"\r\nPING\r\n");
+    stream.write_all(&bytes).await.unwrap();
+    let begun = Instant::now();
+    let mut seen = Vec::new();
+    let whole = |seen: &[u8]| {
+        let text = String::from_utf8_lossy(seen);
+        let Some((_, rest)) = text.split_once(awaited) else { return false };
+        // MSG and HMSG name their length last.
+        awaited == "PONG"
+            || rest.split_once("\r\n").is_some_and(|(line, body)| {
+                let length: usize = line.rsplit(' ').next().unwrap_or_default().parse().unwrap();
+                body.len() >= length + 2
+            })
+    };
+    while !whole(&seen) {
+        assert!(begun.elapsed() < PATIENCE, "NATS did not answer: {}", String::from_utf8_lossy(&seen));
+        stream.readable().await.unwrap();
+        let mut part = [0; 4096];
+        if let Ok(n) = stream.try_read(&mut part) {
+            seen.extend_from_slice(&part[..n]);
+        }
+    }
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+/// Publishes with an inbox for the answer; returns all that the server sent.
+pub(crate) async fn request_raw(nats_url: &str, subject: &str, payload: &[u8]) -> String {
+    talk(nats_url, &format!("SUB answer 1\r\nPUB {subject} answer {}\r\n", payload.len()), payload, "MSG answer").await
 }

@@ -8,6 +8,7 @@ mod consumer;
 mod handler;
 mod key;
 mod publish;
+mod service;
 mod settle;
 pub mod topology;
 
@@ -15,3 +16,4 @@ pub use connection::{Bus, BusError, BusOptions};
 pub use consumer::{ConsumerActor, ConsumerArgs, consumer_child};
 pub use handler::{Delivery, Handler, Outcome};
 pub use publish::{Outgoing, Published};
+pub use service::{Answers, ServiceArgs, ServiceError, service_child};

@@ -111,6 +111,18 @@ impl Bus {
         Ok(births)
     }
 
+    /// Whether a consumer has nothing to deliver and nothing in hand.
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no such consumer.
+    pub async fn is_idle(&self, durable: &str) -> Result<bool, BusError> {
+        let stream = stream_of(durable)?;
+        let consumer = self.jetstream.get_consumer_from_stream::<pull::Config, _, _>(durable, stream).await;
+        let consumer = consumer.map_err(|e| broken(durable, runtime::chain(&e)))?;
+        let info = consumer.cached_info();
+        Ok(info.num_pending == 0 && info.num_ack_pending == 0)
+    }
+
     /// What the server has differently from the files. Empty = all is as it should be.
     ///
     /// # Errors

@@ -19,9 +19,23 @@ pub enum StoreError {
     /// Connecting or migrating failed; the sentence says what to do.
     #[error("{0}")]
     Setup(String),
+    /// There is no such job, run or letter.
+    #[error("{0}")]
+    Unknown(String),
+    /// It cannot be done now; the sentence says why.
+    #[error("{0}")]
+    Refused(String),
+    /// A request of this id was answered before.
+    #[error("this request was answered before")]
+    Repeated(serde_json::Value),
     /// Anything else: a fault of ours or of the schema.
     #[error("the database failed")]
     Other(#[source] sqlx::Error),
+}
+
+/// What a function of ours said.
+fn words(error: &sqlx::Error) -> String {
+    error.as_database_error().map(|e| e.message().to_owned()).unwrap_or_default()
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -31,6 +45,8 @@ impl From<sqlx::Error> for StoreError {
             Some(c) if c.starts_with("08") || c.starts_with("57") || c.starts_with("53") => Self::Unavailable(error),
             Some(c) if c.starts_with("40") || c.starts_with("55") => Self::Conflict(error),
             Some(c) if c.starts_with("22") || c.starts_with("23") || c.starts_with("54") => Self::Data(error),
+            Some("P0002") => Self::Unknown(words(&error)),
+            Some("P0001") => Self::Refused(words(&error)),
             Some(_) => Self::Other(error),
             None if matches!(
                 error,
@@ -48,7 +64,13 @@ impl Classify for StoreError {
     fn fate(&self) -> Fate {
         match self {
             Self::Unavailable(_) => Fate::Wait { after: Duration::from_secs(1) },
-            Self::Conflict(_) | Self::Data(_) | Self::Setup(_) | Self::Other(_) => Fate::Retry { after: None },
+            Self::Conflict(_)
+            | Self::Data(_)
+            | Self::Setup(_)
+            | Self::Other(_)
+            | Self::Unknown(_)
+            | Self::Refused(_)
+            | Self::Repeated(_) => Fate::Retry { after: None },
         }
     }
 }

@@ -1,13 +1,10 @@
 //! Jobs and their runs (`job`, `job_run`): the scheduler's truth and history.
 
-use proto::{Action, Tick, TriggerType};
+use proto::TriggerType;
 use serde_json::Value;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
-use crate::{
-    Store, StoreError,
-    outbox::{self, entry},
-};
+use crate::{Store, StoreError};
 
 /// A job as the scheduler needs it.
 #[derive(Debug, Clone)]
@@ -26,6 +23,14 @@ pub struct DueJob {
     pub next_at: Option<OffsetDateTime>,
     /// A nominal time that was missed by more seconds than this is not made up for.
     pub catch_up_secs: i32,
+    /// Of the nominal times that were missed, at most so many run.
+    pub catch_up_max: i32,
+    /// Times that this schedule matches do not run.
+    pub exclusions: Option<String>,
+    /// A nominal time fires up to so many seconds later.
+    pub jitter_secs: i32,
+    /// Runs that it has left.
+    pub runs_left: Option<i64>,
     /// No nominal time before it.
     pub starts_at: Option<OffsetDateTime>,
     /// No nominal time after it.
@@ -47,8 +52,8 @@ pub struct DueJob {
 /// What becomes of a nominal time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NominalFate {
-    /// It runs, unless the run before is not over.
-    Runs(TriggerType),
+    /// It runs, as far as the overlap policy lets it; with a note for people.
+    Runs(TriggerType, Option<String>),
     /// It does not, and why.
     Skipped(String),
 }
@@ -62,41 +67,17 @@ pub struct Nominal {
     pub fate: NominalFate,
 }
 
-/// What running by hand led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ByHand {
-    /// This run.
-    Runs(String),
-    /// Nothing: this run is not over.
-    Busy(String),
+/// An open run that may be lost.
+#[derive(Debug, Clone)]
+pub struct QuietRun {
+    /// The run.
+    pub run_id: String,
+    /// What it does.
+    pub action: String,
 }
 
-/// What is changed of a job; `None` stays.
-#[derive(Debug, Clone, Default)]
-pub struct JobEdit {
-    /// What it does; only at creation.
-    pub action: Option<String>,
-    /// Schedule.
-    pub schedule: Option<String>,
-    /// IANA time zone.
-    pub timezone: Option<String>,
-    /// With what.
-    pub payload: Option<Value>,
-    /// skip, run_after or run_before.
-    pub dst_gap: Option<String>,
-    /// first, second or both.
-    pub dst_overlap: Option<String>,
-    /// skip or allow.
-    pub overlap_policy: Option<String>,
-    /// Seconds.
-    pub catch_up_secs: Option<i32>,
-    /// No nominal time before it.
-    pub starts_at: Option<OffsetDateTime>,
-    /// No nominal time after it.
-    pub ends_at: Option<OffsetDateTime>,
-    /// Failed runs in a row.
-    pub pause_after_failures: Option<i32>,
-}
+/// A run of no job is lost when nothing happened to it for so long.
+const LOST_AFTER_SECS: i32 = 1_800;
 
 /// A job as a table shows it.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -115,10 +96,35 @@ pub struct JobRow {
     pub dst_gap: String,
     /// first, second or both.
     pub dst_overlap: String,
-    /// skip or allow.
+    /// skip, queue_one, queue_all, allow or cancel_other.
     pub overlap_policy: String,
     /// Seconds.
     pub catch_up_secs: i32,
+    /// Missed times that run.
+    pub catch_up_max: i32,
+    /// Times that this schedule matches do not run.
+    pub exclusions: Option<String>,
+    /// Seconds that a nominal time may fire later.
+    pub jitter_secs: i32,
+    /// Runs after which it ends.
+    pub max_runs: Option<i32>,
+    /// Runs so far that count against `max_runs`.
+    pub runs_done: i64,
+    /// No nominal time before it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub starts_at: Option<OffsetDateTime>,
+    /// No nominal time after it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub ends_at: Option<OffsetDateTime>,
+    /// Seconds without a success after which `overdue` is said.
+    pub overdue_after_secs: Option<i32>,
+    /// Since when it is overdue.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub overdue_since: Option<OffsetDateTime>,
+    /// Seconds without a sign after which a run is lost.
+    pub lost_after_secs: i32,
+    /// How often a lost run begins anew.
+    pub lost_retries: i32,
     /// Failed runs in a row after which it pauses itself.
     pub pause_after_failures: Option<i32>,
     /// Whether it fires.
@@ -151,9 +157,16 @@ pub struct RunRow {
     pub run_id: String,
     /// Its job, or `manual`.
     pub job: String,
+    /// Nominal time, or when it was asked for.
+    #[serde(with = "time::serde::rfc3339")]
+    pub scheduled_for: OffsetDateTime,
     /// What made it begin.
     pub trigger_type: String,
-    /// queued, running, succeeded, partial, failed, skipped or lost.
+    /// Who asked for it, where somebody did.
+    pub requested_by: Option<String>,
+    /// 1, and one more for every lost run before it.
+    pub attempts: i32,
+    /// waiting, queued, running, succeeded, partial, failed, skipped, cancelled or lost.
     pub status: String,
     /// When it was claimed.
     #[serde(with = "time::serde::rfc3339")]
@@ -171,14 +184,38 @@ pub struct RunRow {
     pub failed: i64,
     /// Beyond `max_movies`.
     pub not_needed: i64,
+    /// Ended by a cancel.
+    pub cancelled: i64,
     /// Items still open.
     pub pending: i64,
     /// TMDB calls made for it.
     pub tmdb_calls: i64,
     /// Milliseconds from start to end, or until now.
     pub duration_ms: i64,
-    /// What went wrong.
+    /// What went wrong, or why it did not run.
     pub error: Option<String>,
+}
+
+impl RunRow {
+    /// Items that are settled.
+    #[must_use]
+    pub const fn settled(&self) -> i64 {
+        self.done + self.failed + self.cancelled
+    }
+
+    /// Items per second so far.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts and spans stay far below 2^53")]
+    pub fn rate(&self) -> f64 {
+        if self.duration_ms > 0 { self.settled() as f64 * 1_000.0 / self.duration_ms as f64 } else { 0.0 }
+    }
+
+    /// Seconds until its last item at the rate so far; `None`: over, or nothing to go by.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    pub fn eta_secs(&self) -> Option<f64> {
+        (self.ended_at.is_none() && self.pending > 0 && self.rate() > 0.0).then(|| self.pending as f64 / self.rate())
+    }
 }
 
 impl Store {
@@ -189,9 +226,10 @@ impl Store {
     pub async fn due_jobs(&self, limit: i64) -> Result<Vec<DueJob>, StoreError> {
         let rows = sqlx::query_as!(
             DueJob,
-            r#"select name, schedule, timezone, dst_gap, dst_overlap, next_at, revision, catch_up_secs, starts_at, ends_at, enabled, paused_until,
+            r#"select name, schedule, timezone, dst_gap, dst_overlap, next_at, revision, catch_up_secs, catch_up_max, exclusions, jitter_secs,
+                case when max_runs is not null then greatest(max_runs - runs_done, 0) end as runs_left, starts_at, ends_at, enabled, paused_until,
                 (select coalesce(note, '') from job_hold where held) as hold, note, now() as "now!"
-            from job where next_at is null or next_at <= now() order by next_at nulls first limit $1"#,
+            from job where fire_at is null or fire_at <= now() order by fire_at nulls first limit $1"#,
             limit
         )
         .fetch_all(&self.pool)
@@ -199,12 +237,17 @@ impl Store {
         Ok(rows)
     }
 
-    /// The earliest nominal time to come.
+    /// When the next job fires, and in how many seconds by the database's clock: a process's own may be wrong.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn next_alarm(&self) -> Result<Option<OffsetDateTime>, StoreError> {
-        Ok(sqlx::query_scalar!("select min(next_at) from job where next_at < 'infinity'").fetch_one(&self.pool).await?)
+    pub async fn next_alarm(&self) -> Result<Option<(OffsetDateTime, f64)>, StoreError> {
+        let row = sqlx::query!(
+            r#"select min(fire_at) as at, extract(epoch from min(fire_at) - clock_timestamp())::float8 as secs from job where fire_at < 'infinity'"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.at.zip(row.secs))
     }
 
     /// Ends pauses whose time is over.
@@ -220,16 +263,23 @@ impl Store {
         Ok(())
     }
 
-    /// Sets the next nominal time, unless the job was edited meanwhile.
+    /// Sets the next nominal time and its jitter in seconds, unless the job was edited meanwhile.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn set_next(&self, job: &DueJob, next: Option<OffsetDateTime>, note: Option<&str>) -> Result<(), StoreError> {
+    pub async fn set_next(
+        &self,
+        job: &DueJob,
+        (next, jitter): (Option<OffsetDateTime>, i32),
+        note: Option<&str>,
+    ) -> Result<(), StoreError> {
         sqlx::query!(
-            "update job set next_at = coalesce($3, 'infinity'::timestamptz), note = coalesce($4, note) where name = $1 and revision = $2",
+            "update job set next_at = coalesce($3, 'infinity'::timestamptz), jitter_offset = $4, note = coalesce($5, note)
+             where name = $1 and revision = $2",
             job.name,
             job.revision,
             next,
+            jitter,
             note
         )
         .execute(&self.pool)
@@ -237,178 +287,101 @@ impl Store {
         Ok(())
     }
 
-    /// Claims nominal times: a row of `job_run` for each, the tick of what runs in the outbox, and the next time, in one
-    /// transaction. However many schedulers try, one of them gets them. False: another has them, or the job was edited meanwhile.
+    /// Claims nominal times: a row of `job_run` for each, the tick of what runs in the outbox, and the next time with its jitter,
+    /// in one transaction. However many schedulers try, one of them gets them. False: another has them, or the job was edited
+    /// meanwhile.
     ///
     /// # Errors
     /// When the database does not answer; nothing is claimed then.
-    pub async fn claim(&self, job: &DueJob, times: &[Nominal], next: Option<OffsetDateTime>) -> Result<bool, StoreError> {
+    pub async fn claim(
+        &self,
+        job: &DueJob,
+        times: &[Nominal],
+        (next, jitter): (Option<OffsetDateTime>, i32),
+    ) -> Result<bool, StoreError> {
+        let runs = times.iter().filter(|t| matches!(t.fate, NominalFate::Runs(..))).count();
         let mut tx = self.pool.begin().await?;
         let mine = sqlx::query!(
-            "update job set next_at = coalesce($4, 'infinity'::timestamptz) where name = $1 and revision = $2 and next_at = $3 and enabled = $5
-             returning action, payload, overlap_policy",
+            "update job set next_at = coalesce($4, 'infinity'::timestamptz), jitter_offset = $6, runs_done = runs_done + $7
+             where name = $1 and revision = $2 and next_at = $3 and enabled = $5 returning action, payload, overlap_policy",
             job.name,
             job.revision,
             job.next_at,
             next,
-            job.enabled
+            job.enabled,
+            jitter,
+            i64::try_from(runs).unwrap_or(i64::MAX)
         )
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = mine else { return Ok(false) };
         for time in times {
-            let reason = match &time.fate {
-                NominalFate::Skipped(reason) => Some(reason.clone()),
-                NominalFate::Runs(_) if row.overlap_policy == "skip" => {
-                    open_run(&mut tx, &job.name).await?.map(|run| format!("overlap: {run} is not over"))
+            match &time.fate {
+                NominalFate::Skipped(reason) => {
+                    skip(&mut tx, &job.name, (&row.action, &row.payload), (time.at, reason)).await?;
                 }
-                NominalFate::Runs(_) => None,
-            };
-            match (&time.fate, reason) {
-                (_, Some(reason)) => skip(&mut tx, &job.name, (&row.action, &row.payload), (time.at, &reason)).await?,
-                (NominalFate::Runs(trigger), None) => {
-                    insert_run(&mut tx, &job.name, (&row.action, row.payload.clone()), (time.at, job.now, *trigger)).await?;
+                NominalFate::Runs(trigger, note) => {
+                    sqlx::query!(
+                        "select outcome from job_begin($1, $2, $3, $4, $5, $6, $7)",
+                        job.name,
+                        time.at,
+                        trigger.as_str(),
+                        row.action,
+                        row.payload,
+                        row.overlap_policy,
+                        note.as_deref()
+                    )
+                    .fetch_one(&mut *tx)
+                    .await?;
                 }
-                (NominalFate::Skipped(_), None) => {}
             }
         }
         tx.commit().await?;
         Ok(true)
     }
 
-    /// Runs a job by hand; its schedule stays as it is. `None`: no such job.
+    /// Lets the waiting runs begin whose turn has come. Returns how many.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn run_job(
-        &self,
-        name: &str,
-        payload: Option<&Value>,
-        (by, force): (&str, bool),
-    ) -> Result<Option<ByHand>, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        speak_as(&mut tx, by).await?;
-        let policy = sqlx::query_scalar!("select overlap_policy from job where name = $1 for update", name)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let Some(policy) = policy else { return Ok(None) };
-        if policy == "skip"
-            && !force
-            && let Some(run) = open_run(&mut tx, name).await?
-        {
-            return Ok(Some(ByHand::Busy(run)));
-        }
-        let run_id = sqlx::query_scalar!(r#"select mangoes_job_run($1, $2) as "id!""#, name, payload).fetch_one(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(Some(ByHand::Runs(run_id)))
+    /// When the database does not answer; none begins then.
+    pub async fn promote_runs(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!(r#"select job_promote() as "n!""#).fetch_one(&self.pool).await?)
     }
 
-    /// Pauses a job until it is resumed, or until an instant. False: no such job.
+    /// Says once of each job that had no success for longer than it says. Returns of how many.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn pause_job(
-        &self,
-        name: &str,
-        (note, until): (Option<&str>, Option<OffsetDateTime>),
-        by: &str,
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        speak_as(&mut tx, by).await?;
-        if !known(&mut tx, name).await? {
-            return Ok(false);
-        }
-        sqlx::query_scalar!("select mangoes_job_pause($1, $2, $3)::text", name, note, until).fetch_one(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(true)
+    /// When the database does not answer; nothing is said then.
+    pub async fn note_overdue(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!(r#"select job_note_overdue() as "n!""#).fetch_one(&self.pool).await?)
     }
 
-    /// Resumes a job: it goes on with the next nominal time. False: no such job.
+    /// Open runs to which nothing happened for longer than their job allows, while nothing in the database carries them: a
+    /// message may, and only the broker knows.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn resume_job(&self, name: &str, by: &str) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        speak_as(&mut tx, by).await?;
-        if !known(&mut tx, name).await? {
-            return Ok(false);
-        }
-        sqlx::query_scalar!("select mangoes_job_resume($1)::text", name).fetch_one(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Removes a job; its runs stay. False: no such job.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn delete_job(&self, name: &str, by: &str) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        speak_as(&mut tx, by).await?;
-        if !known(&mut tx, name).await? {
-            return Ok(false);
-        }
-        sqlx::query_scalar!("select mangoes_job_unschedule($1)::text", name).fetch_one(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Holds all jobs, or lets them go on.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn hold_jobs(&self, held: bool, note: Option<&str>, by: &str) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        speak_as(&mut tx, by).await?;
-        sqlx::query_scalar!("select mangoes_jobs_hold($1, $2)::text", held, note).fetch_one(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Creates a job, or changes what is given of one that is there. False: it is there already, or is not, against `create`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn put_job(&self, name: &str, edit: &JobEdit, (create, by): (bool, &str)) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        speak_as(&mut tx, by).await?;
-        if known(&mut tx, name).await? == create {
-            return Ok(false);
-        }
-        if create {
-            let (action, schedule) = (edit.action.as_deref().unwrap_or_default(), edit.schedule.as_deref().unwrap_or_default());
-            sqlx::query!(
-                "insert into job (name, action, schedule, timezone) values ($1, $2, $3, coalesce($4, 'UTC'))",
-                name,
-                action,
-                schedule,
-                edit.timezone
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        sqlx::query!(
-            "update job set schedule = coalesce($2, schedule), timezone = coalesce($3, timezone), payload = coalesce($4, payload),
-                dst_gap = coalesce($5, dst_gap), dst_overlap = coalesce($6, dst_overlap), overlap_policy = coalesce($7, overlap_policy),
-                catch_up_secs = coalesce($8, catch_up_secs), starts_at = coalesce($9, starts_at), ends_at = coalesce($10, ends_at),
-                pause_after_failures = coalesce($11, pause_after_failures)
-             where name = $1",
-            name,
-            edit.schedule,
-            edit.timezone,
-            edit.payload,
-            edit.dst_gap,
-            edit.dst_overlap,
-            edit.overlap_policy,
-            edit.catch_up_secs,
-            edit.starts_at,
-            edit.ends_at,
-            edit.pause_after_failures
+    pub async fn quiet_runs(&self) -> Result<Vec<QuietRun>, StoreError> {
+        let rows = sqlx::query_as!(
+            QuietRun,
+            "select run_id, r.action from job_run r left join job j on j.name = r.job
+             where status in ('queued', 'running') and touched_at < now() - make_interval(secs => coalesce(j.lost_after_secs, $1))
+                and not exists (select 1 from outbox where published_at is null)
+                and not exists (select 1 from refresh_queue q where q.run_id = r.run_id and q.status in ('queued', 'processing'))
+             order by touched_at limit 100",
+            LOST_AFTER_SECS
         )
-        .execute(&mut *tx)
+        .fetch_all(&self.pool)
         .await?;
-        tx.commit().await?;
-        Ok(true)
+        Ok(rows)
+    }
+
+    /// Ends a run that nobody works on as lost. Returns the run that begins in its place, if its job says so.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is changed then.
+    pub async fn lose_run(&self, run_id: &str) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar!("select run_lost($1)", run_id).fetch_one(&self.pool).await?)
     }
 
     /// Whether everything is held: `Some(note)`.
@@ -431,7 +404,8 @@ impl Store {
         let rows = sqlx::query_as!(
             JobRow,
             r#"select j.name, j.action, j.payload, j.schedule, j.timezone, j.enabled, j.dst_gap, j.dst_overlap, j.overlap_policy, j.catch_up_secs,
-                j.pause_after_failures, j.note, j.paused_by, j.paused_until, j.revision,
+                j.catch_up_max, j.exclusions, j.jitter_secs, j.max_runs, j.runs_done, j.starts_at, j.ends_at, j.overdue_after_secs, j.overdue_since,
+                j.lost_after_secs, j.lost_retries, j.pause_after_failures, j.note, j.paused_by, j.paused_until, j.revision,
                 array(select status from job_run where job = j.name order by scheduled_for desc limit 30) as "history!: Vec<String>",
                 nullif(j.next_at, 'infinity') as next_at, r.fired_at as "last_fired_at?", r.status as "last_status?"
             from job j left join lateral (
@@ -450,12 +424,13 @@ impl Store {
     pub async fn runs(&self, job: Option<&str>, run: Option<&str>, limit: i64) -> Result<Vec<RunRow>, StoreError> {
         let rows = sqlx::query_as!(
             RunRow,
-            r#"select run_id, job, trigger_type, status, fired_at, ended_at, checked, skipped, done, failed, not_needed, pending,
+            r#"select run_id, job, scheduled_for, trigger_type, requested_by, attempts, status, fired_at, ended_at, checked, skipped, done, failed,
+                not_needed, cancelled, pending,
                 (select count(*) from tmdb_api_logs l where l.run_id = r.run_id) as "tmdb_calls!",
                 (extract(epoch from coalesce(ended_at, now()) - coalesce(started_at, fired_at)) * 1000)::bigint as "duration_ms!",
                 coalesce(error, reason) as error
             from job_run r where ($1::text is null or job = $1) and ($2::text is null or run_id = $2)
-            order by fired_at desc limit $3"#,
+            order by fired_at desc, scheduled_for desc limit $3"#,
             job,
             run,
             limit
@@ -466,31 +441,15 @@ impl Store {
     }
 }
 
-/// Names who is at it, for the audit.
-async fn speak_as(tx: &mut sqlx::PgConnection, by: &str) -> Result<(), StoreError> {
-    sqlx::query_scalar!("select set_config('mangoes.by', $1, true)", by).fetch_one(&mut *tx).await?;
-    Ok(())
-}
-
-async fn known(tx: &mut sqlx::PgConnection, name: &str) -> Result<bool, StoreError> {
-    Ok(sqlx::query_scalar!(r#"select exists (select 1 from job where name = $1) as "there!""#, name).fetch_one(&mut *tx).await?)
-}
-
-async fn open_run(tx: &mut sqlx::PgConnection, name: &str) -> Result<Option<String>, StoreError> {
-    let run = sqlx::query_scalar!("select run_id from job_run where job = $1 and status in ('queued', 'running') limit 1", name);
-    Ok(run.fetch_optional(&mut *tx).await?)
-}
-
 async fn skip(
     tx: &mut sqlx::PgConnection,
     job: &str,
     (action, payload): (&str, &Value),
     (at, reason): (OffsetDateTime, &str),
 ) -> Result<(), StoreError> {
-    sqlx::query!(
+    let written = sqlx::query!(
         "insert into job_run (run_id, job, action, scheduled_for, trigger_type, status, reason, ended_at, payload)
-         values ($1, $2, $3, $4, 'scheduled', 'skipped', $5, now(), $6) on conflict do nothing",
-        run_id(job, at),
+         values (run_id_of($1, $3), $1, $2, $3, 'scheduled', 'skipped', $4, now(), $5) on conflict do nothing",
         job,
         action,
         at,
@@ -499,39 +458,15 @@ async fn skip(
     )
     .execute(&mut *tx)
     .await?;
+    if written.rows_affected() == 1 {
+        sqlx::query!("select run_event(run_id_of($1, $2), 'skipped', $3)::text", job, at, reason).fetch_one(&mut *tx).await?;
+    }
     Ok(())
 }
 
-/// The public, stable id of a run: job and nominal time.
-pub(crate) fn run_id(job: &str, at: OffsetDateTime) -> String {
-    format!("{job}@{}", at.format(&Rfc3339).unwrap_or_default())
-}
-
-async fn insert_run(
-    tx: &mut sqlx::PgConnection,
-    job: &str,
-    (action, payload): (&str, Value),
-    (scheduled_for, fired_at, trigger): (OffsetDateTime, OffsetDateTime, TriggerType),
-) -> Result<(), StoreError> {
-    let run_id = run_id(job, scheduled_for);
-    let inserted = sqlx::query!(
-        "insert into job_run (run_id, job, action, scheduled_for, fired_at, trigger_type, payload) values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict do nothing",
-        run_id,
-        job,
-        action,
-        scheduled_for,
-        fired_at,
-        trigger.as_str(),
-        payload
-    )
-    .execute(&mut *tx)
-    .await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(());
-    }
-    let action: Action = action.parse().map_err(StoreError::Setup)?;
-    let tick =
-        Tick { job: job.to_owned(), action, scheduled_for, fired_at, trigger_type: trigger, run_id: run_id.clone(), payload };
-    outbox::enqueue(tx, &[entry(&tick, format!("tick:{run_id}"), job.to_owned(), &run_id, fired_at)]).await
+/// The public, stable id of a run: job and nominal time, which has whole seconds.
+#[must_use]
+pub fn run_id(job: &str, at: OffsetDateTime) -> String {
+    let format = time::format_description::well_known::Rfc3339;
+    format!("{job}@{}", at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default())
 }

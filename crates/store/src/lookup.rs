@@ -50,7 +50,40 @@ pub struct MovieRow {
     pub last_error: Option<String>,
 }
 
+/// An entry of a movie's timeline.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct WorkEvent {
+    /// created, updated, missing or removed.
+    pub kind: String,
+    /// What asked for it.
+    pub cause: Option<String>,
+    /// The movie's revision after it.
+    pub revision: i64,
+    /// Field by field, old and new.
+    pub diff: Option<serde_json::Value>,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+}
+
 impl Store {
+    /// A movie's timeline, the newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn history(&self, id: TmdbId, limit: i64) -> Result<Vec<WorkEvent>, StoreError> {
+        let rows = sqlx::query_as!(
+            WorkEvent,
+            "select e.kind, e.cause, e.revision, e.diff, e.at from work_events e join works w using (work_id)
+             where w.tmdb_id = $1 order by e.at desc, e.id desc limit $2",
+            id.to_string(),
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows)
+    }
+
     /// One movie; `None`: not in the catalogue.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ pub struct Retention {
     pub queue_days: i64,
     /// Runs that succeeded or were skipped.
     pub run_days: i64,
+    /// Of each job, at most so many runs that succeeded or were skipped.
+    pub runs_per_job: i64,
     /// Runs that did not succeed.
     pub failed_run_days: i64,
     /// Dead letters.
@@ -67,6 +69,7 @@ impl Store {
             "delete from job_run where run_id in (select run_id from job_run where ended_at < $1 limit $2)",
             keep.failed_run_days
         );
+        gone += self.drop_runs_beyond(keep.runs_per_job).await?;
         step_by_step!(
             "delete from dead_letter where id in (select id from dead_letter where died_at < $1 limit $2)",
             keep.dead_letter_days
@@ -85,6 +88,19 @@ impl Store {
         }
         tx.commit().await?;
         Ok(gone)
+    }
+
+    async fn drop_runs_beyond(&self, runs_per_job: i64) -> Result<i64, StoreError> {
+        let done = sqlx::query!(
+            "delete from job_run where run_id in (
+                select run_id from (
+                    select run_id, row_number() over (partition by job order by scheduled_for desc) as place
+                    from job_run where status in ('succeeded', 'skipped')) ranked where place > $1)",
+            runs_per_job
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
     }
 
     /// Whole days go as partitions; what no partition was there for goes row by row.

@@ -144,7 +144,7 @@ impl Store {
         .execute(&mut *conn)
         .await?;
         let done: Vec<i64> = sent.confirmed.iter().chain(&refused).copied().collect();
-        sqlx::query!("update outbox set published_at = now() where id = any($1)", &done).execute(&mut *conn).await?;
+        sqlx::query!("update outbox set published_at = clock_timestamp() where id = any($1)", &done).execute(&mut *conn).await?;
         tx.commit().await?;
         Ok(Some(Pass { last_id, sent: done.len(), left: looked_at - done.len() }))
     }

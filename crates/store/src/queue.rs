@@ -67,6 +67,10 @@ impl Store {
         if !ledger::claim_one(&mut tx, consumer, key).await? {
             return Ok(Scan { queued: 0 });
         }
+        if !runs::is_open(&mut tx, &run.run_id).await? {
+            tx.commit().await?;
+            return Ok(Scan { queued: 0 });
+        }
         let rows = sqlx::query_as!(
             Queued,
             r#"insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at)
@@ -93,7 +97,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
-        sqlx::query!("update job_run set checked = $2, pending = $2 where run_id = $1", run.run_id, queued)
+        sqlx::query!("update job_run set checked = $2, pending = $2, touched_at = now() where run_id = $1", run.run_id, queued)
             .execute(&mut *tx)
             .await?;
         if release {
@@ -191,6 +195,22 @@ impl Store {
             tmdb_id.to_string(),
             error,
             i32::from(counts)
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a row whose run was cancelled while it was in hand.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn cancelled_in_hand(&self, tmdb_id: TmdbId, run_id: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update refresh_queue q set status = 'failed', processed_at = now(), lease_until = null, last_error = 'its run was cancelled'
+             from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status in ('queued', 'processing') and q.run_id = $2",
+            tmdb_id.to_string(),
+            run_id
         )
         .execute(&self.pool)
         .await?;

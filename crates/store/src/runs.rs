@@ -3,7 +3,7 @@
 //! `job_run.pending` goes down in the transaction that settles an item; its row lock puts the last items in a row, so
 //! exactly one transaction sees zero and closes the run, writes the log row and the `movies.run` event with it.
 
-use proto::{Action, IngestMovie, ListSource, RunCounts, RunEvent, RunStatus, TmdbId, TriggerType};
+use proto::{Action, IngestMovie, ListSource, TmdbId, TriggerType};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -42,6 +42,20 @@ pub struct FanOut {
     pub not_needed: i64,
 }
 
+/// What a run is open for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its work may be done.
+    Open,
+    /// It was cancelled: nothing is to be done.
+    Cancelled,
+    /// It ended before; its id was used again.
+    Over,
+}
+
+/// A run says how far it is at most this often.
+const PROGRESS_EVERY: &str = "5 seconds";
+
 /// How an item ended.
 pub(crate) struct Settled {
     pub run_id: String,
@@ -52,16 +66,21 @@ pub(crate) struct Settled {
 }
 
 impl Store {
-    /// Notes that a run's work begins. Repeating is harmless.
+    /// Notes that a run's work begins, unless it is over. Repeating is harmless.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn start_run(&self, run: &RunRef, payload: &serde_json::Value, now: OffsetDateTime) -> Result<(), StoreError> {
+    pub async fn start_run(
+        &self,
+        run: &RunRef,
+        payload: &serde_json::Value,
+        now: OffsetDateTime,
+    ) -> Result<Standing, StoreError> {
         let mut tx = self.pool.begin().await?;
         let started = sqlx::query!(
             "insert into job_run (run_id, job, action, scheduled_for, fired_at, trigger_type, payload, status, started_at)
              values ($1, $2, $3, $4, $5, $6, $7, 'running', $5)
-             on conflict (run_id) do update set status = 'running', started_at = coalesce(job_run.started_at, excluded.started_at)
+             on conflict (run_id) do update set status = 'running', started_at = coalesce(job_run.started_at, excluded.started_at), touched_at = now()
              where job_run.status = 'queued'",
             run.run_id,
             run.job,
@@ -74,20 +93,16 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if started.rows_affected() == 1 {
-            let event = RunEvent {
-                job: run.job.clone(),
-                run_id: run.run_id.clone(),
-                status: RunStatus::Started,
-                trigger_type: run.trigger_type,
-                counts: RunCounts::default(),
-                at: now,
-                error: None,
-            };
-            outbox::enqueue(&mut tx, &[entry(&event, format!("{}:started", run.run_id), run.job.clone(), &run.run_id, now)])
-                .await?;
+            event(&mut tx, &run.run_id, "started", None).await?;
+            tx.commit().await?;
+            return Ok(Standing::Open);
         }
-        tx.commit().await?;
-        Ok(())
+        let status = sqlx::query_scalar!("select status from job_run where run_id = $1", run.run_id).fetch_one(&mut *tx).await?;
+        Ok(match status.as_str() {
+            "running" | "queued" | "waiting" => Standing::Open,
+            "cancelled" => Standing::Cancelled,
+            _ => Standing::Over,
+        })
     }
 
     /// Writes what a list gave: the run's items, one `movies.ingest.movie` each, the due ones to refresh; closes the run if
@@ -106,26 +121,25 @@ impl Store {
         if !ledger::claim_one(&mut tx, consumer, key).await? {
             return Ok(());
         }
+        if !is_open(&mut tx, &run.run_id).await? {
+            tx.commit().await?;
+            return Ok(());
+        }
         let ids: Vec<i64> = list.wanted.iter().map(|id| id.get()).collect();
-        sqlx::query!(
-            "insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing",
+        let pending = sqlx::query_scalar!(
+            r#"with added as (
+                insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing returning 1),
+            counted as (select count(*) as n from added)
+            update job_run set checked = checked + n + $3 + $4, skipped = skipped + $3, not_needed = not_needed + $4, pending = pending + n,
+                payload = payload || jsonb_build_object('source', $5::text), touched_at = now()
+            from counted where run_id = $1 returning pending"#,
             run.run_id,
-            &ids
-        )
-        .execute(&mut *tx)
-        .await?;
-        let wanted = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        sqlx::query!(
-            "update job_run set checked = $2, skipped = $3, not_needed = $4, pending = $5,
-             payload = payload || jsonb_build_object('source', $6::text) where run_id = $1",
-            run.run_id,
-            wanted + list.skipped + list.not_needed,
+            &ids,
             list.skipped,
             list.not_needed,
-            wanted,
             list.source.as_str()
         )
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
         let entries: Vec<Entry> = list
             .wanted
@@ -137,30 +151,36 @@ impl Store {
             .collect();
         outbox::enqueue(&mut tx, &entries).await?;
         crate::queue::enqueue_listed(&mut tx, &list.due, &run.run_id, now).await?;
-        if wanted == 0 {
+        if pending == 0 {
             close(&mut tx, &run.run_id, now).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
-    /// Ends a run that has no items left, or never had any.
+    /// The runs that were cancelled lately: what still asks TMDB for them is turned away.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn end_empty_run(
-        &self,
-        (consumer, key): (&str, &str),
-        run_id: &str,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        if ledger::claim_one(&mut tx, consumer, key).await? {
-            close(&mut tx, run_id, now).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+    pub async fn cancelled_runs(&self) -> Result<Vec<String>, StoreError> {
+        // As long as any stream of work may hold a message of theirs.
+        let runs = sqlx::query_scalar!(
+            "select run_id from job_run where status = 'cancelled' and ended_at > now() - interval '14 days'"
+        );
+        Ok(runs.fetch_all(&self.pool).await?)
     }
+}
+
+/// Locks the run: whoever cancels or closes it waits.
+pub(crate) async fn is_open(tx: &mut PgConnection, run_id: &str) -> Result<bool, StoreError> {
+    let open = sqlx::query!("select run_id from job_run where run_id = $1 and ended_at is null for update", run_id);
+    Ok(open.fetch_optional(&mut *tx).await?.is_some())
+}
+
+/// `movies.run.<job>`.
+async fn event(tx: &mut PgConnection, run_id: &str, status: &str, error: Option<&str>) -> Result<(), StoreError> {
+    sqlx::query!("select run_event($1, $2, $3)::text", run_id, status, error).fetch_one(&mut *tx).await?;
+    Ok(())
 }
 
 /// Settles items, counts them, and closes the runs whose last item this was.
@@ -187,19 +207,27 @@ pub(crate) async fn settle(tx: &mut PgConnection, items: &[Settled], now: Offset
             select run_id, count(*) as n, count(*) filter (where state = 'done') as done,
                 count(*) filter (where state = 'skipped') as skipped, count(*) filter (where state = 'failed') as failed
             from settled group by run_id order by run_id)
-        update job_run r set done = r.done + c.done, skipped = r.skipped + c.skipped, failed = r.failed + c.failed, pending = r.pending - c.n
+        update job_run r set done = r.done + c.done, skipped = r.skipped + c.skipped, failed = r.failed + c.failed, pending = r.pending - c.n,
+            touched_at = now(), progress_at = case when r.pending > c.n
+                and coalesce(r.progress_at, r.started_at, r.fired_at) < $6::timestamptz - $7::text::interval then $6 else r.progress_at end
         from counts c where r.run_id = c.run_id
-        returning r.run_id as "run_id!", r.pending as "pending!""#,
+        returning r.run_id as "run_id!", r.pending as "pending!", coalesce(r.progress_at = $6, false) as "tells!""#,
         &runs,
         &ids,
         &states,
         &titles as &[Option<String>],
-        &errors as &[Option<String>]
+        &errors as &[Option<String>],
+        now,
+        PROGRESS_EVERY
     )
     .fetch_all(&mut *tx)
     .await?;
-    for run in closing.iter().filter(|r| r.pending <= 0) {
-        close(tx, &run.run_id, now).await?;
+    for run in &closing {
+        if run.pending <= 0 {
+            close(tx, &run.run_id, now).await?;
+        } else if run.tells {
+            event(tx, &run.run_id, "progress", None).await?;
+        }
     }
     Ok(())
 }
@@ -213,7 +241,7 @@ pub(crate) async fn close(tx: &mut PgConnection, run_id: &str, now: OffsetDateTi
                 when failed > 0 or error is not null then 'partial' else 'succeeded' end,
             error = coalesce(error, case when failed > 0 then failed || ' of ' || (failed + done) || ' movies failed' end)
         where run_id = $1 and ended_at is null
-        returning job, action, trigger_type, status, checked, skipped, done, failed, not_needed, error, payload"#,
+        returning job, action, status, error"#,
         run_id,
         now
     )
@@ -223,29 +251,22 @@ pub(crate) async fn close(tx: &mut PgConnection, run_id: &str, now: OffsetDateTi
     if run.status == "failed" {
         pause_after_failures(tx, &run.job).await?;
     }
+    if run.status == "succeeded" {
+        sqlx::query!("update job set overdue_since = null where name = $1 and overdue_since is not null", run.job)
+            .execute(&mut *tx)
+            .await?;
+    }
     if run.action == Action::Ingest.as_str() {
         log_ingestion(tx, run_id, now).await?;
     }
-    let event = RunEvent {
-        job: run.job.clone(),
-        run_id: run_id.to_owned(),
-        status: match run.status.as_str() {
-            "succeeded" => RunStatus::Succeeded,
-            "partial" => RunStatus::Partial,
-            _ => RunStatus::Failed,
-        },
-        trigger_type: trigger(&run.trigger_type),
-        counts: RunCounts {
-            checked: run.checked,
-            skipped: run.skipped,
-            done: run.done,
-            failed: run.failed,
-            not_needed: run.not_needed,
-        },
-        at: now,
-        error: run.error,
-    };
-    outbox::enqueue(tx, &[entry(&event, format!("{run_id}:ended"), run.job, run_id, now)]).await
+    // The next one may wait for this one's end.
+    sqlx::query!(
+        "select pg_notify('mangoes_jobs', job)::text from job_run where job = $1 and status = 'waiting' limit 1",
+        run.job
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    event(tx, run_id, &run.status, run.error.as_deref()).await
 }
 
 /// A job that failed so often in a row as it says pauses itself, with a note.
@@ -253,7 +274,7 @@ async fn pause_after_failures(tx: &mut PgConnection, job: &str) -> Result<(), St
     sqlx::query!(
         "update job j set enabled = false, paused_by = 'mangoes', note = format('paused itself after %s failed runs in a row', pause_after_failures)
          where name = $1 and enabled and pause_after_failures is not null and pause_after_failures = (
-            select count(*) filter (where status = 'failed') from (
+            select count(*) filter (where status in ('failed', 'lost')) from (
                 select status from job_run where job = j.name and ended_at is not null and status <> 'skipped' order by fired_at desc
                 limit j.pause_after_failures) last)",
         job
@@ -261,13 +282,6 @@ async fn pause_after_failures(tx: &mut PgConnection, job: &str) -> Result<(), St
     .execute(&mut *tx)
     .await?;
     Ok(())
-}
-
-fn trigger(word: &str) -> TriggerType {
-    [TriggerType::Scheduled, TriggerType::CatchUp, TriggerType::Backfill]
-        .into_iter()
-        .find(|t| t.as_str() == word)
-        .unwrap_or(TriggerType::Manual)
 }
 
 async fn log_ingestion(tx: &mut PgConnection, run_id: &str, now: OffsetDateTime) -> Result<(), StoreError> {

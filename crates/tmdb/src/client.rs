@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Call, CallContext, CallLog, Config, Credential, Health, MapOptions, Rate, TmdbError,
+    Call, CallContext, CallLog, CancelledRuns, Config, Credential, Health, MapOptions, Rate, TmdbError,
     breaker::{Attempt, Breaker, Stopped},
     gate::Gate,
     map,
@@ -96,6 +96,7 @@ pub struct Client {
     gate: Gate,
     breaker: Arc<Breaker>,
     draining: CancellationToken,
+    cancelled: CancelledRuns,
 }
 
 struct Answer {
@@ -141,6 +142,7 @@ impl Client {
             rate,
             breaker: Arc::default(),
             draining: CancellationToken::new(),
+            cancelled: CancelledRuns::default(),
         })
     }
 
@@ -209,6 +211,12 @@ impl Client {
         self.breaker.health()
     }
 
+    /// The runs whose calls are turned away.
+    #[must_use]
+    pub const fn cancelled(&self) -> &CancelledRuns {
+        &self.cancelled
+    }
+
     /// Turns away whoever waits for a call; what is in flight goes on.
     pub fn drain(&self) {
         self.draining.cancel();
@@ -240,7 +248,7 @@ impl Client {
         context: &CallContext,
         read: &impl Fn(&[u8], &mut Call) -> Result<T, TmdbError>,
     ) -> Result<T, TmdbError> {
-        let (place, attempt) = self.admitted(context.lane).await?;
+        let (place, attempt) = self.admitted(context).await?;
         let mut call = call(request, context);
         let begun = Instant::now();
         let answer = self.send(&request.endpoint, &request.query).await;
@@ -261,13 +269,16 @@ impl Client {
         result
     }
 
-    async fn admitted(&self, lane: proto::Lane) -> Result<(tokio::sync::OwnedSemaphorePermit, Attempt<'_>), TmdbError> {
+    async fn admitted(&self, context: &CallContext) -> Result<(tokio::sync::OwnedSemaphorePermit, Attempt<'_>), TmdbError> {
+        let wanted = || if self.cancelled.contains(context.run_id.as_deref()) { Err(TmdbError::Cancelled) } else { Ok(()) };
+        wanted()?;
         self.breaker.check()?;
         let place = tokio::select! {
             () = self.draining.cancelled() => return Err(TmdbError::Draining),
             () = self.breaker.opens() => None,
-            place = self.gate.pass(lane) => Some(place.ok_or(TmdbError::Draining)?),
+            place = self.gate.pass(context.lane) => Some(place.ok_or(TmdbError::Draining)?),
         };
+        wanted()?;
         let attempt = self.breaker.admit()?;
         match place {
             Some(place) => Ok((place, attempt)),

@@ -62,6 +62,9 @@ pub enum TmdbError {
     /// No call was made, for the service drains.
     #[error("the service drains; no call was made")]
     Draining,
+    /// No call was made, for the run that wanted it was cancelled.
+    #[error("its run was cancelled; no call was made")]
+    Cancelled,
     /// A permanent refusal.
     #[error("TMDB refused the request ({status}, code {}): {message}", code.map_or_else(|| "none".to_owned(), |c| c.to_string()))]
     Rejected {
@@ -106,6 +109,7 @@ impl Classify for TmdbError {
             Self::Unavailable { .. } => Fate::Wait { after: WAIT },
             Self::Stopped { after, .. } => Fate::Wait { after: *after },
             Self::Draining => Fate::Wait { after: Duration::ZERO },
+            Self::Cancelled => Fate::Reject("run-cancelled"),
             Self::Rejected { .. } | Self::BodyTooLarge { .. } => Fate::Reject("upstream-refused"),
             Self::Failing { .. } | Self::Malformed { .. } | Self::WrongId { .. } | Self::Setup(_) => Fate::Retry { after: None },
         }

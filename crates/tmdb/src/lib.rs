@@ -5,6 +5,7 @@
 
 mod breaker;
 mod call;
+mod cancelled;
 mod client;
 mod config;
 mod error;
@@ -14,6 +15,7 @@ mod map;
 
 pub use breaker::Health;
 pub use call::{Call, CallContext, CallLog};
+pub use cancelled::CancelledRuns;
 pub use client::{Client, List, ListPage, ListRow, MAX_PAGE, PARTS};
 pub use config::{Config, Credential, Secret};
 pub use error::TmdbError;

@@ -13,6 +13,9 @@ pub enum IngestError {
     /// The database did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A list came under the id of a run that has ended.
+    #[error("run_id '{0}' names a run that is over: leave run_id out, or give a new one")]
+    RunOver(String),
     /// A job's payload does not fit its action.
     #[error("the job's payload does not fit the action ingest: {0}")]
     Payload(String),
@@ -23,6 +26,7 @@ impl Classify for IngestError {
         match self {
             Self::Tmdb(e) => e.fate(),
             Self::Store(e) => e.fate(),
+            Self::RunOver(_) => Fate::Reject("run-is-over"),
             Self::Payload(_) => Fate::Reject("invalid-payload"),
         }
     }

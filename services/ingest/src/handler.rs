@@ -3,10 +3,13 @@
 use bus::{Delivery, Handler, Outcome};
 use proto::{Action, IngestList, IngestMovie, Lane, Tick};
 use runtime::{LedgerError, Letter};
-use store::{Effect, Gone, RunRef, Save, Writer};
+use store::{Effect, Gone, RunRef, Save, Standing, Writer};
 use tmdb::{CallContext, TmdbError};
 
 use crate::{IngestError, list::Lists};
+
+/// The cancel has settled everything that the message was for.
+const CANCELLED: &str = "its run was cancelled";
 
 /// Fetches one movie and stores it. Emits `MovieRefreshed` through the outbox.
 ///
@@ -43,6 +46,7 @@ impl Handler for IngestMovieHandler {
                     None => Err(e.into()),
                 };
             }
+            Err(TmdbError::Cancelled) => return Ok(Outcome::Skipped(CANCELLED)),
             Err(e) => return Err(e.into()),
         };
         let cause = if event.run_id.is_some() { "listed" } else { "ingest" };
@@ -88,8 +92,11 @@ impl Handler for ListHandler {
 
     async fn handle(&self, event: IngestList, delivery: &Delivery) -> Result<Outcome, IngestError> {
         let run = run_of(&event, &delivery.key, self.0.clock.now());
-        self.0.run((Self::DURABLE, &delivery.key), &event, &run, delivery.failed_tries).await?;
-        Ok(Outcome::Done)
+        match self.0.run((Self::DURABLE, &delivery.key), &event, &run, delivery.failed_tries).await? {
+            Standing::Open => Ok(Outcome::Done),
+            Standing::Cancelled => Ok(Outcome::Skipped(CANCELLED)),
+            Standing::Over => Err(IngestError::RunOver(run.run_id)),
+        }
     }
 
     async fn bury(&self, event: Option<IngestList>, letter: Letter) -> Result<(), LedgerError> {
@@ -118,8 +125,11 @@ impl Handler for TickHandler {
             trigger_type: tick.trigger_type,
             scheduled_for: tick.scheduled_for,
         };
-        self.0.run((Self::DURABLE, &delivery.key), &list, &run, delivery.failed_tries).await?;
-        Ok(Outcome::Done)
+        match self.0.run((Self::DURABLE, &delivery.key), &list, &run, delivery.failed_tries).await? {
+            Standing::Open => Ok(Outcome::Done),
+            Standing::Cancelled => Ok(Outcome::Skipped(CANCELLED)),
+            Standing::Over => Ok(Outcome::Skipped("its run is over")),
+        }
     }
 
     async fn bury(&self, tick: Option<Tick>, letter: Letter) -> Result<(), LedgerError> {

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use proto::{IngestList, Lane, ListSource, TmdbId};
 use runtime::{Classify, Clock, Fate};
-use store::{FanOut, RunRef, Store};
+use store::{FanOut, RunRef, Standing, Store};
 use tmdb::{CallContext, List, ListPage, TmdbError};
 
 use crate::IngestError;
@@ -35,20 +35,27 @@ fn lists_of(source: ListSource) -> &'static [List] {
 }
 
 impl Lists {
-    /// Reads the list and writes the run with its items. Repeating is safe until the fan-out is committed.
+    /// Reads the list and writes the run with its items. Repeating is safe until the fan-out is committed. A run that is
+    /// not open is left alone.
     pub(crate) async fn run(
         &self,
         (consumer, key): (&str, &str),
         list: &IngestList,
         run: &RunRef,
         tries: i32,
-    ) -> Result<(), IngestError> {
+    ) -> Result<Standing, IngestError> {
         let payload = serde_json::json!({"source": list.source, "max_movies": list.max_movies});
-        self.store.start_run(run, &payload, self.clock.now()).await?;
+        let standing = self.store.start_run(run, &payload, self.clock.now()).await?;
+        if standing != Standing::Open {
+            return Ok(standing);
+        }
         let context = CallContext { service: "ingest", run_id: Some(run.run_id.clone()), try_number: tries, lane: Lane::Fresh };
-        let found = self.read(list, &context).await?;
+        let found = match self.read(list, &context).await {
+            Err(IngestError::Tmdb(TmdbError::Cancelled)) => return Ok(Standing::Cancelled),
+            found => found?,
+        };
         self.store.fan_out((consumer, key), run, &found, self.clock.now()).await?;
-        Ok(())
+        Ok(Standing::Open)
     }
 
     async fn read(&self, list: &IngestList, context: &CallContext) -> Result<FanOut, IngestError> {

@@ -229,6 +229,31 @@ pub(crate) enum Jobs {
         /// Wait for the end.
         #[arg(long)]
         follow: bool,
+        /// Only say what it would do.
+        #[arg(long, conflicts_with = "follow")]
+        dry_run: bool,
+    },
+    /// End a run; its requests stop within two seconds.
+    Cancel {
+        /// A run's id, or a job whose open run is meant.
+        run: String,
+        /// Why.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Run the nominal times of a past span that did not run.
+    Backfill {
+        /// Its name.
+        name: String,
+        /// First instant, as 2026-11-01T00:00:00Z.
+        #[arg(long)]
+        from: String,
+        /// Last instant.
+        #[arg(long, default_value = "now")]
+        to: String,
+        /// Only say which.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Latest runs.
     Runs {
@@ -321,32 +346,70 @@ pub(crate) struct Edit {
     /// When the clock repeats its time: first, second or both.
     #[arg(long, value_name = "RULE")]
     overlap: Option<String>,
-    /// While a run of it is not over: skip or allow.
+    /// While a run of it is not over: skip, queue_one, queue_all, allow or cancel_other.
     #[arg(long, value_name = "RULE")]
     overlap_policy: Option<String>,
     /// Make up for what was missed by at most so many seconds.
     #[arg(long, value_name = "SECONDS")]
     catch_up: Option<i32>,
+    /// Of what was missed, at most so many run; with 1 the latest stands for all.
+    #[arg(long, value_name = "N")]
+    catch_up_max: Option<i32>,
+    /// Not in the minutes that this schedule matches, as '* * 25 12 *'.
+    #[arg(long, value_name = "SCHEDULE")]
+    except: Option<String>,
+    /// Fire up to so many seconds later, always the same for the same time.
+    #[arg(long, value_name = "SECONDS")]
+    jitter: Option<i32>,
+    /// Not before: an instant, or a span such as 2h.
+    #[arg(long, value_name = "WHEN")]
+    starts: Option<String>,
+    /// Not after.
+    #[arg(long, value_name = "WHEN")]
+    ends: Option<String>,
+    /// End after so many runs.
+    #[arg(long, value_name = "N")]
+    max_runs: Option<i32>,
+    /// Say `overdue` after so many seconds without a success.
+    #[arg(long, value_name = "SECONDS")]
+    overdue_after: Option<i32>,
+    /// Take a run for lost after so many seconds without a sign of it.
+    #[arg(long, value_name = "SECONDS")]
+    lost_after: Option<i32>,
+    /// Begin a lost run anew so often.
+    #[arg(long, value_name = "N")]
+    lost_retries: Option<i32>,
     /// Pause after so many failed runs in a row.
     #[arg(long, value_name = "N")]
     pause_after_failures: Option<i32>,
+    /// Take a limit away: exclusions, max_runs, starts_at, ends_at, pause_after_failures or overdue_after_secs. Repeatable.
+    #[arg(long, value_name = "LIMIT")]
+    clear: Vec<String>,
 }
 
 impl Edit {
-    fn job_edit(&self, action: Option<proto::Action>) -> Result<store::JobEdit> {
-        let payload = self.payload.as_deref().map(serde_json::from_str);
+    fn job_edit(&self) -> Result<store::JobEdit> {
+        let payload = self.payload.as_deref().map(serde_json::from_str).transpose();
+        let instant = |text: &Option<String>| text.as_deref().map(api::jobs::instant).transpose();
         Ok(store::JobEdit {
-            action: action.map(|a| a.as_str().to_owned()),
             schedule: self.schedule.clone(),
             timezone: self.timezone.clone(),
-            payload: payload.transpose().map_err(|e| runtime::ConfigError(format!("--payload is no JSON: {e}")))?,
+            payload: payload.map_err(|e| runtime::ConfigError(format!("--payload is no JSON: {e}")))?,
             dst_gap: self.gap.clone(),
             dst_overlap: self.overlap.clone(),
             overlap_policy: self.overlap_policy.clone(),
             catch_up_secs: self.catch_up,
-            starts_at: None,
-            ends_at: None,
+            catch_up_max: self.catch_up_max,
+            exclusions: self.except.clone(),
+            jitter_secs: self.jitter,
+            max_runs: self.max_runs,
+            starts_at: instant(&self.starts)?,
+            ends_at: instant(&self.ends)?,
             pause_after_failures: self.pause_after_failures,
+            overdue_after_secs: self.overdue_after,
+            lost_after_secs: self.lost_after,
+            lost_retries: self.lost_retries,
+            clear: self.clear.clone(),
         })
     }
 }
@@ -357,6 +420,14 @@ pub(crate) enum Movie {
     Show {
         /// TMDB id.
         id: TmdbId,
+    },
+    /// What changed and when, the newest first.
+    History {
+        /// TMDB id.
+        id: TmdbId,
+        /// How many.
+        #[arg(short = 'n', default_value_t = 20)]
+        limit: i64,
     },
 }
 
@@ -397,15 +468,17 @@ async fn job_verb(config: &Config, verb: Jobs, out: show::Out) -> Result<ExitCod
         Jobs::Next { name, count } => jobs::next(config, (&name, count), out).await?,
         Jobs::Pause { name, note, until } => jobs::pause(config, &name, (note.as_deref(), until.as_deref()), out).await?,
         Jobs::Resume { name } => jobs::resume(config, &name, out).await?,
-        Jobs::Set { name, edit } => jobs::set(config, &name, &edit.job_edit(None)?, out).await?,
-        Jobs::Create { name, action, edit } => jobs::create(config, &name, &edit.job_edit(Some(action))?, out).await?,
+        Jobs::Set { name, edit } => jobs::set(config, &name, &edit.job_edit()?, out).await?,
+        Jobs::Create { name, action, edit } => jobs::create(config, (&name, action.as_str()), &edit.job_edit()?, out).await?,
         Jobs::Delete { name } => jobs::delete(config, &name, out).await?,
         Jobs::Hold { off, note } => jobs::hold(config, (off, note.as_deref()), out).await?,
         Jobs::Lint => return jobs::lint(config, out).await,
-        Jobs::Run { name, force, payload, follow } => {
-            return jobs::run(config, (&name, payload.as_deref()), (follow, force), out).await;
+        Jobs::Run { name, force, payload, follow, dry_run } => {
+            return jobs::run(config, (&name, payload.as_deref()), jobs::How { follow, force, dry_run }, out).await;
         }
-        Jobs::Runs { name, limit } => jobs::runs(config, name.as_deref(), limit, out).await?,
+        Jobs::Cancel { run, note } => jobs::cancel(config, (&run, note.as_deref()), out).await?,
+        Jobs::Backfill { name, from, to, dry_run } => jobs::backfill(config, (&name, &from, &to), dry_run, out).await?,
+        Jobs::Runs { name, limit } => jobs::runs(config, (name.as_deref(), limit), out).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -444,6 +517,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dead { verb } => return dead_verb(&config, verb, out).await,
         Command::Jobs { verb } => return job_verb(&config, verb, out).await,
         Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
+        Command::Movie { verb: Movie::History { id, limit } } => verbs::movie_history(&config, (id, limit), out).await?,
         Command::Status { check } => return verbs::status(&config, check, out).await,
         Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, retry_after, set, fault, outage, recorded } => {
             let latency = Duration::from_millis(latency_ms);

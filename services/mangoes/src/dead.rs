@@ -5,9 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::{Result, bail};
 use runtime::{Clock, Config, ConfigError, SystemClock};
 use serde_json::{Value, json};
-use store::{DeadFilter, DeadRow, Replay, Store};
+use store::DeadFilter;
 
 use crate::{
+    jobs,
     show::{self, Out, relative},
     world,
 };
@@ -74,11 +75,7 @@ pub(crate) async fn list(config: &Config, (filter, limit): (&DeadFilter, i64), o
 }
 
 pub(crate) async fn show(config: &Config, id: i64, out: Out) -> Result<()> {
-    let store = world::connect_migrated(config).await?;
-    let filter = DeadFilter { ids: Some(vec![id]), ..DeadFilter::default() };
-    let Some(letter) = store.dead_letters(&filter, 1).await?.pop() else {
-        bail!("there is no dead letter {id}; `mangoes dead list` shows them")
-    };
+    let letter = api::dead::show(&world::connect_migrated(config).await?, id).await?;
     if out.json {
         out.value(&letter);
         return Ok(());
@@ -135,34 +132,25 @@ pub(crate) async fn replay(config: &Config, filter: &DeadFilter, how: &How<'_>, 
     }
     let mut ended = Vec::new();
     for letter in letters.iter().rev() {
-        ended.push(replay_one(&store, letter, (payload.as_ref(), how.again)).await?);
+        ended.push(api::dead::replay_one(&store, letter.id, (payload.as_ref(), how.again)).await?);
         if how.rate > 0 {
             tokio::time::sleep(Duration::from_secs(1) / how.rate).await;
         }
     }
-    let failed = ended.iter().filter(|e| e.get("replayed_as").is_none()).count();
-    let rows = ended.iter().map(|e| {
-        ["id", "replayed_as", "reason"]
-            .map(|k| e.get(k).map_or_else(String::new, |v| v.as_str().map_or_else(|| v.to_string(), ToOwned::to_owned)))
-            .to_vec()
-    });
+    store.audit("dead.replay", &json!({"letters": ended.iter().map(|e| e.id).collect::<Vec<_>>()}), &jobs::me()).await?;
+    let failed = ended.iter().filter(|e| e.replayed_as.is_none()).count();
+    let rows = ended
+        .iter()
+        .map(|e| vec![e.id.to_string(), e.replayed_as.clone().unwrap_or_default(), e.reason.clone().unwrap_or_default()]);
     out.table(&ended, &["ID", "REPLAYED AS", "NOT REPLAYED"], rows.collect());
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn replay_one(store: &Store, letter: &DeadRow, (payload, again): (Option<&Value>, bool)) -> Result<Value> {
-    let reason = match store.replay_dead(letter.id, payload, again).await? {
-        Replay::As(message_id) => return Ok(json!({"id": letter.id, "replayed_as": message_id})),
-        Replay::Before(message_id) => format!("it went out before as {message_id}; --again sends it once more"),
-        Replay::NoJson => "its payload is no JSON object; give another with --payload".to_owned(),
-        Replay::Unknown => "it is gone".to_owned(),
-    };
-    Ok(json!({"id": letter.id, "reason": reason}))
-}
-
 pub(crate) async fn drop(config: &Config, (filter, all): (&DeadFilter, bool), out: Out) -> Result<()> {
     named(filter, all)?;
-    let dropped = world::connect_migrated(config).await?.drop_dead(filter).await?;
+    let store = world::connect_migrated(config).await?;
+    let dropped = store.drop_dead(filter).await?;
+    store.audit("dead.drop", &json!({"dropped": dropped}), &jobs::me()).await?;
     out.say(&format!("{dropped} dead letters dropped"));
     if out.json {
         out.value(&json!({"dropped": dropped}));

@@ -84,11 +84,8 @@ async fn steps(store: &Store, hot: Option<i64>, out: Out) -> Result<()> {
 }
 
 async fn job(store: &Store, name: &str, payload: Option<serde_json::Value>, out: Out) -> Result<RunRow> {
-    let run_id = match store.run_job(name, payload.as_ref(), ("demo", true)).await? {
-        Some(store::ByHand::Runs(run_id)) => run_id,
-        Some(store::ByHand::Busy(open)) => bail!("{open} is not over"),
-        None => bail!("the job {name} is missing"),
-    };
+    let demo = store::Author { by: "demo".to_owned(), request_id: None };
+    let run_id = store.run_job(name, (payload.as_ref(), true), &demo).await?;
     let run = progress::follow_run(store, &run_id, (out.json, STEP_LIMIT)).await?;
     out.say(&format!("{name}: {} ({} done, {} failed)", run.status, run.done, run.failed));
     if run.status != "succeeded" {

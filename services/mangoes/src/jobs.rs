@@ -1,13 +1,13 @@
-//! `mangoes jobs`: look at jobs, run, pause, edit and preview them.
+//! `mangoes jobs`: the verbs of the crate `api`, printed for people.
 
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use api::{Author, jobs};
 use runtime::{Clock, Config, ConfigError, SystemClock};
-use scheduler::Calendar;
 use serde_json::{Value, json};
-use store::{ByHand, JobEdit, JobRow, RunRow, Store};
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use store::{JobEdit, JobRow, RunRow, Store};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     show::{self, Out, millis, relative},
@@ -18,9 +18,9 @@ use crate::{
 const STRIP: usize = 30;
 
 /// Who is at it, as the audit shows it.
-fn me() -> String {
+pub(crate) fn me() -> Author {
     let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "someone".to_owned());
-    format!("{user} (mangoes)")
+    Author { by: format!("{user} (mangoes)"), request_id: None }
 }
 
 fn json_object(text: Option<&str>) -> Result<Option<Value>> {
@@ -32,28 +32,26 @@ fn json_object(text: Option<&str>) -> Result<Option<Value>> {
     }
 }
 
-fn unknown(name: &str) -> anyhow::Error {
-    anyhow::anyhow!("there is no job '{name}'; `mangoes jobs list` shows them")
+/// How a job is run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) follow: bool,
+    pub(crate) force: bool,
+    pub(crate) dry_run: bool,
 }
 
-async fn find(store: &Store, name: &str) -> Result<JobRow> {
-    store.jobs().await?.into_iter().find(|j| j.name == name).ok_or_else(|| unknown(name))
-}
-
-pub(crate) async fn run(
-    config: &Config,
-    (name, payload): (&str, Option<&str>),
-    (wait, force): (bool, bool),
-    out: Out,
-) -> Result<ExitCode> {
+pub(crate) async fn run(config: &Config, (name, payload): (&str, Option<&str>), how: How, out: Out) -> Result<ExitCode> {
     let payload = json_object(payload)?;
     let store = world::connect_migrated(config).await?;
-    let run_id = match store.run_job(name, payload.as_ref(), (&me(), force)).await? {
-        Some(ByHand::Runs(run_id)) => run_id,
-        Some(ByHand::Busy(open)) => bail!("{open} is not over, and the job's runs may not overlap; --force runs it all the same"),
-        None => return Err(unknown(name)),
+    if how.dry_run {
+        print_dry_run(&jobs::dry_run(&store, name, payload.as_ref(), config.tmdb_rate).await?, out);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let run_id = match jobs::run(&store, name, (payload.as_ref(), how.force), &me()).await {
+        Err(api::ApiError::Refused(why)) => bail!("{why}; --force runs it all the same, `mangoes jobs cancel` ends the other"),
+        run_id => run_id?,
     };
-    if wait {
+    if how.follow {
         return verbs::follow(config, &run_id, out).await;
     }
     out.say(&format!("{run_id} is queued; the schedule stays as it is. `mangoes jobs runs {name}` shows it"));
@@ -63,12 +61,31 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The last runs as marks, oldest first: `+` succeeded, `~` partial, `!` failed or lost, `.` did not run, `>` goes on.
+fn print_dry_run(plan: &jobs::DryRun, out: Out) {
+    if out.json {
+        out.value(plan);
+        return;
+    }
+    let time = plan.seconds.map_or_else(|| "as fast as TMDB answers".to_owned(), |s| format!("about {s:.0} s at today's rate"));
+    let mut pairs = vec![
+        ("would", plan.words.clone()),
+        ("movies", plan.movies.to_string()),
+        ("TMDB calls", format!("about {}", plan.tmdb_calls)),
+        ("time", time),
+    ];
+    if !plan.sample.is_empty() {
+        pairs.push(("first", plan.sample.join(", ")));
+    }
+    out.pairs(&pairs);
+}
+
+/// The last runs as marks, oldest first.
 fn strip(history: &[String]) -> String {
     let mark = |status: &String| match status.as_str() {
         "succeeded" => '+',
         "partial" => '~',
         "failed" | "lost" => '!',
+        "cancelled" => 'x',
         "skipped" => '.',
         _ => '>',
     };
@@ -76,13 +93,13 @@ fn strip(history: &[String]) -> String {
 }
 
 pub(crate) async fn list(config: &Config, out: Out) -> Result<()> {
-    let store = world::connect_migrated(config).await?;
-    let jobs = store.jobs().await?;
+    let all = jobs::list(&world::connect_migrated(config).await?).await?;
     let now = SystemClock.now();
-    if let Some(why) = store.hold().await? {
+    if let Some(why) = &all.held {
         out.say(&format!("ALL JOBS ARE HELD: {why}; `mangoes jobs hold --off` lets them go on"));
     }
-    let rows = jobs
+    let rows = all
+        .jobs
         .iter()
         .map(|j| {
             vec![
@@ -95,20 +112,24 @@ pub(crate) async fn list(config: &Config, out: Out) -> Result<()> {
             ]
         })
         .collect();
-    out.table(&jobs, &["NAME", "SCHEDULE", "ZONE", "NEXT", "LAST", "RUNS"], rows);
+    out.table(&all, &["NAME", "SCHEDULE", "ZONE", "NEXT", "LAST", "RUNS"], rows);
     Ok(())
 }
 
 fn last_words(job: &JobRow, now: OffsetDateTime) -> String {
+    let overdue = if job.overdue_since.is_some() { ", OVERDUE" } else { "" };
     match job.last_fired_at {
-        Some(at) => format!("{} {}", job.last_status.as_deref().unwrap_or_default(), relative(Some(at), now)),
-        None => "never".to_owned(),
+        Some(at) => format!("{} {}{overdue}", job.last_status.as_deref().unwrap_or_default(), relative(Some(at), now)),
+        None => format!("never{overdue}"),
     }
 }
 
 fn next_words(job: &JobRow, now: OffsetDateTime) -> String {
     if job.enabled {
-        return relative(job.next_at, now);
+        return match (job.next_at, job.max_runs) {
+            (None, Some(max)) if job.runs_done >= i64::from(max) => format!("ended after {max} runs"),
+            (next, _) => relative(next, now),
+        };
     }
     let until = job.paused_until.map(|at| format!(", goes on {},", relative(Some(at), now))).unwrap_or_default();
     let note = job.note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
@@ -116,39 +137,56 @@ fn next_words(job: &JobRow, now: OffsetDateTime) -> String {
 }
 
 pub(crate) async fn show(config: &Config, name: &str, out: Out) -> Result<()> {
-    let job = find(&world::connect_migrated(config).await?, name).await?;
+    let job = jobs::get(&world::connect_migrated(config).await?, name).await?;
     if out.json {
         out.value(&job);
         return Ok(());
     }
     let now = SystemClock.now();
     let fails = job.pause_after_failures.map_or_else(|| "never".to_owned(), |n| format!("after {n} failed runs in a row"));
-    out.pairs(&[
+    let stamp = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok());
+    let mut pairs = vec![
         ("name", job.name.clone()),
         ("action", job.action.clone()),
         ("payload", job.payload.to_string()),
         ("schedule", format!("{}   {}", job.schedule, job.timezone)),
-        ("next", next_words(&job, now)),
+        ("next", format!("{}   {}", next_words(&job, now), stamp(job.next_at).unwrap_or_default())),
         ("last", last_words(&job, now)),
-        ("runs", format!("{}   (+ succeeded, ~ partial, ! failed, . did not run, > goes on)", strip(&job.history))),
+        ("runs", format!("{}   (+ succeeded, ~ partial, ! failed, x cancelled, . did not run, > goes on)", strip(&job.history))),
         ("when clocks skip", job.dst_gap.clone()),
         ("when clocks repeat", job.dst_overlap.clone()),
         ("overlapping runs", job.overlap_policy.clone()),
-        ("makes up for", format!("what was missed by at most {} s", job.catch_up_secs)),
+        ("makes up for", format!("{} of what was missed by at most {} s", job.catch_up_max, job.catch_up_secs)),
         ("pauses itself", fails),
-        ("note", job.note.clone().unwrap_or_default()),
-        ("revision", job.revision.to_string()),
-    ]);
+        ("lost runs", format!("after {} s without a sign; begun anew {} times", job.lost_after_secs, job.lost_retries)),
+    ];
+    let limits = [
+        ("except", job.exclusions.clone()),
+        ("from", stamp(job.starts_at)),
+        ("until", stamp(job.ends_at)),
+        ("jitter", Some(job.jitter_secs).filter(|s| *s > 0).map(|s| format!("up to {s} s later"))),
+        ("limit", job.max_runs.map(|n| format!("{} of {n} runs done", job.runs_done))),
+        ("overdue", job.overdue_after_secs.map(|s| overdue_words(&job, s, now))),
+        ("note", job.note.clone()),
+    ];
+    pairs.extend(limits.into_iter().filter_map(|(name, value)| value.map(|v| (name, v))));
+    pairs.push(("revision", job.revision.to_string()));
+    out.pairs(&pairs);
     Ok(())
 }
 
-pub(crate) async fn runs(config: &Config, name: Option<&str>, limit: i64, out: Out) -> Result<()> {
+fn overdue_words(job: &JobRow, after: i32, now: OffsetDateTime) -> String {
+    match job.overdue_since {
+        Some(at) => format!("YES, {}: no success for {after} s", relative(Some(at), now)),
+        None => format!("after {after} s without a success"),
+    }
+}
+
+pub(crate) async fn runs(config: &Config, (name, limit): (Option<&str>, i64), out: Out) -> Result<()> {
     let store = world::connect_migrated(config).await?;
-    let runs = store.runs(name, None, limit).await?;
+    let which = jobs::Runs { name: name.map(ToOwned::to_owned), run_id: None, limit: Some(limit) };
+    let runs: Vec<RunRow> = jobs::runs(&store, &which).await?.into_iter().map(|r| r.run).collect();
     if runs.is_empty() && !out.json {
-        if let Some(name) = name {
-            find(&store, name).await?;
-        }
         show::line("no runs yet: `mangoes jobs run NAME` starts one now, `mangoes jobs list` says when the next comes");
         return Ok(());
     }
@@ -156,55 +194,62 @@ pub(crate) async fn runs(config: &Config, name: Option<&str>, limit: i64, out: O
     Ok(())
 }
 
+/// The last open run of a job, or the run itself.
+async fn run_to_cancel(store: &Store, name: &str) -> Result<String> {
+    if name.contains('@') {
+        return Ok(name.to_owned());
+    }
+    let open = store.runs(Some(name), None, 100).await?.into_iter().find(|r| r.ended_at.is_none());
+    match open {
+        Some(run) => Ok(run.run_id),
+        None => bail!("no run of {name} is open; `mangoes jobs runs {name}` shows them"),
+    }
+}
+
+pub(crate) async fn cancel(config: &Config, (name, note): (&str, Option<&str>), out: Out) -> Result<()> {
+    let store = world::connect_migrated(config).await?;
+    let run = jobs::cancel(&store, &run_to_cancel(&store, name).await?, note, &me()).await?.run;
+    out.say(&format!("{} is cancelled: {} done, {} failed, {} left undone", run.run_id, run.done, run.failed, run.cancelled));
+    if out.json {
+        out.value(&run);
+    }
+    Ok(())
+}
+
+pub(crate) async fn backfill(config: &Config, (name, from, to): (&str, &str, &str), dry_run: bool, out: Out) -> Result<()> {
+    let (from, to) = (jobs::instant(from)?, if to == "now" { SystemClock.now() } else { jobs::instant(to)? });
+    let request = jobs::Backfill { name: name.to_owned(), from, to, dry_run };
+    let begun = jobs::backfill(&world::connect_migrated(config).await?, &request, &me()).await?;
+    let word = |outcome: &str| match outcome {
+        "there" => "ran before".to_owned(),
+        word => word.to_owned(),
+    };
+    let rows =
+        begun.iter().map(|b| vec![b.scheduled_for.format(&Rfc3339).unwrap_or_default(), word(&b.outcome), b.run_id.clone()]);
+    out.table(&begun, &["NOMINAL TIME", "RUN", "ID"], rows.collect());
+    Ok(())
+}
+
 pub(crate) async fn pause(config: &Config, name: &str, (note, until): (Option<&str>, Option<&str>), out: Out) -> Result<()> {
-    let until = until.map(instant).transpose()?;
-    if until.is_some_and(|at| at <= SystemClock.now()) {
-        bail!(ConfigError("--until must lie in the future".to_owned()));
-    }
-    if !world::connect_migrated(config).await?.pause_job(name, (note, until), &me()).await? {
-        return Err(unknown(name));
-    }
+    jobs::pause(&world::connect_migrated(config).await?, name, (note, until), &me()).await?;
     out.say(&format!("{name} is paused; its nominal times leave rows that say so. `mangoes jobs resume {name}` ends it"));
     Ok(())
 }
 
-/// An instant as RFC 3339, or a span from now: `2h`.
-fn instant(text: &str) -> Result<OffsetDateTime> {
-    if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
-        return Ok(at);
-    }
-    let wrong = || ConfigError(format!("'{text}' is no instant like 2026-12-24T18:00:00Z and no span like 90m, 2h or 3d"));
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let number: i64 = number.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(wrong)?;
-    let span = match unit {
-        "s" => Duration::seconds(number),
-        "m" => Duration::minutes(number),
-        "h" => Duration::hours(number),
-        "d" => Duration::days(number),
-        _ => bail!(wrong()),
-    };
-    Ok(SystemClock.now() + span)
-}
-
 pub(crate) async fn resume(config: &Config, name: &str, out: Out) -> Result<()> {
-    let store = world::connect_migrated(config).await?;
-    if !store.resume_job(name, &me()).await? {
-        return Err(unknown(name));
-    }
-    out.say(&format!("{name} goes on: next {}", relative(find(&store, name).await?.next_at, SystemClock.now())));
+    let job = jobs::resume(&world::connect_migrated(config).await?, name, &me()).await?;
+    out.say(&format!("{name} goes on: next {}", relative(job.next_at, SystemClock.now())));
     Ok(())
 }
 
 pub(crate) async fn delete(config: &Config, name: &str, out: Out) -> Result<()> {
-    if !world::connect_migrated(config).await?.delete_job(name, &me()).await? {
-        return Err(unknown(name));
-    }
-    out.say(&format!("{name} is deleted; its runs stay in `mangoes jobs runs {name}` for a while"));
+    world::connect_migrated(config).await?.delete_job(name, &me()).await.map_err(api::ApiError::from)?;
+    out.say(&format!("{name} is deleted; its runs stay in `mangoes jobs runs` for a while, and its name is not given again"));
     Ok(())
 }
 
 pub(crate) async fn hold(config: &Config, (off, note): (bool, Option<&str>), out: Out) -> Result<()> {
-    world::connect_migrated(config).await?.hold_jobs(!off, note, &me()).await?;
+    world::connect_migrated(config).await?.hold_jobs(!off, note, &me()).await.map_err(api::ApiError::from)?;
     out.say(if off {
         "jobs go on with their next nominal times"
     } else {
@@ -213,122 +258,46 @@ pub(crate) async fn hold(config: &Config, (off, note): (bool, Option<&str>), out
     Ok(())
 }
 
-pub(crate) async fn create(config: &Config, name: &str, edit: &JobEdit, out: Out) -> Result<()> {
-    let right = name.len() <= 64
-        && !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
-    if !right {
-        bail!(ConfigError(format!("'{name}' is no name for a job: use 1 to 64 of a-z, 0-9, _ and -")));
-    }
-    check(edit, ("", "UTC"), edit.action.as_deref().unwrap_or_default())?;
-    let store = world::connect_migrated(config).await?;
-    if !store.put_job(name, edit, (true, &me())).await? {
-        bail!("there is a job '{name}' already; `mangoes jobs set {name}` changes it");
-    }
+pub(crate) async fn create(config: &Config, (name, action): (&str, &str), edit: &JobEdit, out: Out) -> Result<()> {
+    explain(edit);
+    jobs::create(&world::connect_migrated(config).await?, name, action, edit, &me()).await?;
     next(config, (name, 3), out).await
 }
 
 pub(crate) async fn set(config: &Config, name: &str, edit: &JobEdit, out: Out) -> Result<()> {
-    let store = world::connect_migrated(config).await?;
-    let job = find(&store, name).await?;
-    check(edit, (&job.schedule, &job.timezone), &job.action)?;
-    if !store.put_job(name, edit, (false, &me())).await? {
-        return Err(unknown(name));
-    }
+    explain(edit);
+    jobs::set(&world::connect_migrated(config).await?, name, edit, &me()).await?;
     next(config, (name, 3), out).await
 }
 
-/// What can never fire, or what its action cannot read, is refused before it is stored.
-fn check(edit: &JobEdit, (schedule, zone): (&str, &str), action: &str) -> Result<()> {
-    let wrong = |e: scheduler::SchedulerError| ConfigError(e.to_string());
-    let policies = (
-        edit.dst_gap.as_deref().unwrap_or("run_after").parse().map_err(wrong)?,
-        edit.dst_overlap.as_deref().unwrap_or("first").parse().map_err(wrong)?,
-    );
-    let schedule = edit.schedule.as_deref().unwrap_or(schedule);
-    let calendar = Calendar::parse(schedule, edit.timezone.as_deref().unwrap_or(zone), policies).map_err(wrong)?;
-    let next = calendar.next_after(SystemClock.now());
-    if next.is_none_or(|at| edit.ends_at.is_some_and(|end| at > end)) {
-        bail!(ConfigError(format!("'{schedule}' never fires from now on")));
-    }
-    if edit.overlap_policy.as_deref().is_some_and(|p| !["skip", "allow"].contains(&p)) {
-        bail!(ConfigError("--overlap-policy is skip or allow".to_owned()));
-    }
-    if let Some(payload) = &edit.payload {
-        payload_fits(action, payload).map_err(|e| ConfigError(format!("--payload does not fit the action {action}: {e}")))?;
-    }
-    if let Some(words) = both_days(schedule) {
+fn explain(edit: &JobEdit) {
+    if let Some(words) = edit.schedule.as_deref().and_then(jobs::both_days) {
         eprintln!("note: {words}");
     }
-    Ok(())
-}
-
-fn payload_fits(action: &str, payload: &Value) -> Result<(), String> {
-    let whole = |key: &str, max: i64| match payload.get(key).and_then(Value::as_i64) {
-        Some(n) if (1..=max).contains(&n) => Ok(()),
-        _ => Err(format!("{key} must be a whole number from 1 to {max}")),
-    };
-    match action {
-        "ingest" => serde_json::from_value::<proto::IngestList>(payload.clone()).map(|_| ()).map_err(|e| e.to_string()),
-        "scan" => whole("limit", 1_000_000),
-        "refresh" => whole("max_items", 100_000),
-        "maintain" => scheduler::check_retention(payload).map_err(|e| e.to_string()),
-        _ => Err("the action is ingest, scan, refresh or maintain".to_owned()),
-    }
-}
-
-/// Cron's oldest trap, in words.
-fn both_days(schedule: &str) -> Option<String> {
-    let fields: Vec<&str> = schedule.split_whitespace().collect();
-    let at = fields.len().checked_sub(5)?.min(1);
-    let (day, weekday) = (fields.get(at + 2)?, fields.get(at + 4)?);
-    (fields.len() <= 7 && !day.starts_with(['*', '?']) && !weekday.starts_with(['*', '?']))
-        .then(|| format!("day of month {day} and weekday {weekday} are both set: it fires on days that match either of them"))
 }
 
 pub(crate) async fn next(config: &Config, (name, n): (&str, usize), out: Out) -> Result<()> {
-    let job = find(&world::connect_migrated(config).await?, name).await?;
-    let (now, policies) = (SystemClock.now(), (job.dst_gap.parse()?, job.dst_overlap.parse()?));
-    let times = scheduler::next_times((&job.schedule, &job.timezone), policies, now, n)?;
-    let mut rows = Vec::new();
-    let mut values = Vec::new();
-    for at in times {
-        let local = scheduler::local(at, &job.timezone)?;
-        let warning = scheduler::clock_is_set_near(at, &job.timezone)?.unwrap_or_default();
-        values.push(json!({"at": at.format(&Rfc3339)?, "local": local, "warning": warning}));
-        rows.push(vec![local, at.format(&Rfc3339)?, relative(Some(at), now), warning]);
-    }
+    let (job, previews) = jobs::next(&world::connect_migrated(config).await?, name, n).await?;
+    let now = SystemClock.now();
     if !job.enabled {
         out.say(&format!("{name} is {}; it would run:", next_words(&job, now)));
     }
-    out.table(&values, &[&job.timezone, "UTC", "IN", "NOTE"], rows);
+    let mut rows = Vec::with_capacity(previews.len());
+    for p in &previews {
+        rows.push(vec![p.local.clone(), p.at.format(&Rfc3339)?, relative(Some(p.at), now), p.note.clone().unwrap_or_default()]);
+    }
+    out.table(&previews, &[&job.timezone, "UTC", "IN", "NOTE"], rows);
     Ok(())
 }
 
-/// Every job whose schedule, zone or payload does not do what it seems to.
 pub(crate) async fn lint(config: &Config, out: Out) -> Result<ExitCode> {
-    let jobs = world::connect_migrated(config).await?.jobs().await?;
-    let mut found = Vec::new();
-    for job in &jobs {
-        let mut say = |text: String| found.push((job.name.clone(), text));
-        match Calendar::parse(&job.schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?)) {
-            Err(e) => say(e.to_string()),
-            Ok(calendar) if calendar.next_after(SystemClock.now()).is_none() => {
-                say(format!("'{}' never fires from now on", job.schedule))
-            }
-            Ok(_) => {}
-        }
-        both_days(&job.schedule).into_iter().for_each(&mut say);
-        if let Err(e) = payload_fits(&job.action, &job.payload) {
-            say(format!("payload: {e}"));
-        }
-    }
+    let store = world::connect_migrated(config).await?;
+    let found = jobs::lint(&store).await?;
     if found.is_empty() {
-        out.say(&format!("{} jobs, nothing to say against them", jobs.len()));
+        out.say(&format!("{} jobs, nothing to say against them", store.jobs().await?.len()));
     }
-    let values: Vec<Value> = found.iter().map(|(job, text)| json!({"job": job, "problem": text})).collect();
     if out.json || !found.is_empty() {
-        out.table(&values, &["JOB", "PROBLEM"], found.iter().map(|(job, text)| vec![job.clone(), text.clone()]).collect());
+        out.table(&found, &["JOB", "PROBLEM"], found.iter().map(|p| vec![p.job.clone(), p.problem.clone()]).collect());
     }
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -340,7 +309,7 @@ pub(crate) fn print_runs(runs: &[RunRow], out: Out) {
         .map(|r| {
             let mut row = vec![r.job.clone(), r.status.clone(), r.trigger_type.clone(), relative(Some(r.fired_at), now)];
             row.extend([r.checked, r.skipped, r.done, r.failed, r.not_needed, r.tmdb_calls].map(|n| n.to_string()));
-            row.extend([millis(r.duration_ms), r.error.clone().unwrap_or_default()]);
+            row.extend([millis(r.duration_ms), progress_words(r)]);
             row
         })
         .collect();
@@ -356,7 +325,18 @@ pub(crate) fn print_runs(runs: &[RunRow], out: Out) {
         "NOT NEEDED",
         "TMDB CALLS",
         "DURATION",
-        "ERROR",
+        "NOTE",
     ];
     out.table(&runs, &head, rows);
+}
+
+/// How far it is, or what went wrong.
+fn progress_words(run: &RunRow) -> String {
+    match (run.eta_secs(), run.ended_at) {
+        (Some(eta), None) => {
+            format!("{} of {}, {:.1}/s, {eta:.0} s to go", run.settled(), run.settled() + run.pending, run.rate())
+        }
+        (None, None) if run.pending > 0 => format!("0 of {}", run.pending),
+        _ => run.error.clone().unwrap_or_default(),
+    }
 }

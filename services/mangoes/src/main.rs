@@ -34,8 +34,18 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("mangoes: {}", runtime::chain(error.as_ref()));
-            if error.is::<runtime::ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            let (usage, remedy) = match error.downcast_ref::<api::ApiError>() {
+                Some(api::ApiError::Invalid(_)) => (true, ""),
+                Some(api::ApiError::Unknown(text)) if text.starts_with("there is no job") => {
+                    (false, "; `mangoes jobs list` shows them")
+                }
+                Some(api::ApiError::Unknown(text)) if text.starts_with("there is no run") => {
+                    (false, "; `mangoes jobs runs` shows them")
+                }
+                Some(_) | None => (error.is::<runtime::ConfigError>(), ""),
+            };
+            eprintln!("mangoes: {}{remedy}", runtime::chain(error.as_ref()));
+            if usage { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -67,6 +67,9 @@ impl Services {
         let tmdb = upstream.as_ref().map(|u| u.client.clone());
         let mut services = Self { drain: drain.clone(), upstream, roots: Vec::new() };
         services.add("outbox", vec![relay_child(world.bus.clone(), world.store.clone())]).await?;
+        let tools =
+            api::Tools { bus: world.bus.clone(), store: world.store.clone(), tmdb_rate: config.tmdb_rate, drain: drain.clone() };
+        services.add("api", api::children(&tools)).await?;
         for part in parts {
             let children = children(*part, world, config, (tmdb.as_ref(), &drain))?;
             services.add(part.name(), children).await?;

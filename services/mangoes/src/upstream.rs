@@ -14,6 +14,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long the last calls may take to be logged.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How often the database is asked which runs were cancelled.
+const LOOK_FOR_CANCELLED_EVERY: Duration = Duration::from_millis(500);
+
 /// The client with its log.
 #[derive(Clone)]
 pub(crate) struct Upstream {
@@ -27,12 +30,24 @@ impl Upstream {
         let rate: Arc<dyn tmdb::Rate> = Arc::new(SharedRate::new(store.clone(), config.tmdb_rate));
         let calls = CallRows::start(store.clone());
         let client = tmdb::Client::new(settings(config)?, Arc::new(calls.clone()), rate)?;
+        tokio::spawn(watch_cancelled(store.clone(), client.cancelled().clone()));
         Ok(Self { client, calls })
     }
 
     /// Returns when the calls so far are logged.
     pub(crate) async fn flush(&self) {
         self.calls.flush(FLUSH_TIMEOUT).await;
+    }
+}
+
+/// Calls of a cancelled run stop within this span and the time of one query.
+async fn watch_cancelled(store: Store, cancelled: tmdb::CancelledRuns) {
+    loop {
+        // While the database is away nobody cancels anything either.
+        if let Ok(runs) = store.cancelled_runs().await {
+            cancelled.set(runs);
+        }
+        tokio::time::sleep(LOOK_FOR_CANCELLED_EVERY).await;
     }
 }
 

@@ -3,12 +3,11 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use bus::Outgoing;
-use proto::{Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, TmdbId, TriggerType};
+use api::movies;
+use proto::{ListSource, MaxMovies, TmdbId};
 use runtime::{Clock, Config, SystemClock};
 use serde_json::{Value, json};
 use store::Store;
-use uuid::Uuid;
 
 use crate::{
     jobs, progress,
@@ -44,52 +43,50 @@ pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<E
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Publishes an event of a person: the id is new, the confirmation is waited for.
-async fn send<E: Event>(config: &Config, event: &E) -> Result<String> {
-    let bus = world::connect_bus(config).await?;
-    let message_id = format!("cli:{}", Uuid::now_v7());
-    let message = Outgoing {
-        subject: event.subject(),
-        message_id: message_id.clone(),
-        headers: json!({}),
-        payload: serde_json::to_vec(event)?,
-    };
-    bus.publish(message).await.context("is the topology there? Run `mangoes topology`")?;
-    Ok(message_id)
-}
-
 pub(crate) async fn ingest_movies(config: &Config, ids: &[TmdbId], (force, follow): (bool, bool), out: Out) -> Result<ExitCode> {
-    let mut sent = Vec::new();
-    for id in ids {
-        sent.push((*id, send(config, &IngestMovie { tmdb_id: *id, run_id: None, force }).await?));
-    }
-    follow_messages(config, &sent, follow, out).await
+    let bus = world::connect_bus(config).await?;
+    let request = movies::Ingest { movies: ids.to_vec(), force, ..movies::Ingest::default() };
+    accepted(config, movies::ingest(&bus, &request, &jobs::me()).await, follow, out).await
 }
 
 pub(crate) async fn refresh_movies(config: &Config, ids: &[TmdbId], follow: bool, out: Out) -> Result<ExitCode> {
-    let mut sent = Vec::new();
-    for id in ids {
-        let event = MovieStale {
-            tmdb_id: *id,
-            work_id: None,
-            reason: "manual".to_owned(),
-            queued_at: Some(SystemClock.now()),
-            run_id: None,
-            lane: Lane::Now,
-        };
-        sent.push((*id, send(config, &event).await?));
-    }
-    follow_messages(config, &sent, follow, out).await
+    let (store, bus) = (world::connect_migrated(config).await?, world::connect_bus(config).await?);
+    let request = movies::Refresh { movies: ids.to_vec(), due: false };
+    accepted(config, movies::refresh(&store, &bus, &request, &jobs::me()).await, follow, out).await
 }
 
-async fn follow_messages(config: &Config, sent: &[(TmdbId, String)], follow: bool, out: Out) -> Result<ExitCode> {
+pub(crate) async fn ingest_list(config: &Config, (source, max): (ListSource, i64), wait: bool, out: Out) -> Result<ExitCode> {
+    let max_movies = MaxMovies::try_from(max).map_err(|e| runtime::ConfigError(format!("--max: {e}")))?;
+    let bus = world::connect_bus(config).await?;
+    let request = movies::Ingest { list: Some(source), max_movies: Some(max_movies), ..movies::Ingest::default() };
+    accepted(config, movies::ingest(&bus, &request, &jobs::me()).await, wait, out).await
+}
+
+async fn accepted(config: &Config, answer: Result<movies::Answer, api::ApiError>, follow_it: bool, out: Out) -> Result<ExitCode> {
+    match answer.context("was it accepted? If a stream is missing, run `mangoes topology`")? {
+        movies::Answer::Movies { accepted } => follow_messages(config, &accepted, follow_it, out).await,
+        movies::Answer::Run { run_id } if follow_it => follow(config, &run_id, out).await,
+        movies::Answer::Run { run_id } => {
+            out.say(&format!("accepted as {run_id}; `mangoes jobs runs` shows it"));
+            if out.json {
+                out.value(&json!({"run_id": run_id}));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn follow_messages(config: &Config, sent: &[movies::Accepted], follow: bool, out: Out) -> Result<ExitCode> {
     if !follow {
         out.say(&format!("{} accepted; --follow waits for the end", sent.len()));
+        if out.json {
+            out.value(&sent);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let store = world::connect_migrated(config).await?;
     let mut code = ExitCode::SUCCESS;
-    for (id, key) in sent {
+    for movies::Accepted { tmdb_id: id, message_id: key } in sent {
         let end = loop {
             match store.message_end(key).await? {
                 Some(end) => break end,
@@ -108,18 +105,6 @@ async fn follow_messages(config: &Config, sent: &[(TmdbId, String)], follow: boo
     Ok(code)
 }
 
-pub(crate) async fn ingest_list(config: &Config, (source, max): (ListSource, i64), wait: bool, out: Out) -> Result<ExitCode> {
-    let max_movies = MaxMovies::try_from(max).map_err(|e| runtime::ConfigError(format!("--max: {e}")))?;
-    let run_id = format!("list@cli:{}", Uuid::now_v7());
-    let event = IngestList { source, max_movies, trigger_type: TriggerType::Manual, run_id: Some(run_id.clone()) };
-    send(config, &event).await?;
-    if !wait {
-        out.say(&format!("accepted as {run_id}; `mangoes jobs runs` shows it"));
-        return Ok(ExitCode::SUCCESS);
-    }
-    follow(config, &run_id, out).await
-}
-
 pub(crate) async fn follow(config: &Config, run_id: &str, out: Out) -> Result<ExitCode> {
     let store = world::connect_migrated(config).await?;
     let run = progress::follow_run(&store, run_id, (out.json, FOLLOW_LIMIT)).await?;
@@ -129,7 +114,8 @@ pub(crate) async fn follow(config: &Config, run_id: &str, out: Out) -> Result<Ex
 
 pub(crate) async fn refresh_due(config: &Config, wait: bool, out: Out) -> Result<ExitCode> {
     let payload = json!({"limit": 1_000_000}).to_string();
-    jobs::run(config, ("daily_refresh_enqueue", Some(&payload)), (wait, false), out).await
+    let how = jobs::How { follow: wait, force: false, dry_run: false };
+    jobs::run(config, ("daily_refresh_enqueue", Some(&payload)), how, out).await
 }
 
 pub(crate) async fn movie_show(config: &Config, id: TmdbId, out: Out) -> Result<ExitCode> {
@@ -165,6 +151,35 @@ pub(crate) async fn movie_show(config: &Config, id: TmdbId, out: Out) -> Result<
     ]);
     Ok(ExitCode::SUCCESS)
 }
+
+/// What changed and when, the newest first.
+pub(crate) async fn movie_history(config: &Config, (id, limit): (TmdbId, i64), out: Out) -> Result<()> {
+    let events = movies::history(&world::connect_migrated(config).await?, id, limit).await?;
+    let now = SystemClock.now();
+    let rows = events.iter().map(|e| {
+        let words = e.diff.as_ref().map(diff_words).unwrap_or_default();
+        vec![relative(Some(e.at), now), e.kind.clone(), e.revision.to_string(), e.cause.clone().unwrap_or_default(), words]
+    });
+    out.table(&events, &["WHEN", "WHAT", "REVISION", "CAUSE", "CHANGES"], rows.collect());
+    Ok(())
+}
+
+/// `title: "Old" -> "New", …`, each value cut.
+fn diff_words(diff: &Value) -> String {
+    let short = |value: Option<&Value>| {
+        let text = value.map(ToString::to_string).unwrap_or_default();
+        if text.chars().count() > DIFF_CHARS { text.chars().take(DIFF_CHARS).chain(['…']).collect() } else { text }
+    };
+    let fields = diff.as_object().into_iter().flatten();
+    let words = fields.map(|(name, change)| match change.get("new") {
+        Some(new) => format!("{name}: {} -> {}", short(change.get("old")), short(Some(new))),
+        None => format!("{name}: {}", short(Some(change))),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Longest value in a table of changes.
+const DIFF_CHARS: usize = 40;
 
 /// Exit code of `status --check` when the freshness promise is not kept.
 const NOT_FRESH: u8 = 3;

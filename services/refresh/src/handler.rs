@@ -8,10 +8,13 @@ use std::{marker::PhantomData, sync::Arc};
 use bus::{Delivery, Handler, Outcome};
 use proto::{Lane, MovieStale, Tick};
 use runtime::{Classify, Clock, Fate, LedgerError, Letter};
-use store::{Effect, Gone, RunRef, Save, Store, Writer};
+use store::{Effect, Gone, RunRef, Save, Standing, Store, Writer};
 use tmdb::{CallContext, TmdbError};
 
 use crate::RefreshError;
+
+/// The cancel has settled everything that the message was for.
+const CANCELLED: &str = "its run was cancelled";
 
 /// What refreshing takes.
 #[derive(Clone)]
@@ -57,14 +60,24 @@ impl<L: LaneName> Handler for RefreshHandler<L> {
 
     async fn handle(&self, mut event: MovieStale, delivery: &Delivery) -> Result<Outcome, RefreshError> {
         event.lane = L::LANE;
+        if self.0.tmdb.cancelled().contains(event.run_id.as_deref()) {
+            return Ok(Outcome::Skipped(CANCELLED));
+        }
         if self.0.store.begin_refresh(&event, self.0.clock.now()).await?.is_none() {
             return Err(RefreshError::Unknown(event.tmdb_id));
         }
         let result = self.0.refresh((L::DURABLE, delivery), &event).await;
-        if let Err(error) = &result {
-            self.0.put_back(&event, error).await;
+        match (result, &event.run_id) {
+            (Err(RefreshError::Tmdb(TmdbError::Cancelled)), Some(run_id)) => {
+                self.0.store.cancelled_in_hand(event.tmdb_id, run_id).await?;
+                Ok(Outcome::Skipped(CANCELLED))
+            }
+            (Err(error), _) => {
+                self.0.put_back(&event, &error).await;
+                Err(error)
+            }
+            (done, _) => done,
         }
-        result
     }
 
     async fn bury(&self, event: Option<MovieStale>, letter: Letter) -> Result<(), LedgerError> {
@@ -152,7 +165,9 @@ impl Handler for TickHandler {
             scheduled_for: tick.scheduled_for,
         };
         let now = self.clock.now();
-        self.store.start_run(&run, &tick.payload, now).await?;
+        if self.store.start_run(&run, &tick.payload, now).await? != Standing::Open {
+            return Ok(Outcome::Skipped("its run is over"));
+        }
         let released = self.store.release((Self::DURABLE, &delivery.key), &run.run_id, max, now).await?;
         tracing::info!(released, run = %run.run_id, "queue swept");
         Ok(Outcome::Done)

@@ -118,6 +118,13 @@ impl Calendar {
         OffsetDateTime::from_unix_timestamp(next.timestamp()).ok()
     }
 
+    /// Whether one of its times lies within the minute of an instant.
+    #[must_use]
+    pub fn matches_minute_of(&self, instant: OffsetDateTime) -> bool {
+        let minute = instant - time::Duration::seconds(instant.unix_timestamp().rem_euclid(60));
+        self.next_after(minute - time::Duration::SECOND).is_some_and(|at| at < minute + time::Duration::MINUTE)
+    }
+
     fn next_of(&self, rule: &Rule, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match rule {
             Rule::At(at) => Some(*at).filter(|at| *at > after),

@@ -1,11 +1,19 @@
 //! The scheduler's actor: sweeps the jobs that are due, claims their nominal times, sets the alarm for the next.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use proto::TriggerType;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
-use store::{DueJob, Nominal, NominalFate};
+use sha2::{Digest, Sha256};
+use store::{DueJob, Nominal, NominalFate, Store};
 use time::OffsetDateTime;
 use tracing::{info, warn};
 
@@ -17,6 +25,10 @@ const SWEEP_MAX: i64 = 500;
 const ROWS_MAX: usize = 1_000;
 /// A run that begins later than this after its nominal time is one that catches up.
 const LATE: time::Duration = time::Duration::seconds(30);
+/// Jobs that are claimed side by side.
+const CLAIMS_AT_ONCE: usize = 8;
+/// How often runs that nobody works on and overdue jobs are looked for.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// Nominal times between two looks at the drain.
 const DRAIN_CHECK: Duration = Duration::from_millis(200);
 
@@ -35,6 +47,17 @@ struct State {
     tools: Tools,
     alarm: Alarm,
     alarm_at: Option<OffsetDateTime>,
+    /// A sweep is asked for and not begun: ten thousand notifications are one sweep.
+    asked: Asked,
+    watched_at: Option<Instant>,
+}
+
+type Asked = Arc<AtomicBool>;
+
+fn ask(myself: &ActorRef<Wake>, asked: &Asked) {
+    if !asked.swap(true, Ordering::AcqRel) {
+        drop(myself.cast(Wake::Sweep));
+    }
 }
 
 pub(crate) fn child(tools: Tools, config: Config) -> ChildSpec {
@@ -50,27 +73,29 @@ impl Actor for Scheduler {
     type Arguments = (Tools, Config);
 
     async fn pre_start(&self, myself: ActorRef<Wake>, (tools, config): (Tools, Config)) -> Result<State, ActorProcessingErr> {
-        myself.cast(Wake::Sweep)?;
+        let asked = Asked::default();
+        ask(&myself, &asked);
         myself.send_interval(config.sweep_every, || Wake::Sweep);
-        let (drain, edited) = (tools.drain.clone(), myself.clone());
+        let (drain, edited, waking) = (tools.drain.clone(), myself.clone(), Asked::clone(&asked));
         let store = tools.store.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = drain.cancelled() => drop(edited.cast(Wake::Drain)),
                 // Lost notifications cost nothing but the time until the next sweep.
-                _ = store.listen("mangoes_jobs", || drop(edited.cast(Wake::Sweep))) => {}
+                _ = store.listen("mangoes_jobs", || ask(&edited, &waking)) => {}
             }
             drain.cancelled().await;
             tokio::time::sleep(DRAIN_CHECK).await;
             drop(edited.cast(Wake::Drain));
         });
-        Ok(State { tools, alarm: Alarm::new().await?, alarm_at: None })
+        Ok(State { tools, alarm: Alarm::new().await?, alarm_at: None, asked, watched_at: None })
     }
 
     async fn handle(&self, myself: ActorRef<Wake>, message: Wake, state: &mut State) -> Result<(), ActorProcessingErr> {
         match message {
             Wake::Drain => myself.stop(Some("drained".to_owned())),
             Wake::Sweep => {
+                state.asked.store(false, Ordering::Release);
                 if let Err(e) = state.sweep(&myself).await {
                     warn!(error = %e, "the sweep failed; the next one makes up for it");
                 }
@@ -80,79 +105,175 @@ impl Actor for Scheduler {
     }
 }
 
-fn calendar_of(job: &DueJob) -> Result<Calendar, SchedulerError> {
-    Calendar::parse(&job.schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?))
+fn calendar_of(job: &DueJob) -> Result<(Calendar, Option<Calendar>), SchedulerError> {
+    let calendar = |schedule: &str| Calendar::parse(schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?));
+    Ok((calendar(&job.schedule)?, job.exclusions.as_deref().map(calendar).transpose()?))
 }
 
-/// What becomes of the nominal times that have come: the latest within the catch-up window runs for all of them.
-fn decide(job: &DueJob, times: &[OffsetDateTime]) -> Vec<Nominal> {
+/// What becomes of the nominal times that have come. Those on time run. Of those that were missed the latest within the
+/// catch-up window run, as many as the job says; with one, it stands for all of them.
+fn decide(job: &DueJob, excluded: &impl Fn(OffsetDateTime) -> bool, times: &[OffsetDateTime]) -> Vec<Nominal> {
     let oldest = job.now - time::Duration::seconds(job.catch_up_secs.into()).max(LATE);
-    let paused = |at: OffsetDateTime| !job.enabled && job.paused_until.is_none_or(|until| at < until);
-    let latest = times.iter().copied().rfind(|at| *at >= oldest && !paused(*at) && job.hold.is_none());
-    let fate = |at: OffsetDateTime| {
-        if let Some(why) = &job.hold {
-            return NominalFate::Skipped(format!("all jobs are held: {why}"));
-        }
-        if paused(at) {
-            return NominalFate::Skipped(format!("paused: {}", job.note.as_deref().unwrap_or("no note")));
-        }
-        if at < oldest {
-            return NominalFate::Skipped(format!("outside the catch-up window of {} s", job.catch_up_secs));
-        }
-        match latest {
-            Some(latest) if latest == at => {
-                NominalFate::Runs(if job.now - at > LATE { TriggerType::CatchUp } else { TriggerType::Scheduled })
-            }
-            Some(latest) => NominalFate::Skipped(format!("coalesced into {latest}")),
-            None => NominalFate::Skipped("nothing to run".to_owned()),
-        }
+    let late = |at: OffsetDateTime| job.now - at > LATE;
+    let mut fates: Vec<Option<String>> = times.iter().map(|at| refusal(job, excluded, *at, oldest)).collect();
+    let open = |fates: &[Option<String>], wanted_late: bool| -> Vec<usize> {
+        let open = times.iter().zip(fates).enumerate().filter(|(_, (at, fate))| fate.is_none() && late(**at) == wanted_late);
+        open.map(|(n, _)| n).collect()
     };
-    times.iter().map(|at| Nominal { at: *at, fate: fate(*at) }).collect()
+    let missed = open(&fates, true);
+    let on_time = open(&fates, false);
+    // With a single one to stand for all, one that is on time does it as well.
+    let cap = usize::try_from(job.catch_up_max).unwrap_or(1);
+    let made_up = if cap == 1 && !on_time.is_empty() { 0 } else { cap.min(missed.len()) };
+    let (left_out, _) = missed.split_at(missed.len() - made_up);
+    let stands = missed.get(left_out.len()).or(on_time.first()).copied();
+    for n in left_out {
+        let words = match stands.and_then(|n| times.get(n)) {
+            Some(stands) if cap == 1 => format!("coalesced into {stands}"),
+            Some(_) | None => format!("cap: at most {cap} missed times are made up for"),
+        };
+        fates.iter_mut().skip(*n).take(1).for_each(|fate| *fate = Some(words.clone()));
+    }
+    let mut left = job.runs_left.unwrap_or(i64::MAX);
+    let mut nominal = Vec::with_capacity(times.len());
+    for (n, (at, fate)) in times.iter().zip(fates).enumerate() {
+        let fate = match fate {
+            Some(reason) => NominalFate::Skipped(reason),
+            None if left == 0 => NominalFate::Skipped("ended: its runs are used up".to_owned()),
+            None => {
+                left -= 1;
+                let stands_for = (cap == 1 && Some(n) == stands && !left_out.is_empty())
+                    .then(|| format!("stands for {} nominal times", left_out.len() + 1));
+                NominalFate::Runs(if late(*at) { TriggerType::CatchUp } else { TriggerType::Scheduled }, stands_for)
+            }
+        };
+        nominal.push(Nominal { at: *at, fate });
+    }
+    nominal
+}
+
+/// Why a nominal time does not run, whatever the others do.
+fn refusal(
+    job: &DueJob,
+    excluded: &impl Fn(OffsetDateTime) -> bool,
+    at: OffsetDateTime,
+    oldest: OffsetDateTime,
+) -> Option<String> {
+    if let Some(why) = &job.hold {
+        return Some(format!("all jobs are held: {why}"));
+    }
+    if !job.enabled && job.paused_until.is_none_or(|until| at < until) {
+        return Some(format!("paused: {}", job.note.as_deref().unwrap_or("no note")));
+    }
+    if excluded(at) {
+        return Some(format!("excluded by '{}'", job.exclusions.as_deref().unwrap_or_default()));
+    }
+    (at < oldest).then(|| format!("outside the catch-up window of {} s", job.catch_up_secs))
+}
+
+/// The same nominal time always fires equally late.
+fn jitter(job: &DueJob, at: OffsetDateTime) -> i32 {
+    let digest = Sha256::digest(format!("{}@{}", job.name, at.unix_timestamp()));
+    let number = digest.iter().take(4).fold(0_u32, |n, byte| n << 8 | u32::from(*byte));
+    let span = u32::try_from(job.jitter_secs).unwrap_or(0) + 1;
+    i32::try_from(number % span).unwrap_or(0)
 }
 
 impl State {
     async fn sweep(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
-        for job in self.tools.store.due_jobs(SWEEP_MAX).await? {
-            match calendar_of(&job) {
-                Ok(calendar) => self.fire(&job, &calendar).await?,
-                // Noted on the job, which then waits for its next edit instead of failing every second.
-                Err(e) => {
-                    warn!(job = %job.name, error = %e, "this job cannot fire");
-                    self.tools.store.set_next(&job, None, Some(&e.to_string())).await?;
-                }
-            }
+        let due = self.tools.store.due_jobs(SWEEP_MAX).await?;
+        let more = i64::try_from(due.len()).is_ok_and(|n| n == SWEEP_MAX);
+        let store = &self.tools.store;
+        stream::iter(due)
+            .map(Ok)
+            .try_for_each_concurrent(CLAIMS_AT_ONCE, |job| async move { fire_or_note(store, &job).await })
+            .await?;
+        store.end_pauses().await?;
+        store.promote_runs().await?;
+        if self.watched_at.is_none_or(|at| at.elapsed() >= WATCH_EVERY) {
+            self.watched_at = Some(Instant::now());
+            self.watch().await?;
         }
-        self.tools.store.end_pauses().await?;
+        if more {
+            ask(myself, &self.asked);
+        }
         self.set_alarm(myself).await
     }
 
-    /// Gives every nominal time that has come its row, and moves on to the next.
-    async fn fire(&self, job: &DueJob, calendar: &Calendar) -> Result<(), SchedulerError> {
-        let next_after = |at: OffsetDateTime| calendar.next_after(at).filter(|at| job.ends_at.is_none_or(|end| *at <= end));
-        let Some(first) = job.next_at else {
-            let from = job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
-            return Ok(self.tools.store.set_next(job, next_after(from), None).await?);
-        };
-        let times: Vec<OffsetDateTime> =
-            std::iter::successors(Some(first), |at| next_after(*at)).take_while(|at| *at <= job.now).take(ROWS_MAX).collect();
-        let next = next_after(times.last().copied().unwrap_or(first));
-        let nominal = decide(job, &times);
-        let runs = nominal.iter().filter(|n| matches!(n.fate, NominalFate::Runs(_))).count();
-        if self.tools.store.claim(job, &nominal, next).await? {
-            info!(job = %job.name, scheduled_for = %first, times = times.len(), runs, "claimed");
+    /// Looks for what should have happened and did not.
+    async fn watch(&self) -> Result<(), SchedulerError> {
+        let overdue = self.tools.store.note_overdue().await?;
+        if overdue > 0 {
+            warn!(jobs = overdue, "jobs had no success for longer than they allow");
+        }
+        for run in self.tools.store.quiet_runs().await? {
+            if !self.carried(&run.action).await {
+                let again = self.tools.store.lose_run(&run.run_id).await?;
+                warn!(run = %run.run_id, again = again.as_deref().unwrap_or("no"), "the run was lost");
+            }
         }
         Ok(())
     }
 
+    /// Whether a message may still carry work of this action; a broker that does not answer may hold one.
+    async fn carried(&self, action: &str) -> bool {
+        let consumers: &[&str] = match action {
+            "ingest" => &["ticks-ingest", "ingest-list", "ingest-movie"],
+            "scan" => &["ticks-scan", "refresh-now", "refresh-fresh", "refresh-bulk"],
+            "refresh" => &["ticks-refresh"],
+            _ => &["ticks-maintain"],
+        };
+        for consumer in consumers {
+            if !matches!(self.tools.bus.is_idle(consumer).await, Ok(true)) {
+                return true;
+            }
+        }
+        false
+    }
+
     async fn set_alarm(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         let next = self.tools.store.next_alarm().await?;
-        if next == self.alarm_at {
+        if next.map(|(at, _)| at) == self.alarm_at {
             return Ok(());
         }
-        self.alarm_at = next;
-        let now: OffsetDateTime = std::time::SystemTime::now().into();
-        let Some(after) = next.and_then(|at| Duration::try_from(at - now).ok()) else { return Ok(()) };
+        self.alarm_at = next.map(|(at, _)| at);
+        let Some(after) = next.and_then(|(_, secs)| Duration::try_from_secs_f64(secs).ok()) else { return Ok(()) };
         let myself = myself.clone();
         self.alarm.set(after, move || drop(myself.cast(Wake::Sweep))).await
     }
+}
+
+async fn fire_or_note(store: &Store, job: &DueJob) -> Result<(), SchedulerError> {
+    match calendar_of(job) {
+        Ok((calendar, exclusions)) => fire(store, job, (&calendar, exclusions.as_ref())).await,
+        // Noted on the job, which then waits for its next edit instead of failing every second.
+        Err(e) => {
+            warn!(job = %job.name, error = %e, "this job cannot fire");
+            Ok(store.set_next(job, (None, 0), Some(&e.to_string())).await?)
+        }
+    }
+}
+
+/// Gives every nominal time that has come its row, and moves on to the next.
+async fn fire(store: &Store, job: &DueJob, (calendar, exclusions): (&Calendar, Option<&Calendar>)) -> Result<(), SchedulerError> {
+    let next_after = |at: OffsetDateTime| calendar.next_after(at).filter(|at| job.ends_at.is_none_or(|end| *at <= end));
+    let with_jitter = |next: Option<OffsetDateTime>| (next, next.map_or(0, |at| jitter(job, at)));
+    let Some(first) = job.next_at else {
+        let from = job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
+        let next = next_after(from).filter(|_| job.runs_left != Some(0));
+        return Ok(store.set_next(job, with_jitter(next), None).await?);
+    };
+    let fires = |at: &OffsetDateTime| *at + time::Duration::seconds(jitter(job, *at).into()) <= job.now;
+    // The first is due: the database said so.
+    let rest = std::iter::successors(next_after(first), |at| next_after(*at)).take_while(fires).take(ROWS_MAX);
+    let times: Vec<OffsetDateTime> = std::iter::once(first).chain(rest).collect();
+    let excluded = |at: OffsetDateTime| exclusions.is_some_and(|e| e.matches_minute_of(at));
+    let nominal = decide(job, &excluded, &times);
+    let runs = nominal.iter().filter(|n| matches!(n.fate, NominalFate::Runs(..))).count();
+    let used_up = job.runs_left.is_some_and(|left| left <= i64::try_from(runs).unwrap_or(i64::MAX));
+    let next = if used_up { None } else { next_after(times.last().copied().unwrap_or(first)) };
+    if store.claim(job, &nominal, with_jitter(next)).await? {
+        info!(job = %job.name, scheduled_for = %first, times = times.len(), runs, "claimed");
+    }
+    Ok(())
 }

@@ -6,11 +6,14 @@ use bus::{Delivery, Handler, Outcome};
 use proto::Tick;
 use runtime::{Clock, LedgerError, Letter};
 use serde_json::Value;
-use store::{Effect, Retention, RunRef, Store};
+use store::{Effect, Retention, RunRef, Standing, Store};
 
 use crate::SchedulerError;
 
 const MAX_DAYS: i64 = 3_650;
+/// Runs of a job that stay, those that failed not counted.
+const DEFAULT_RUNS_PER_JOB: i64 = 10_000;
+const MAX_RUNS_PER_JOB: i64 = 1_000_000;
 
 /// Idempotent: a redelivery finds nothing left to remove.
 pub(crate) struct MaintainHandler {
@@ -28,6 +31,12 @@ pub fn check_retention(payload: &Value) -> Result<(), SchedulerError> {
 
 /// Reads the payload; what it does not name stays as long as the defaults say.
 pub(crate) fn retention(payload: &Value) -> Result<Retention, SchedulerError> {
+    let runs_per_job = match payload.get("runs_per_job") {
+        None => DEFAULT_RUNS_PER_JOB,
+        Some(value) => value.as_i64().filter(|n| (1..=MAX_RUNS_PER_JOB).contains(n)).ok_or_else(|| {
+            SchedulerError::Payload(format!("runs_per_job must be a whole number from 1 to {MAX_RUNS_PER_JOB}"))
+        })?,
+    };
     let days = |key: &'static str, default: i64| match payload.get(key) {
         None => Ok(default),
         Some(value) => value
@@ -39,6 +48,7 @@ pub(crate) fn retention(payload: &Value) -> Result<Retention, SchedulerError> {
         api_log_days: days("api_log_days", 30)?,
         queue_days: days("queue_days", 30)?,
         run_days: days("run_days", 90)?,
+        runs_per_job,
         failed_run_days: days("failed_run_days", 365)?,
         dead_letter_days: days("dead_letter_days", 90)?,
         attempt_days: days("attempt_days", 14)?,
@@ -60,7 +70,9 @@ impl Handler for MaintainHandler {
             scheduled_for: tick.scheduled_for,
         };
         let now = self.clock.now();
-        self.store.start_run(&run, &tick.payload, now).await?;
+        if self.store.start_run(&run, &tick.payload, now).await? != Standing::Open {
+            return Ok(Outcome::Skipped("its run is over"));
+        }
         let removed = self.store.maintain((Self::DURABLE, &delivery.key), &run, &keep, now).await?;
         tracing::info!(removed, run = %run.run_id, "old rows removed");
         Ok(Outcome::Done)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bus::{Delivery, Handler, Outcome};
 use proto::Tick;
 use runtime::{Clock, LedgerError, Letter, RefreshMode};
-use store::{Effect, RunRef, Store};
+use store::{Effect, RunRef, Standing, Store};
 
 use crate::{Config, ScanError, error::MAX_LIMIT};
 
@@ -32,7 +32,9 @@ impl Handler for ScanHandler {
             scheduled_for: tick.scheduled_for,
         };
         let now = self.clock.now();
-        self.store.start_run(&run, &tick.payload, now).await?;
+        if self.store.start_run(&run, &tick.payload, now).await? != Standing::Open {
+            return Ok(Outcome::Skipped("its run is over"));
+        }
         let release = self.config.mode == RefreshMode::Continuous;
         let scan = self.store.scan((Self::DURABLE, &delivery.key), &run, (limit, release), now).await?;
         tracing::info!(queued = scan.queued, run = %run.run_id, "scanned");

@@ -1,0 +1,146 @@
+//! A NATS service: requests in, JSON out, errors as `Nats-Service-Error` headers. `nats micro ls|info|stats` shows it.
+//!
+//! Every process that runs it is a replica: a queue group gives each request to one of them. The library subscribes anew after
+//! an outage of the broker by itself.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_nats::service::{Service, ServiceExt, error::Error};
+use futures::{StreamExt, stream};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use runtime::ChildSpec;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::warn;
+
+use crate::Bus;
+
+/// Requests that one process answers at the same time.
+const AT_ONCE: usize = 16;
+
+/// Why a request is not answered, with an HTTP-like code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text} ({code})")]
+pub struct ServiceError {
+    /// 400 wrong request, 404 unknown, 409 cannot be done now, 503 try again.
+    pub code: usize,
+    /// For people; one line.
+    pub text: String,
+}
+
+/// What answers.
+pub trait Answers: Send + Sync + 'static {
+    /// The verbs, each with a sentence for people. A dot makes a group.
+    const VERBS: &'static [(&'static str, &'static str)];
+
+    /// Answers one request; both sides are JSON.
+    fn answer(&self, verb: &'static str, request: &[u8]) -> impl Future<Output = Result<Vec<u8>, ServiceError>> + Send;
+}
+
+/// What a service needs.
+pub struct ServiceArgs<A> {
+    /// The connection.
+    pub bus: Bus,
+    /// As `nats micro ls` shows it.
+    pub name: &'static str,
+    /// For people.
+    pub description: &'static str,
+    /// The verbs' subjects begin with it.
+    pub prefix: &'static str,
+    /// What answers.
+    pub answers: Arc<A>,
+    /// Cancelled when the process drains.
+    pub drain: CancellationToken,
+}
+
+impl<A> Clone for ServiceArgs<A> {
+    fn clone(&self) -> Self {
+        Self { bus: self.bus.clone(), answers: Arc::clone(&self.answers), drain: self.drain.clone(), ..*self }
+    }
+}
+
+struct ServiceActor<A>(std::marker::PhantomData<A>);
+
+/// The service as a child of a root.
+pub fn service_child<A: Answers>(args: ServiceArgs<A>) -> ChildSpec {
+    ChildSpec::new(args.name, move |root| {
+        let args = args.clone();
+        async move { Actor::spawn_linked(None, ServiceActor(std::marker::PhantomData), args, root).await.map(|(c, _)| c.get_cell()) }
+    })
+}
+
+/// The service's subscriptions have ended.
+#[derive(Debug)]
+struct Ended;
+
+impl<A: Answers> Actor for ServiceActor<A> {
+    type Msg = Ended;
+    type State = ();
+    type Arguments = ServiceArgs<A>;
+
+    async fn pre_start(&self, myself: ActorRef<Ended>, args: ServiceArgs<A>) -> Result<(), ActorProcessingErr> {
+        let service =
+            args.bus.client.service_builder().description(args.description).start(args.name, env!("CARGO_PKG_VERSION")).await;
+        let service = service.map_err(|e| format!("the NATS service does not start: {e}"))?;
+        let group = service.group(args.prefix);
+        let mut endpoints = Vec::with_capacity(A::VERBS.len());
+        for (verb, words) in A::VERBS {
+            let metadata = HashMap::from([("description".to_owned(), (*words).to_owned())]);
+            let endpoint = group.endpoint_builder().name(verb.replace('.', "-")).metadata(metadata).add(*verb).await;
+            endpoints.push(endpoint.map_err(|e| format!("the endpoint {verb} cannot be served: {e}"))?.map(move |r| (*verb, r)));
+        }
+        tokio::spawn(serve(service, stream::select_all(endpoints), args, myself));
+        Ok(())
+    }
+
+    async fn handle(&self, myself: ActorRef<Ended>, _: Ended, (): &mut ()) -> Result<(), ActorProcessingErr> {
+        myself.stop(Some("its subscriptions ended".to_owned()));
+        Ok(())
+    }
+}
+
+async fn serve<A: Answers>(
+    service: Service,
+    mut requests: impl StreamExt<Item = (&'static str, async_nats::service::Request)> + Unpin,
+    args: ServiceArgs<A>,
+    myself: ActorRef<Ended>,
+) {
+    let (permits, tasks) = (Arc::new(tokio::sync::Semaphore::new(AT_ONCE)), TaskTracker::new());
+    loop {
+        let next = tokio::select! {
+            () = args.drain.cancelled() => None,
+            next = requests.next() => next,
+        };
+        let Some((verb, request)) = next else { break };
+        let (answers, limit) = (Arc::clone(&args.answers), args.bus.client.server_info().max_payload);
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        tasks.spawn(async move {
+            let answer = answers.answer(verb, &request.message.payload).await.and_then(|body| fitting(body, limit));
+            let answer = answer.map(Into::into).map_err(|e| Error { status: one_line(&e.text), code: e.code });
+            if let Err(e) = request.respond(answer).await {
+                warn!(verb, error = %e, "an answer could not be sent");
+            }
+            drop(permit);
+        });
+    }
+    if let Err(e) = service.stop().await {
+        warn!(error = %e, "the NATS service did not stop");
+    }
+    tasks.close();
+    tasks.wait().await;
+    drop(myself.cast(Ended));
+}
+
+fn fitting(body: Vec<u8>, limit: usize) -> Result<Vec<u8>, ServiceError> {
+    if body.len() <= limit {
+        return Ok(body);
+    }
+    Err(ServiceError {
+        code: 400,
+        text: format!("the answer has {} bytes, more than {limit}: ask for less with limit", body.len()),
+    })
+}
+
+/// A header's value has one line.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
