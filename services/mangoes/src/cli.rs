@@ -19,6 +19,9 @@ pub(crate) struct Cli {
     /// Machine-readable output.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Instants instead of spans, as 2026-11-24T11:00:00Z.
+    #[arg(long, global = true)]
+    pub(crate) absolute: bool,
     /// Where embedded servers keep their data [env: MANGOES_DATA_DIR] [default: .mangoes].
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -106,6 +109,12 @@ pub(crate) enum Command {
         /// Exit 3 when a title is older than its policy allows, or TMDB refuses the credential.
         #[arg(long)]
         check: bool,
+    },
+    /// Status, jobs and latest runs, live. With --json: one object per line.
+    Watch {
+        /// Seconds between two looks.
+        #[arg(long, default_value_t = 2)]
+        every: u64,
     },
     /// The TMDB simulator alone.
     TmdbSim {
@@ -486,6 +495,7 @@ async fn job_verb(config: &Config, verb: Jobs, out: show::Out) -> Result<ExitCod
 /// Does what the command line says.
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     let config = config(&cli)?;
+    show::ABSOLUTE.store(cli.absolute, std::sync::atomic::Ordering::Relaxed);
     let quiet = !matches!(
         cli.command,
         Command::Up { .. } | Command::Scheduler | Command::StalenessScanner | Command::Ingest { .. } | Command::Refresh { .. }
@@ -519,6 +529,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
         Command::Movie { verb: Movie::History { id, limit } } => verbs::movie_history(&config, (id, limit), out).await?,
         Command::Status { check } => return verbs::status(&config, check, out).await,
+        Command::Watch { every } => verbs::watch(&config, Duration::from_secs(every.max(1)), out).await?,
         Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, retry_after, set, fault, outage, recorded } => {
             let latency = Duration::from_millis(latency_ms);
             let options =

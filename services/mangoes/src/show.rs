@@ -1,10 +1,13 @@
 //! Tables for people, JSON for machines.
 
-use std::io::Write;
+use std::{
+    io::Write,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -61,9 +64,15 @@ pub(crate) fn line(text: &str) {
     drop(writeln!(std::io::stdout().lock(), "{text}"));
 }
 
-/// "in 3 h", "5 min ago".
+/// Set once by `--absolute`.
+pub(crate) static ABSOLUTE: AtomicBool = AtomicBool::new(false);
+
+/// "in 3 h", "5 min ago"; or the instant itself where that was asked for.
 pub(crate) fn relative(at: Option<OffsetDateTime>, now: OffsetDateTime) -> String {
     let Some(at) = at else { return "-".to_owned() };
+    if ABSOLUTE.load(Ordering::Relaxed) {
+        return at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default();
+    }
     let span = at - now;
     let text = match span.whole_seconds().unsigned_abs() {
         s @ 0..=119 => format!("{s} s"),

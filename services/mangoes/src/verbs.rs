@@ -230,6 +230,32 @@ pub(crate) async fn status(config: &Config, check: bool, out: Out) -> Result<Exi
     Ok(code)
 }
 
+/// Looks again and again, until it is stopped.
+pub(crate) async fn watch(config: &Config, every: Duration, out: Out) -> Result<()> {
+    let store = world::connect_migrated(config).await?;
+    loop {
+        if out.json {
+            let (status, jobs) = (store.status().await?, api::jobs::list(&store).await?);
+            show::line(&json!({"at": SystemClock.now().unix_timestamp(), "status": status, "jobs": jobs}).to_string());
+        } else {
+            // Clears the screen and begins at its top.
+            show::line("\u{1b}[2J\u{1b}[H");
+            status(config, false, out).await?;
+            show::line("");
+            jobs::list(config, out).await?;
+            show::line("");
+            jobs::runs(config, (None, WATCHED_RUNS), out).await?;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            stopped = tokio::signal::ctrl_c() => return Ok(stopped?),
+        }
+    }
+}
+
+/// Runs that `watch` shows.
+const WATCHED_RUNS: i64 = 8;
+
 /// Whatever slows or stops TMDB calls at the moment.
 fn budget_words(budget: &store::BudgetRow, now: time::OffsetDateTime) -> String {
     let mut words = Vec::new();

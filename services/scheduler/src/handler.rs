@@ -277,3 +277,90 @@ async fn fire(store: &Store, job: &DueJob, (calendar, exclusions): (&Calendar, O
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-24 11:00:10 UTC);
+
+    fn job() -> DueJob {
+        DueJob {
+            name: "job".to_owned(),
+            schedule: "* * * * *".to_owned(),
+            timezone: "UTC".to_owned(),
+            dst_gap: "run_after".to_owned(),
+            dst_overlap: "first".to_owned(),
+            next_at: None,
+            catch_up_secs: 3_600,
+            catch_up_max: 1,
+            exclusions: None,
+            jitter_secs: 0,
+            runs_left: None,
+            starts_at: None,
+            ends_at: None,
+            enabled: true,
+            paused_until: None,
+            hold: None,
+            note: None,
+            revision: 1,
+            now: NOW,
+        }
+    }
+
+    /// The fates of 10:56 to 11:00, as one word each.
+    fn fates(job: &DueJob) -> Vec<String> {
+        let times: Vec<_> = (56..60).map(|m| datetime!(2026-11-24 10:00 UTC) + time::Duration::minutes(m)).collect();
+        let times: Vec<_> = times.into_iter().chain([datetime!(2026-11-24 11:00 UTC)]).collect();
+        let word = |n: Nominal| match n.fate {
+            NominalFate::Skipped(reason) => reason.split([' ', ':']).next().unwrap().to_owned(),
+            NominalFate::Runs(trigger, note) => {
+                format!("{}{}", trigger.as_str(), note.map(|n| format!(" {n}")).unwrap_or_default())
+            }
+        };
+        decide(job, &|at| at.minute() == 57 && job.exclusions.is_some(), &times).into_iter().map(word).collect()
+    }
+
+    #[test]
+    fn what_was_missed_is_made_up_for_as_the_policy_says() {
+        let all = |first: &str, last: &str| [first, first, first, first, last].map(ToOwned::to_owned).to_vec();
+        let (paused, held) = (|| DueJob { enabled: false, ..job() }, || DueJob { hold: Some(String::new()), ..job() });
+        for (what, job, expected) in [
+            ("one on time stands for all", job(), all("coalesced", "scheduled stands for 5 nominal times")),
+            ("no catch-up", DueJob { catch_up_secs: 0, ..job() }, all("outside", "scheduled")),
+            ("each of them", DueJob { catch_up_max: 10, ..job() }, all("catch_up", "scheduled")),
+            ("paused", paused(), all("paused", "paused")),
+            ("held", held(), all("all", "all")),
+            ("used up", DueJob { catch_up_max: 10, runs_left: Some(0), ..job() }, all("ended", "ended")),
+        ] {
+            assert_eq!(fates(&job), expected, "{what}");
+        }
+        let some = |words: [&str; 5]| words.map(ToOwned::to_owned).to_vec();
+        let two = DueJob { catch_up_max: 2, ..job() };
+        assert_eq!(fates(&two), some(["cap", "cap", "catch_up", "catch_up", "scheduled"]));
+        let window = DueJob { catch_up_secs: 150, catch_up_max: 5, ..job() };
+        assert_eq!(fates(&window), some(["outside", "outside", "catch_up", "catch_up", "scheduled"]));
+        let excluded = DueJob { exclusions: Some("57 * * * *".to_owned()), catch_up_max: 5, ..job() };
+        assert_eq!(fates(&excluded), some(["catch_up", "excluded", "catch_up", "catch_up", "scheduled"]));
+        let limited = DueJob { runs_left: Some(2), catch_up_max: 5, ..job() };
+        assert_eq!(fates(&limited), some(["catch_up", "catch_up", "ended", "ended", "ended"]));
+        let until = DueJob { paused_until: Some(datetime!(2026-11-24 10:58 UTC)), catch_up_max: 5, ..paused() };
+        assert_eq!(fates(&until), some(["paused", "paused", "catch_up", "catch_up", "scheduled"]));
+        // Nothing on time: the latest of the missed ones stands for the rest.
+        let late = DueJob { now: NOW + time::Duration::minutes(1), ..job() };
+        assert_eq!(fates(&late), all("coalesced", "catch_up stands for 5 nominal times"));
+    }
+
+    #[test]
+    fn jitter_is_always_the_same_for_the_same_time_and_within_its_span() {
+        let late = DueJob { jitter_secs: 60, ..job() };
+        let offsets: Vec<i32> = (0..500).map(|m| jitter(&late, NOW + time::Duration::minutes(m))).collect();
+        assert_eq!(offsets, (0..500).map(|m| jitter(&late, NOW + time::Duration::minutes(m))).collect::<Vec<_>>());
+        assert!(offsets.iter().all(|s| (0..=60).contains(s)));
+        let (low, high) = (offsets.iter().filter(|s| **s < 20).count(), offsets.iter().filter(|s| **s > 40).count());
+        assert!(low > 100 && high > 100, "{low} {high}");
+        assert_eq!(jitter(&job(), NOW), 0);
+    }
+}
