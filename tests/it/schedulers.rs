@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -10,6 +10,8 @@ use std::{
 use embedded::{Options, Servers};
 use serde_json::Value;
 use sqlx::{PgPool, Row};
+
+use tests::{Dice, build_shim};
 
 use crate::world::{Folder, mangoes, request_raw};
 
@@ -88,23 +90,6 @@ fn end(schedulers: Vec<Child>) {
         scheduler.kill().unwrap();
         scheduler.wait().unwrap();
     }
-}
-
-/// Another word for a die: the same sequence in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-}
-
-fn build_shim(folder: &Path) -> PathBuf {
-    let (source, library) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("it/skewed_clock.c"), folder.join("skewed_clock.so"));
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
-    assert!(built.success(), "cc, which links this test too, builds the clock");
-    library
 }
 
 /// Five schedulers, two of them with clocks that are 90 s wrong, are killed and started again at random, Postgres restarts and

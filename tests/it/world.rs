@@ -1,61 +1,18 @@
 //! A world of its own for every test: `mangoes up --demo` in a private folder, its servers on free ports.
 
 use std::{
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::OnceLock,
+    path::PathBuf,
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use sqlx::{PgPool, Row};
+pub(crate) use tests::{Folder, mangoes};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 /// Generous: two cores may be busy with other worlds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The program, built once.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let done = Command::new(env!("CARGO")).args(["build", "-q", "--workspace", "--bins"]).status().unwrap();
-        assert!(done.success(), "mangoes does not build");
-        let test = std::env::current_exe().unwrap();
-        test.parent().unwrap().parent().unwrap().join("mangoes")
-    })
-}
-
-/// The program without any setting of the caller's environment.
-pub(crate) fn mangoes(data_dir: &Path) -> Command {
-    let mut command = Command::new(program());
-    for name in ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "RUST_LOG"] {
-        command.env_remove(name);
-    }
-    command.env("MANGOES_DATA_DIR", data_dir).env("MANGOES_LISTEN", "127.0.0.1:0");
-    command
-}
-
-/// A folder that goes with its test.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("mangoes-it-{}-{name}", std::process::id()));
-        drop(std::fs::remove_dir_all(&path));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Where root's temporary folder is closed to others, the servers' data stands elsewhere.
-        if let Ok(elsewhere) = std::fs::read_to_string(self.0.join("servers-are-in")) {
-            drop(std::fs::remove_dir_all(elsewhere.trim()));
-        }
-        drop(std::fs::remove_dir_all(&self.0));
-    }
-}
 
 pub(crate) struct World {
     pub(crate) folder: Folder,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_nats::jetstream::{AckKind, message::Acker};
-use runtime::{Classify, Fate, Ledger, LedgerError, Letter, Standing, backoff, chain};
+use runtime::{Classify, Fate, Ledger, LedgerError, Letter, Standing, backoff, chain, trial};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -74,6 +74,9 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             Ok(event) => event,
             Err(text) => return self.bury(&job, &standing, (None, "invalid-payload", text)).await,
         };
+        if trial::without("ack-after-commit") {
+            settle(&job.acker, AckKind::Ack).await;
+        }
         match self.attempt(event.clone(), &job, standing.crashed >= SUSPECT_AFTER).await {
             Ok(outcome) => {
                 if let Outcome::Skipped(why) = outcome {
@@ -91,6 +94,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         let (handler, ledger, delivery) = (Arc::clone(&self.handler), self.ledger.clone(), job.delivery.clone());
         let mut work = tokio::spawn(async move {
             let done = |result: Result<Outcome, H::Error>| result.map_err(|e| (e.fate(), chain(&e)));
+            trial::panic_now_and_then();
             if !suspect {
                 let _shared = ALONE.read().await;
                 return done(handler.handle(event, &delivery).await);

@@ -6,6 +6,7 @@ pub mod fate;
 pub mod ledger;
 pub mod supervisor;
 pub mod telemetry;
+pub mod trial;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, ConfigError, RefreshMode, Secret, mask_url};

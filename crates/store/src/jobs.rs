@@ -1,6 +1,7 @@
 //! Jobs and their runs (`job`, `job_run`): the scheduler's truth and history.
 
 use proto::TriggerType;
+use runtime::trial;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -303,14 +304,15 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let mine = sqlx::query!(
             "update job set next_at = coalesce($4, 'infinity'::timestamptz), jitter_offset = $6, runs_done = runs_done + $7
-             where name = $1 and revision = $2 and next_at = $3 and enabled = $5 returning action, payload, overlap_policy",
+             where name = $1 and revision = $2 and (next_at = $3 or $8) and enabled = $5 returning action, payload, overlap_policy",
             job.name,
             job.revision,
             job.next_at,
             next,
             job.enabled,
             jitter,
-            i64::try_from(runs).unwrap_or(i64::MAX)
+            i64::try_from(runs).unwrap_or(i64::MAX),
+            trial::without("tick-claim")
         )
         .fetch_optional(&mut *tx)
         .await?;
@@ -322,14 +324,15 @@ impl Store {
                 }
                 NominalFate::Runs(trigger, note) => {
                     sqlx::query!(
-                        "select outcome from job_begin($1, $2, $3, $4, $5, $6, $7)",
+                        "select outcome from job_begin($1, $2::timestamptz + case when $8 then random() * interval '1 millisecond' else interval '0' end, $3, $4, $5, $6, $7)",
                         job.name,
                         time.at,
                         trigger.as_str(),
                         row.action,
                         row.payload,
                         row.overlap_policy,
-                        note.as_deref()
+                        note.as_deref(),
+                        trial::without("tick-claim")
                     )
                     .fetch_one(&mut *tx)
                     .await?;

@@ -3,6 +3,7 @@
 mod api_log;
 mod budget;
 mod card;
+mod clock;
 mod connect;
 mod control;
 mod dead_letter;
@@ -24,6 +25,7 @@ use sqlx::PgPool;
 
 pub use api_log::ApiCall;
 pub use budget::{BudgetRow, Lease};
+pub use clock::DatabaseClock;
 pub use control::{Author, Begun, JobEdit};
 pub use dead_letter::Effect;
 pub use dead_letters::{DeadFilter, DeadGroup, DeadRow, Replay};

@@ -128,13 +128,15 @@ impl Store {
         if !ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
             return Ok(0);
         }
-        sqlx::query!(
-            "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
-             last_error = 'its worker vanished' where status = 'processing' and (lease_until is null or lease_until < $1)",
-            now
-        )
-        .execute(&mut *tx)
-        .await?;
+        if !runtime::trial::without("reaper") {
+            sqlx::query!(
+                "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
+                 last_error = 'its worker vanished' where status = 'processing' and (lease_until is null or lease_until < $1)",
+                now
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
         let rows = sqlx::query_as!(
             Queued,
             r#"update refresh_queue q set released_at = $2::timestamptz, tmdb_id = w.tmdb_id::bigint from works w

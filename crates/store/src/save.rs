@@ -138,7 +138,7 @@ async fn decide<'a>(
     let mut open = Vec::new();
     for save in todo {
         let Some(old) = known.get(&save.movie.tmdb_id.to_string()) else { continue };
-        if old.fetched_at.is_none_or(|at| at < save.fetched_at) {
+        if old.fetched_at.is_none_or(|at| at < save.fetched_at) || runtime::trial::without("upsert") {
             open.push((*save, old));
         }
     }

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use ractor::{Actor, ActorRef};
-use runtime::{ChildSpec, Config, Root, RootArgs, RootMsg, Secret, SystemClock};
+use runtime::{ChildSpec, Config, Root, RootArgs, RootMsg, Secret};
+use store::DatabaseClock;
 use tmdb_sim::Sim;
 use tokio::{signal::unix, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,9 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(20);
 /// How long the rest may take after it: events of the last work, the log of calls.
 const LAST_STEPS: Duration = Duration::from_secs(3);
+
+/// Said at the start from this offset on.
+const CLOCK_OFFSET_WORTH_A_WORD: time::Duration = time::Duration::seconds(2);
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +74,10 @@ impl Services {
         let tools =
             api::Tools { bus: world.bus.clone(), store: world.store.clone(), tmdb_rate: config.tmdb_rate, drain: drain.clone() };
         services.add("api", api::children(&tools)).await?;
+        let clock = Arc::new(DatabaseClock::start(&world.store).await?);
+        say_clock_offset(&clock);
         for part in parts {
-            let children = children(*part, world, config, (tmdb.as_ref(), &drain))?;
+            let children = children(*part, world, config, (tmdb.as_ref(), &drain, &clock))?;
             services.add(part.name(), children).await?;
         }
         Ok(services)
@@ -122,13 +128,21 @@ impl Services {
     }
 }
 
+/// A wrong clock of this machine harms nothing that is compared, but whoever reads its logs should know.
+fn say_clock_offset(clock: &DatabaseClock) {
+    let offset = clock.offset();
+    if offset.abs() > CLOCK_OFFSET_WORTH_A_WORD {
+        warn!(offset_secs = offset.as_seconds_f64(), "this machine's clock is not the database's; the database's is used");
+    }
+}
+
 fn children(
     part: Part,
     world: &World,
     config: &Config,
-    (tmdb, drain): (Option<&tmdb::Client>, &CancellationToken),
+    (tmdb, drain, clock): (Option<&tmdb::Client>, &CancellationToken, &Arc<DatabaseClock>),
 ) -> Result<Vec<ChildSpec>> {
-    let (bus, store, clock, drain) = (world.bus.clone(), world.store.clone(), Arc::new(SystemClock), drain.clone());
+    let (bus, store, clock, drain) = (world.bus.clone(), world.store.clone(), Arc::clone(clock), drain.clone());
     let client = || tmdb.cloned().context("this service needs TMDB");
     Ok(match part {
         Part::Scheduler => scheduler::children(&scheduler::Tools { bus, store, clock, drain }, scheduler::Config::default()),

@@ -1,0 +1,41 @@
+//! Switches for the project's own proofs, in debug builds only: a safeguard that is off, a handler that panics. A proof that
+//! cannot fail proves nothing: with a safeguard off, the chaos tests have to find out.
+
+use std::{
+    sync::LazyLock,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// `MANGOES_WITHOUT=inbox,outbox`: safeguards that are off.
+static WITHOUT: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let text = if cfg!(debug_assertions) { std::env::var("MANGOES_WITHOUT").unwrap_or_default() } else { String::new() };
+    text.split(',').filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
+});
+
+/// `MANGOES_PANIC=50`: every 50th message's handler panics.
+static PANIC_EVERY: LazyLock<Option<u64>> = LazyLock::new(|| {
+    let text = if cfg!(debug_assertions) { std::env::var("MANGOES_PANIC").ok() } else { None };
+    text.and_then(|n| n.parse().ok()).filter(|n| *n > 0)
+});
+
+/// Whether a safeguard is off. Never in a release build.
+#[must_use]
+pub fn without(safeguard: &str) -> bool {
+    WITHOUT.iter().any(|off| off == safeguard)
+}
+
+/// Panics now and then where a test wants it. Never in a release build.
+///
+/// # Panics
+/// That is what it is for.
+pub fn panic_now_and_then() {
+    static CALLS: AtomicU64 = AtomicU64::new(1);
+    if let Some(every) = *PANIC_EVERY
+        && CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(every)
+    {
+        #[expect(clippy::panic, reason = "a test asked for it")]
+        {
+            panic!("on purpose, for MANGOES_PANIC is set");
+        }
+    }
+}

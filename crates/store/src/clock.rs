@@ -1,0 +1,60 @@
+//! The time of the database, for all processes alike: what is compared across machines must come from one clock.
+//!
+//! Between two looks it runs on this machine's monotonic clock, which nobody sets.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use runtime::Clock;
+use time::OffsetDateTime;
+
+use crate::{Store, StoreError};
+
+/// How often the database is asked again.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
+
+/// The database's clock. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct DatabaseClock(Arc<RwLock<(OffsetDateTime, Instant)>>);
+
+impl DatabaseClock {
+    /// Asks for the time, and keeps asking until the process ends.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start(store: &Store) -> Result<Self, StoreError> {
+        let clock = Self(Arc::new(RwLock::new(look(store).await?)));
+        let (shared, store) = (clock.clone(), store.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                if let Ok(seen) = look(&store).await {
+                    *shared.0.write().unwrap_or_else(PoisonError::into_inner) = seen;
+                }
+            }
+        });
+        Ok(clock)
+    }
+
+    /// How far this machine's wall clock is from the database's; positive = ahead.
+    #[must_use]
+    pub fn offset(&self) -> time::Duration {
+        OffsetDateTime::from(std::time::SystemTime::now()) - self.now()
+    }
+}
+
+/// The time in the middle of the question.
+async fn look(store: &Store) -> Result<(OffsetDateTime, Instant), StoreError> {
+    let asked = Instant::now();
+    let at = sqlx::query_scalar!(r#"select clock_timestamp() as "at!""#).fetch_one(&store.pool).await?;
+    Ok((at, asked + asked.elapsed() / 2))
+}
+
+impl Clock for DatabaseClock {
+    fn now(&self) -> OffsetDateTime {
+        let (at, seen) = *self.0.read().unwrap_or_else(PoisonError::into_inner);
+        at + seen.elapsed()
+    }
+}

@@ -1,0 +1,411 @@
+//! The oracle: submits work, notes what the broker confirmed, and says at the end which of it was not met.
+//!
+//! It speaks to the servers directly, beside the proxies, and shares no code with the program but the contracts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, consumer::DeliverPolicy},
+};
+use futures::StreamExt;
+use runtime::{Clock, SystemClock};
+use serde_json::{Value, json};
+use sqlx::{PgPool, Row};
+use tests::Dice;
+use time::OffsetDateTime;
+
+/// How long the broker may take to confirm.
+const CONFIRM: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A movie that TMDB has.
+    Ingest,
+    /// A movie that TMDB does not have.
+    Unknown,
+    /// A movie of the catalogue is to be refreshed.
+    Stale,
+    /// No such message can be worked off.
+    Bad,
+    /// A list.
+    List,
+}
+
+/// Something that the broker confirmed, or perhaps took without the confirmation coming back.
+#[derive(Debug, Clone)]
+pub(crate) struct Obligation {
+    pub(crate) kind: Kind,
+    pub(crate) tmdb_id: i64,
+    /// Message id; also the mark of a bad payload.
+    pub(crate) key: String,
+    pub(crate) confirmed: bool,
+    pub(crate) at: OffsetDateTime,
+    pub(crate) met: bool,
+    /// The broker's store was deleted after it was confirmed and before it was met.
+    pub(crate) exempt: bool,
+}
+
+/// Titles by id, as the simulator has them.
+pub(crate) type Titles = BTreeMap<i64, String>;
+
+pub(crate) struct Oracle {
+    nats_url: String,
+    pool: Mutex<PgPool>,
+    database_url: String,
+    client: Mutex<Option<async_nats::Client>>,
+    pub(crate) sim: tmdb_sim::Control,
+    titles: Titles,
+    pub(crate) all: Mutex<Vec<Obligation>>,
+    begun: OffsetDateTime,
+}
+
+pub(crate) type Shared = Arc<Oracle>;
+
+impl Oracle {
+    pub(crate) async fn new((nats_url, database_url): (String, String), sim: tmdb_sim::Control, titles: Titles) -> Shared {
+        let pool = PgPool::connect(&database_url).await.unwrap();
+        Arc::new(Self {
+            nats_url,
+            pool: Mutex::new(pool),
+            database_url,
+            client: Mutex::new(None),
+            sim,
+            titles,
+            all: Mutex::default(),
+            begun: SystemClock.now(),
+        })
+    }
+
+    pub(crate) fn pool(&self) -> PgPool {
+        self.pool.lock().unwrap().clone()
+    }
+
+    /// A number, or `None` while the database is away.
+    pub(crate) async fn look(&self, sql: &str) -> Option<i64> {
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let row = tokio::time::timeout(Duration::from_secs(5), query.fetch_one(&self.pool())).await.ok()?;
+        row.ok().map(|row| row.get(0))
+    }
+
+    async fn rows(&self, sql: &str) -> Vec<String> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool()).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        rows.iter().map(|row| row.get::<Option<String>, _>(0).unwrap_or_default()).collect()
+    }
+
+    async fn client(&self) -> Option<async_nats::Client> {
+        let known = self.client.lock().unwrap().clone();
+        if let Some(client) = known.filter(|c| matches!(c.connection_state(), async_nats::connection::State::Connected)) {
+            return Some(client);
+        }
+        let client = tokio::time::timeout(CONFIRM, async_nats::connect(&self.nats_url)).await.ok()?.ok()?;
+        *self.client.lock().unwrap() = Some(client.clone());
+        Some(client)
+    }
+
+    /// Publishes with a reply, as a plain client does; true when the stream confirmed.
+    async fn publish(&self, subject: &str, key: Option<&str>, payload: &Value) -> bool {
+        let Some(client) = self.client().await else { return false };
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            headers.insert("Nats-Msg-Id", key);
+        }
+        let bytes = payload.as_str().map_or_else(|| payload.to_string(), ToOwned::to_owned);
+        let sent = client.request_with_headers(subject.to_owned(), headers, bytes.into());
+        match tokio::time::timeout(CONFIRM, sent).await {
+            Ok(Ok(answer)) => serde_json::from_slice::<Value>(&answer.payload).is_ok_and(|a| a["seq"].is_u64()),
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    /// Submits one thing; sometimes twice, sometimes without an id.
+    pub(crate) async fn submit(&self, dice: &mut Dice, n: u64) {
+        let ids: Vec<i64> = self.titles.keys().copied().collect();
+        let id = ids[usize::try_from(dice.roll(ids.len() as u64)).unwrap()];
+        let key = format!("oracle-{n}");
+        let list = ["popular", "now_playing", "upcoming", "top_rated"][usize::try_from(dice.roll(4)).unwrap()];
+        let (kind, subject, payload, tmdb_id) = match dice.roll(20) {
+            0 => (Kind::Bad, "movies.ingest.movie", json!(format!("{{\"tmdb_id\": \"{key}\"")), 0),
+            1 => (Kind::Bad, "movies.stale.now", json!({"tmdb_id": -1, "reason": key}), 0),
+            2 => {
+                let id = 900_000_000 + i64::try_from(n).unwrap();
+                (Kind::Unknown, "movies.ingest.movie", json!({"tmdb_id": id}), id)
+            }
+            3 => (Kind::List, "movies.ingest.list", json!({"source": list, "max_movies": 1 + dice.roll(8), "run_id": key}), 0),
+            4..=10 => match self.known(dice) {
+                Some(id) => {
+                    if dice.roll(2) == 0 {
+                        self.sim.edit(u64::try_from(id).unwrap(), json!({"title": format!("Chaos {id} no. {n}")}));
+                    }
+                    (Kind::Stale, "movies.stale.now", json!({"tmdb_id": id, "reason": "chaos"}), id)
+                }
+                None => (Kind::Ingest, "movies.ingest.movie", json!({"tmdb_id": id}), id),
+            },
+            _ => (Kind::Ingest, "movies.ingest.movie", json!({"tmdb_id": id}), id),
+        };
+        let with_id = kind != Kind::Ingest || dice.roll(4) > 0;
+        let at = SystemClock.now();
+        let confirmed = self.publish(subject, with_id.then_some(&*key), &payload).await;
+        if with_id && dice.roll(5) == 0 {
+            self.publish(subject, Some(&key), &payload).await;
+        }
+        self.all.lock().unwrap().push(Obligation { kind, tmdb_id, key, confirmed, at, met: false, exempt: false });
+    }
+
+    /// A movie that was ingested.
+    fn known(&self, dice: &mut Dice) -> Option<i64> {
+        let all = self.all.lock().unwrap();
+        let met: Vec<i64> = all.iter().filter(|o| o.kind == Kind::Ingest && o.met).map(|o| o.tmdb_id).collect();
+        let n = usize::try_from(dice.roll(met.len().max(1) as u64)).unwrap();
+        met.get(n).copied()
+    }
+
+    /// Looks which obligations are met meanwhile. Returns how many confirmed ones are open.
+    pub(crate) async fn check_met(&self) -> usize {
+        let open: Vec<Obligation> = self.all.lock().unwrap().iter().filter(|o| !o.met).cloned().collect();
+        let met = self.met_of(&open).await.unwrap_or_default();
+        let mut all = self.all.lock().unwrap();
+        for obligation in all.iter_mut().filter(|o| met.contains(&o.key)) {
+            obligation.met = true;
+        }
+        all.iter().filter(|o| o.confirmed && !o.met && !o.exempt).count()
+    }
+
+    async fn met_of(&self, open: &[Obligation]) -> Option<BTreeSet<String>> {
+        let of = |kind: Kind| open.iter().filter(move |o| o.kind == kind);
+        let ids: Vec<String> = of(Kind::Ingest).chain(of(Kind::Unknown)).map(|o| o.tmdb_id.to_string()).collect();
+        let keys: Vec<String> = open.iter().map(|o| o.key.clone()).collect();
+        let query = sqlx::query(
+            "select 'id:' || tmdb_id from works where tmdb_id = any($1) and ingestion_status = 'complete'
+             union all select 'id:' || substring(convert_from(payload, 'UTF8') from '\"tmdb_id\": ?([0-9]+)') from dead_letter where consumer = 'ingest-movie'
+             union all select 'key:' || message_key from inbox where message_key = any($2) and consumer = 'refresh-now'
+             union all select 'key:' || message_key from dead_letter where message_key = any($2)
+             union all select 'key:' || run_id from job_run where run_id = any($2) and ended_at is not null",
+        )
+        .bind(&ids)
+        .bind(&keys);
+        let rows = tokio::time::timeout(Duration::from_secs(5), query.fetch_all(&self.pool())).await.ok()?.ok()?;
+        let found: BTreeSet<String> = rows.iter().filter_map(|r| r.get::<Option<String>, _>(0)).collect();
+        let is_met = |o: &&Obligation| match o.kind {
+            Kind::Ingest | Kind::Unknown => found.contains(&format!("id:{}", o.tmdb_id)),
+            Kind::Stale | Kind::Bad | Kind::List => found.contains(&format!("key:{}", o.key)),
+        };
+        Some(open.iter().filter(is_met).map(|o| o.key.clone()).collect())
+    }
+
+    /// The broker's store is deleted at this moment: what only it held is exempt from now on, unless it is met all the same.
+    pub(crate) async fn store_is_gone(&self) {
+        self.check_met().await;
+        self.all.lock().unwrap().iter_mut().filter(|o| !o.met).for_each(|o| o.exempt = true);
+    }
+
+    /// Waits until everything that was confirmed up to now is met. `None`: it took too long.
+    pub(crate) async fn settled(&self, limit: Duration) -> Option<Duration> {
+        let (begun, upto) = (Instant::now(), self.all.lock().unwrap().len());
+        loop {
+            self.check_met().await;
+            let open = self.all.lock().unwrap().iter().take(upto).any(|o| o.confirmed && !o.met && !o.exempt);
+            if !open {
+                return Some(begun.elapsed());
+            }
+            if begun.elapsed() > limit {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until nothing moves any more, or the time is over.
+    pub(crate) async fn quiet(&self, limit: Duration) {
+        let begun = Instant::now();
+        let moves = "select (select count(*) from outbox where published_at is null) + (select count(*) from refresh_queue where status in ('queued', 'processing'))
+            + (select count(*) from job_run where status in ('waiting', 'queued', 'running')) + (select count(*) from works where ingestion_status = 'ingesting')";
+        while begun.elapsed() < limit {
+            if self.check_met().await == 0 && self.look(moves).await == Some(0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Everything that is not as promised, in words.
+    pub(crate) async fn violations(&self) -> Vec<String> {
+        // Connections of before the last fault may be dead.
+        *self.pool.lock().unwrap() = PgPool::connect(&self.database_url).await.unwrap();
+        self.check_met().await;
+        let events = self.events().await;
+        let mut found = self.unmet(&events).await;
+        found.extend(self.wrong_rows().await);
+        found.extend(self.wrong_movies(&events).await);
+        found
+    }
+
+    async fn unmet(&self, events: &[RefreshedEvent]) -> Vec<String> {
+        let mut found = Vec::new();
+        let all = self.all.lock().unwrap().clone();
+        let dead: BTreeSet<String> = self.rows("select message_key from dead_letter").await.into_iter().collect();
+        let mut letters: HashMap<String, u32> = HashMap::new();
+        for key in self.rows("select consumer || ' ' || message_key from dead_letter").await {
+            *letters.entry(key).or_default() += 1;
+        }
+        found.extend(letters.iter().filter(|(_, n)| **n > 1).map(|(key, n)| format!("{key} has {n} dead letters")));
+        for o in all.iter().filter(|o| o.confirmed && !o.exempt) {
+            if !o.met {
+                found.push(format!("open: {o:?}"));
+                continue;
+            }
+            let refreshed =
+                || events.iter().any(|e| e.tmdb_id == o.tmdb_id && (o.kind == Kind::Ingest || e.refreshed_at >= o.at));
+            if matches!(o.kind, Kind::Ingest | Kind::Stale)
+                && !dead.contains(&o.key)
+                && !refreshed()
+                && !self.buried(o.tmdb_id).await
+            {
+                found.push(format!("met without an event: {o:?}"));
+            }
+        }
+        found
+    }
+
+    async fn buried(&self, id: i64) -> bool {
+        let sql = format!("select count(*) from dead_letter where convert_from(payload, 'UTF8') ~ '\"tmdb_id\": ?{id}[^0-9]'");
+        self.look(&sql).await.unwrap_or(0) > 0
+    }
+
+    /// Tables that contradict themselves or each other.
+    async fn wrong_rows(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (what, sql) in [
+            ("unsent events", "select subject || ' ' || message_id from outbox where published_at is null limit 5"),
+            ("queue rows without a worker", "select q::text from refresh_queue q where status in ('queued', 'processing') limit 5"),
+            ("movies half ingested", "select tmdb_id from works where ingestion_status <> 'complete' limit 5"),
+            ("open runs", "select r::text from job_run r where status in ('waiting', 'queued', 'running') limit 5"),
+            (
+                "runs that do not add up",
+                "select r::text from job_run r where ended_at is not null and (pending <> 0 or
+                    (action in ('ingest', 'scan') and checked <> skipped + done + failed + not_needed + cancelled)) limit 5",
+            ),
+            ("events written twice", "select message_id from outbox group by message_id having count(*) > 1 limit 5"),
+            (
+                "nominal times that fired twice",
+                "select job || ' ' || date_trunc('second', scheduled_for) from job_run where trigger_type in ('scheduled', 'catch_up') and status <> 'skipped'
+                    and attempts = 1 and reason is distinct from 'again' group by job, date_trunc('second', scheduled_for) having count(*) > 1 limit 5",
+            ),
+            (
+                "nominal times without a row",
+                "select s.job || ' ' || s.at from (select job, generate_series(min(scheduled_for), max(scheduled_for), interval '2 seconds') as at
+                    from job_run where job = 'beat' and trigger_type <> 'manual' group by job) s
+                 where not exists (select 1 from job_run r where r.job = s.job and date_trunc('second', r.scheduled_for) = s.at) limit 5",
+            ),
+            (
+                "revisions with gaps",
+                "select work_id::text from (select work_id, array_agg(revision order by id) as seen, max(revision) as top, count(*) as n
+                    from work_events where kind in ('created', 'updated') group by work_id) r
+                 where n <> top or seen <> (select array_agg(g order by g) from generate_series(1, top) g) limit 5",
+            ),
+            ("revisions behind", "select w.tmdb_id from works w where revision <> (select coalesce(max(revision), 0) from work_events e where e.work_id = w.work_id) limit 5"),
+        ] {
+            let rows = self.rows(sql).await;
+            if !rows.is_empty() {
+                found.push(format!("{what}: {}", rows.join("; ")));
+            }
+        }
+        found
+    }
+
+    /// Movies that nobody asked for, that hold another's data or an older answer, or whose events are out of order.
+    async fn wrong_movies(&self, events: &[RefreshedEvent]) -> Vec<String> {
+        let mut found = Vec::new();
+        let asked: BTreeSet<i64> = self.all.lock().unwrap().iter().map(|o| o.tmdb_id).collect();
+        let items: BTreeSet<String> = self.rows("select distinct tmdb_id::text from job_run_item").await.into_iter().collect();
+        for row in
+            self.rows("select tmdb_id || '|' || coalesce(title, '') || '|' || extract(epoch from fetched_at) from works").await
+        {
+            let mut parts = row.split('|');
+            let (id, title) = (parts.next().unwrap(), parts.next().unwrap());
+            let number: i64 = id.parse().unwrap();
+            if !asked.contains(&number) && !items.contains(id) {
+                found.push(format!("nobody asked for {id} {title}"));
+            }
+            let own = self.titles.get(&number).is_none_or(|t| t == title) || title.starts_with(&format!("Chaos {id} no. "));
+            if !own {
+                found.push(format!("{id} has the title {title:?}, its own is {:?}", self.titles.get(&number)));
+            }
+        }
+        let newest: BTreeMap<i64, OffsetDateTime> = events.iter().fold(BTreeMap::new(), |mut map, e| {
+            let at = map.entry(e.tmdb_id).or_insert(e.refreshed_at);
+            *at = (*at).max(e.refreshed_at);
+            map
+        });
+        for (id, at) in newest {
+            let behind = format!(
+                "select count(*) from works where tmdb_id = '{id}' and fetched_at < to_timestamp({}) - interval '1 millisecond'",
+                at.unix_timestamp_nanos() as f64 / 1e9
+            );
+            if self.look(&behind).await != Some(0) {
+                found.push(format!("{id} holds an older answer than its events tell of"));
+            }
+        }
+        let mut last: HashMap<i64, i64> = HashMap::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for event in events.iter().filter(|e| seen.insert(&e.message_id)) {
+            let before = last.insert(event.tmdb_id, event.revision).unwrap_or(0);
+            if event.revision < before {
+                found.push(format!("{}: revision {} after {before}", event.tmdb_id, event.revision));
+            }
+        }
+        found
+    }
+
+    /// All `movies.refreshed` of the stream, in its order.
+    async fn events(&self) -> Vec<RefreshedEvent> {
+        let client = async_nats::connect(&self.nats_url).await.unwrap();
+        let stream = jetstream::new(client).get_stream("MOVIES_EVENTS").await.unwrap();
+        let config = jetstream::consumer::pull::OrderedConfig {
+            filter_subject: "movies.refreshed.>".to_owned(),
+            deliver_policy: DeliverPolicy::All,
+            ..Default::default()
+        };
+        let consumer = stream.create_consumer(config).await.unwrap();
+        let mut left = consumer.cached_info().num_pending;
+        let mut messages = consumer.messages().await.unwrap();
+        let mut events = Vec::new();
+        while left > 0 {
+            let message = tokio::time::timeout(Duration::from_secs(20), messages.next()).await.unwrap().unwrap().unwrap();
+            left -= 1;
+            let event: proto::MovieRefreshed = serde_json::from_slice(&message.payload).unwrap();
+            let message_id =
+                message.headers.as_ref().and_then(|h| h.get("Nats-Msg-Id")).map(ToString::to_string).unwrap_or_default();
+            events.push(RefreshedEvent {
+                tmdb_id: event.tmdb_id.get(),
+                revision: event.revision,
+                refreshed_at: event.refreshed_at,
+                message_id,
+            });
+        }
+        events
+    }
+
+    /// TMDB calls against what was asked: an answer is fetched once per try, and a try is lost only to a kill.
+    pub(crate) async fn calls_allowed(&self, lost_tries: u64) -> u64 {
+        let asked = self.all.lock().unwrap().len() as u64;
+        let items = u64::try_from(self.look("select count(*) from job_run_item").await.unwrap_or(0)).unwrap();
+        2 * (asked + items) + lost_tries
+    }
+
+    pub(crate) fn begun(&self) -> OffsetDateTime {
+        self.begun
+    }
+}
+
+/// One `movies.refreshed`.
+struct RefreshedEvent {
+    tmdb_id: i64,
+    revision: i64,
+    refreshed_at: OffsetDateTime,
+    message_id: String,
+}

@@ -1,0 +1,75 @@
+//! What the test binaries share: the program under test, private folders, dice, a clock that is wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// The program, built once.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let done = Command::new(env!("CARGO")).args(["build", "-q", "--workspace", "--bins"]).status().unwrap();
+        assert!(done.success(), "mangoes does not build");
+        let test = std::env::current_exe().unwrap();
+        test.parent().unwrap().parent().unwrap().join("mangoes")
+    })
+}
+
+/// The program without any setting of the caller's environment.
+pub fn mangoes(data_dir: &Path) -> Command {
+    let mut command = Command::new(program());
+    for name in ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command.env("MANGOES_DATA_DIR", data_dir).env("MANGOES_LISTEN", "127.0.0.1:0");
+    command
+}
+
+/// A folder that goes with its test.
+#[derive(Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// Empty, in the system's temporary folder.
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("mangoes-it-{}-{name}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Where root's temporary folder is closed to others, the servers' data stands elsewhere.
+        if let Ok(elsewhere) = std::fs::read_to_string(self.0.join("servers-are-in")) {
+            drop(std::fs::remove_dir_all(elsewhere.trim()));
+        }
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Another word for a die: the same sequence in every run.
+#[derive(Debug, Clone)]
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// 0 to `sides` - 1.
+    pub fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// Builds the library that shifts a process's clock, for `LD_PRELOAD`; see `skewed_clock.c`.
+pub fn build_shim(folder: &Path) -> PathBuf {
+    let (source, library) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("support/skewed_clock.c"), folder.join("skewed_clock.so"));
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
+    assert!(built.success(), "cc, which links this test too, builds the clock");
+    library
+}
