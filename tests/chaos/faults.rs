@@ -34,6 +34,7 @@ faults! {
     Stop = "SIGSTOP for 11 s, then SIGCONT",
     KillNats = "kill -9 of nats-server",
     DeleteStore = "loss of the JetStream store",
+    LoseBoth = "all services and the JetStream store lost at once",
     KillPostgres = "kill -9 of Postgres",
     CutNats = "connections to NATS cut",
     CutPostgres = "connections to Postgres cut",
@@ -43,6 +44,7 @@ faults! {
     HoldPostgres = "black hole to Postgres",
     HalfNats = "answers of NATS held",
     HalfPostgres = "answers of Postgres held",
+    LoseNats = "what is sent to NATS lost, then cut",
     DiskFull = "JetStream full",
     Outage = "TMDB down",
     Storm = "storm of 429",
@@ -68,6 +70,13 @@ impl Fault {
                 scene.wait(Duration::from_millis(500)).await;
                 scene.servers.nats.restart().await.unwrap();
             }
+            Self::LoseBoth => {
+                (0..scene.fleet.replicas.len()).for_each(|n| scene.kill(n));
+                scene.servers.nats.delete_store().await.unwrap();
+                scene.oracle.store_is_gone().await;
+                scene.servers.nats.restart().await.unwrap();
+                (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.release(n));
+            }
             Self::KillPostgres => {
                 scene.servers.postgres.kill().await.unwrap();
                 scene.wait(secs).await;
@@ -81,6 +90,10 @@ impl Fault {
             Self::HoldPostgres => scene.postgres_mode(Mode::Hold, secs * 2).await,
             Self::HalfNats => scene.nats_mode(Mode::Half, secs * 2).await,
             Self::HalfPostgres => scene.postgres_mode(Mode::Half, secs * 2).await,
+            Self::LoseNats => {
+                scene.nats_mode(Mode::Lose, secs).await;
+                scene.to_nats.cut();
+            }
             Self::DiskFull => scene.full_streams(secs).await,
             Self::Outage => {
                 scene.sim.control().outage(secs);

@@ -1,1 +1,65 @@
 //! A proof that cannot fail proves nothing: with one safeguard off the oracle has to find a violation.
+//!
+//! Five minutes; `make hunt` runs it.
+
+use std::time::Duration;
+
+use crate::{Report, faults::Fault, finish, run, scene::Scene};
+
+/// How long faults go on, and how long the rest may take: with a safeguard off it may never come.
+const FAULTY: Duration = Duration::from_secs(30);
+const QUIET: Duration = Duration::from_secs(25);
+/// Longer than a lease: with the reaper nothing would be left by then.
+const QUIET_AFTER_LEASE: Duration = Duration::from_secs(90);
+
+async fn caught(safeguard: &str, (kinds, latency_ms): (&[Fault], u64), told: &[&str]) {
+    let mut scene = Scene::set(&format!("hunt-{safeguard}"), safeguard).await;
+    scene.sim.control().set_latency(Duration::from_millis(latency_ms));
+    run(&mut scene, &mut Report::default(), (FAULTY, 3, kinds)).await;
+    let violations =
+        finish(&mut scene, &mut Report::default(), if safeguard == "reaper" { QUIET_AFTER_LEASE } else { QUIET }).await;
+    let telling = violations.iter().find(|v| told.iter().any(|words| v.contains(words)));
+    let others: Vec<_> = violations.iter().take(8).collect();
+    assert!(telling.is_some(), "{safeguard} is off and nobody noticed: {others:#?}");
+    println!(
+        "without {safeguard}: {} violations, as: {}",
+        violations.len(),
+        telling.map(|v| v.chars().take(160).collect::<String>()).unwrap()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "five minutes: make hunt"]
+async fn without_inbox() {
+    caught("inbox", (&[Fault::LoseNats], 300), &["written twice", "do not add up"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "five minutes: make hunt"]
+async fn without_guarded_upsert() {
+    caught("upsert", (&[Fault::Stop], 300), &["and is [", "older answer"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "five minutes: make hunt"]
+async fn without_outbox() {
+    caught("outbox", (&[Fault::LoseNats], 300), &["without an event", "open"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "five minutes: make hunt"]
+async fn without_ack_after_commit() {
+    caught("ack-after-commit", (&[Fault::KillAll], 300), &["open:"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "five minutes: make hunt"]
+async fn without_reaper() {
+    caught("reaper", (&[Fault::LoseBoth], 1_500), &["queue rows without a worker"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "five minutes: make hunt"]
+async fn without_tick_claim() {
+    caught("tick-claim", (&[Fault::DelayPostgres], 300), &["fired twice"]).await;
+}

@@ -46,8 +46,8 @@ async fn every_obligation_is_met() {
     let (minutes, seed) = (setting("MINUTES", 0.6), setting("SEED", 1.0) as u64);
     let mut scene = Scene::set(&format!("chaos-{seed}"), "").await;
     let mut report = Report::default();
-    run(&mut scene, &mut report, (Duration::from_secs_f64(minutes * 60.0), seed)).await;
-    let violations = finish(&mut scene, &mut report).await;
+    run(&mut scene, &mut report, (Duration::from_secs_f64(minutes * 60.0), seed, Fault::ALL)).await;
+    let violations = finish(&mut scene, &mut report, QUIET_LIMIT).await;
     println!("{}", summary(&scene, &report, seed).await);
     if !violations.is_empty() {
         let text = format!("seed {seed}\n{}\n\nVIOLATIONS\n{}", report.timeline.join("\n"), violations.join("\n"));
@@ -59,7 +59,7 @@ async fn every_obligation_is_met() {
 }
 
 /// Faults one after the other, each with a look at how long the system takes to be whole again.
-async fn run(scene: &mut Scene, report: &mut Report, (span, seed): (Duration, u64)) {
+async fn run(scene: &mut Scene, report: &mut Report, (span, seed, kinds): (Duration, u64, &[Fault])) {
     let (stop, begun) = (CancellationToken::new(), Instant::now());
     let submitting = tokio::spawn(scene::submit_until(stop.clone(), scene.oracle.clone(), Dice(seed ^ 0x5eed)));
     let mut dice = Dice(seed);
@@ -68,7 +68,7 @@ async fn run(scene: &mut Scene, report: &mut Report, (span, seed): (Duration, u6
     scene.wait(Duration::from_secs(4)).await;
     while begun.elapsed() < span {
         if bag.is_empty() {
-            bag = Fault::ALL.to_vec();
+            bag = kinds.to_vec();
         }
         let fault = bag.swap_remove(usize::try_from(dice.roll(bag.len() as u64)).unwrap());
         let at = begun.elapsed();
@@ -92,10 +92,14 @@ async fn run(scene: &mut Scene, report: &mut Report, (span, seed): (Duration, u6
     submitting.await.unwrap();
 }
 
-/// Until everything that was confirmed so far is met.
+/// Until something new is accepted and met, and everything that was confirmed before.
 async fn recover(scene: &mut Scene) -> Option<Duration> {
-    let oracle = scene.oracle.clone();
-    let settled = tokio::spawn(async move { oracle.settled(RECOVERY_LIMIT).await });
+    let (oracle, begun) = (scene.oracle.clone(), Instant::now());
+    let number = 1_000 * (1_000 + u64::try_from(oracle.all.lock().unwrap().len()).unwrap());
+    let settled = tokio::spawn(async move {
+        oracle.canary(number).await;
+        oracle.settled(RECOVERY_LIMIT).await.map(|_| begun.elapsed())
+    });
     while !settled.is_finished() {
         scene.wait(Duration::from_millis(50)).await;
     }
@@ -103,12 +107,12 @@ async fn recover(scene: &mut Scene) -> Option<Duration> {
 }
 
 /// Waits for rest, then asks the oracle.
-async fn finish(scene: &mut Scene, report: &mut Report) -> Vec<String> {
+async fn finish(scene: &mut Scene, report: &mut Report, limit: Duration) -> Vec<String> {
     let begun = Instant::now();
     let oracle = scene.oracle.clone();
     // No nominal time comes any more: what is open now is all there is.
     sqlx::raw_sql("update job set enabled = false where name <> 'refresh_worker'").execute(&oracle.pool()).await.unwrap();
-    let quiet = tokio::spawn(async move { oracle.quiet(QUIET_LIMIT).await });
+    let quiet = tokio::spawn(async move { oracle.quiet(limit).await });
     while !quiet.is_finished() {
         scene.wait(Duration::from_millis(50)).await;
     }

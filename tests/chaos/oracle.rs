@@ -15,7 +15,7 @@ use async_nats::{
 use futures::StreamExt;
 use runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
-use sqlx::{PgPool, Row};
+use sqlx::{PgPool, Row, postgres::PgPoolOptions};
 use tests::Dice;
 use time::OffsetDateTime;
 
@@ -50,6 +50,10 @@ pub(crate) struct Obligation {
     pub(crate) exempt: bool,
 }
 
+async fn connect(database_url: &str) -> PgPool {
+    PgPoolOptions::new().max_connections(4).connect(database_url).await.unwrap()
+}
+
 /// Titles by id, as the simulator has them.
 pub(crate) type Titles = BTreeMap<i64, String>;
 
@@ -61,6 +65,8 @@ pub(crate) struct Oracle {
     pub(crate) sim: tmdb_sim::Control,
     titles: Titles,
     pub(crate) all: Mutex<Vec<Obligation>>,
+    /// The latest title of each movie that was edited, with the refresh that has to bring it in.
+    edits: Mutex<BTreeMap<i64, (String, String)>>,
     begun: OffsetDateTime,
 }
 
@@ -68,7 +74,7 @@ pub(crate) type Shared = Arc<Oracle>;
 
 impl Oracle {
     pub(crate) async fn new((nats_url, database_url): (String, String), sim: tmdb_sim::Control, titles: Titles) -> Shared {
-        let pool = PgPool::connect(&database_url).await.unwrap();
+        let pool = connect(&database_url).await;
         Arc::new(Self {
             nats_url,
             pool: Mutex::new(pool),
@@ -77,6 +83,7 @@ impl Oracle {
             sim,
             titles,
             all: Mutex::default(),
+            edits: Mutex::default(),
             begun: SystemClock.now(),
         })
     }
@@ -139,7 +146,9 @@ impl Oracle {
             4..=10 => match self.known(dice) {
                 Some(id) => {
                     if dice.roll(2) == 0 {
-                        self.sim.edit(u64::try_from(id).unwrap(), json!({"title": format!("Chaos {id} no. {n}")}));
+                        let title = format!("Chaos {id} no. {n}");
+                        self.sim.edit(u64::try_from(id).unwrap(), json!({"title": title}));
+                        self.edits.lock().unwrap().insert(id, (title, key.clone()));
                     }
                     (Kind::Stale, "movies.stale.now", json!({"tmdb_id": id, "reason": "chaos"}), id)
                 }
@@ -235,7 +244,8 @@ impl Oracle {
     /// Everything that is not as promised, in words.
     pub(crate) async fn violations(&self) -> Vec<String> {
         // Connections of before the last fault may be dead.
-        *self.pool.lock().unwrap() = PgPool::connect(&self.database_url).await.unwrap();
+        let pool = connect(&self.database_url).await;
+        *self.pool.lock().unwrap() = pool;
         self.check_met().await;
         let events = self.events().await;
         let mut found = self.unmet(&events).await;
@@ -297,7 +307,7 @@ impl Oracle {
             ),
             (
                 "nominal times without a row",
-                "select s.job || ' ' || s.at from (select job, generate_series(min(scheduled_for), max(scheduled_for), interval '2 seconds') as at
+                "select s.job || ' ' || s.at from (select job, generate_series(date_trunc('second', min(scheduled_for)), max(scheduled_for), interval '2 seconds') as at
                     from job_run where job = 'beat' and trigger_type <> 'manual' group by job) s
                  where not exists (select 1 from job_run r where r.job = s.job and date_trunc('second', r.scheduled_for) = s.at) limit 5",
             ),
@@ -336,6 +346,7 @@ impl Oracle {
                 found.push(format!("{id} has the title {title:?}, its own is {:?}", self.titles.get(&number)));
             }
         }
+        found.extend(self.old_titles().await);
         let newest: BTreeMap<i64, OffsetDateTime> = events.iter().fold(BTreeMap::new(), |mut map, e| {
             let at = map.entry(e.tmdb_id).or_insert(e.refreshed_at);
             *at = (*at).max(e.refreshed_at);
@@ -359,6 +370,35 @@ impl Oracle {
             }
         }
         found
+    }
+
+    /// Movies that were edited, then refreshed, and do not have the new title.
+    async fn old_titles(&self) -> Vec<String> {
+        let met: BTreeSet<String> =
+            self.all.lock().unwrap().iter().filter(|o| o.confirmed && o.met).map(|o| o.key.clone()).collect();
+        let edits = self.edits.lock().unwrap().clone();
+        let mut found = Vec::new();
+        for (id, (title, _)) in edits.iter().filter(|(_, (_, key))| met.contains(key)) {
+            let as_edited = format!("select count(*) from works where tmdb_id = '{id}' and title = '{title}'");
+            if self.look(&as_edited).await != Some(1) && !self.buried(*id).await {
+                let now = self.rows(&format!("select title from works where tmdb_id = '{id}'")).await;
+                found.push(format!("{id} was refreshed after it became {title:?} and is {now:?}"));
+            }
+        }
+        found
+    }
+
+    /// Something new, until the broker confirms it.
+    pub(crate) async fn canary(&self, from: u64) {
+        let begun = Instant::now();
+        for n in from.. {
+            self.submit(&mut Dice(n), n).await;
+            let confirmed = self.all.lock().unwrap().iter().any(|o| o.confirmed && o.key == format!("oracle-{n}"));
+            if confirmed || begun.elapsed() > Duration::from_secs(60) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// All `movies.refreshed` of the stream, in its order.

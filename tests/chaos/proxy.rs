@@ -19,6 +19,8 @@ pub(crate) enum Mode {
     Hold,
     /// Requests pass, answers are held.
     Half,
+    /// Requests are lost, answers pass: what was sent seems to have gone out.
+    Lose,
 }
 
 /// The way to one server. Stands until it is dropped.
@@ -58,8 +60,8 @@ async fn pass(client: TcpStream, server: SocketAddr, modes: watch::Receiver<Mode
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     cut.mark_unchanged();
     tokio::select! {
-        () = copy(from_client, to_server, modes.clone(), |m| m == Mode::Hold) => {}
-        () = copy(from_server, to_client, modes, |m| matches!(m, Mode::Hold | Mode::Half)) => {}
+        () = copy(from_client, to_server, (modes.clone(), true), |m| m == Mode::Hold) => {}
+        () = copy(from_server, to_client, (modes, false), |m| matches!(m, Mode::Hold | Mode::Half)) => {}
         _ = cut.changed() => {}
     }
 }
@@ -67,7 +69,7 @@ async fn pass(client: TcpStream, server: SocketAddr, modes: watch::Receiver<Mode
 async fn copy(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
-    mut modes: watch::Receiver<Mode>,
+    (mut modes, loses): (watch::Receiver<Mode>, bool),
     holds: impl Fn(Mode) -> bool,
 ) {
     let mut part = vec![0; 65_536];
@@ -76,6 +78,9 @@ async fn copy(
         let mode = *modes.borrow_and_update();
         if let Mode::Delay(span) = mode {
             tokio::time::sleep(span).await;
+        }
+        if mode == Mode::Lose && loses {
+            continue;
         }
         if modes.wait_for(|m| !holds(*m)).await.is_err() || to.write_all(&part[..n]).await.is_err() {
             return;

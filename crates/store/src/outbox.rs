@@ -183,6 +183,12 @@ impl Store {
             .await?
             .rows_affected(),
         };
+        if known.is_some() && subjects.iter().any(|s| s.starts_with("movies.stale.")) {
+            // What a person sent lay in the stream alone; its queue row remembers it, and the next sweep sends it again.
+            sqlx::query!("update refresh_queue set released_at = null where status = 'queued' and lane = 'now'")
+                .execute(&mut *tx)
+                .await?;
+        }
         tx.commit().await?;
         Ok(again)
     }

@@ -16,8 +16,8 @@ use crate::{
 const HOLD_AFTER_FAILURE_HOURS: i32 = 1;
 /// A second 404 makes a tombstone only this long after the first: TMDB caches 404s for up to 8 h.
 const CONFIRM_MISSING_AFTER: &str = "24 hours";
-/// How long a row may be `processing` before the sweep takes it for lost.
-const LEASE: &str = "5 minutes";
+/// How long a row may be `processing` before the sweep takes it for lost. Longer than any work that is in hand waits at the gate.
+const LEASE: &str = "1 minute";
 /// How long a released row may stay `queued` before the sweep publishes it again.
 const RELEASE_AGAIN_AFTER: &str = "10 minutes";
 /// Bands with at most this interval go into the fresh lane.

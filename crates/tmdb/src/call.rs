@@ -1,5 +1,7 @@
 //! What surrounds a call: who asks, how urgently, and what is kept of it.
 
+use std::time::Instant;
+
 use proto::Lane;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -46,6 +48,8 @@ pub struct Call {
     pub run_id: Option<String>,
     /// When it ended.
     pub created_at: OffsetDateTime,
+    /// When it was sent, after it had passed the gate.
+    pub sent: Instant,
 }
 
 /// Keeps calls. Must not block: the call waits for it.

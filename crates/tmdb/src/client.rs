@@ -65,6 +65,15 @@ impl List {
     }
 }
 
+/// A movie as TMDB had it when it was asked.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The movie.
+    pub movie: Movie,
+    /// When the request was sent: of two answers the one that was asked for later is the newer, whenever they arrive.
+    pub sent: Instant,
+}
+
 /// A page of a list.
 #[derive(Debug, Clone)]
 pub struct ListPage {
@@ -150,7 +159,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`TmdbError`].
-    pub async fn movie(&self, id: TmdbId, context: &CallContext) -> Result<Movie, TmdbError> {
+    pub async fn movie(&self, id: TmdbId, context: &CallContext) -> Result<Fetched, TmdbError> {
         let tongue = self.config.language.split('-').next().unwrap_or("en");
         let query = vec![
             ("language", self.config.language.clone()),
@@ -158,7 +167,7 @@ impl Client {
             ("include_image_language", format!("{tongue},null")),
         ];
         let request = Request { endpoint: format!("/movie/{id}"), query, movie: Some(id) };
-        self.get(&request, context, |body, _| map(body, id, &self.map)).await
+        self.get(&request, context, |body, call| Ok(Fetched { movie: map(body, id, &self.map)?, sent: call.sent })).await
     }
 
     /// Reads a page of a list.
@@ -250,10 +259,9 @@ impl Client {
     ) -> Result<T, TmdbError> {
         let (place, attempt) = self.admitted(context).await?;
         let mut call = call(request, context);
-        let begun = Instant::now();
         let answer = self.send(&request.endpoint, &request.query).await;
         drop(place);
-        call.response_time_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        call.response_time_ms = i64::try_from(call.sent.elapsed().as_millis()).unwrap_or(i64::MAX);
         let result = answer.and_then(|answer| {
             call.http_status = Some(answer.status);
             call.response_size_bytes = i64::try_from(answer.body.len()).ok();
@@ -367,6 +375,7 @@ fn call(request: &Request, context: &CallContext) -> Call {
         retry_count: context.try_number,
         run_id: context.run_id.clone(),
         created_at: SystemTime::now().into(),
+        sent: Instant::now(),
     }
 }
 

@@ -16,7 +16,7 @@ mod map;
 pub use breaker::Health;
 pub use call::{Call, CallContext, CallLog};
 pub use cancelled::CancelledRuns;
-pub use client::{Client, List, ListPage, ListRow, MAX_PAGE, PARTS};
+pub use client::{Client, Fetched, List, ListPage, ListRow, MAX_PAGE, PARTS};
 pub use config::{Config, Credential, Secret};
 pub use error::TmdbError;
 pub use gate::{Rate, Unlimited};

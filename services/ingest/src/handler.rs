@@ -32,8 +32,8 @@ impl Handler for IngestMovieHandler {
         }
         let lane = if event.run_id.is_some() { Lane::Fresh } else { Lane::Now };
         let context = CallContext { service: "ingest", run_id: event.run_id.clone(), try_number: delivery.failed_tries, lane };
-        let movie = match self.lists.tmdb.movie(event.tmdb_id, &context).await {
-            Ok(movie) => movie,
+        let fetched = match self.lists.tmdb.movie(event.tmdb_id, &context).await {
+            Ok(fetched) => fetched,
             Err(e @ TmdbError::NotFound(_)) => {
                 // What the catalogue holds is remembered as missing; what it never held is the sender's mistake.
                 let survivor = match store.imdb_id_of_missing(event.tmdb_id, clock.now()).await? {
@@ -53,8 +53,8 @@ impl Handler for IngestMovieHandler {
         let save = Save {
             consumer: Self::DURABLE,
             key: delivery.key.clone(),
-            movie,
-            fetched_at: clock.now(),
+            movie: fetched.movie,
+            fetched_at: clock.now() - fetched.sent.elapsed(),
             cause: cause.to_owned(),
             run_id: event.run_id,
         };

@@ -15,7 +15,7 @@ use crate::{
     progress,
     serve::{Part, Services, simulator},
     show::{self, Out, millis, percent},
-    world::{Wanted, World},
+    world::{self, Wanted, World},
 };
 
 /// How long one step may take.
@@ -43,7 +43,7 @@ pub(crate) async fn run(mut config: Config, options: Options, out: Out) -> Resul
     drop(std::fs::remove_dir_all(&config.data_dir));
     out.say("starting nats-server, Postgres and the TMDB simulator …");
     let sim = simulator(&mut config, options.recorded).await?;
-    let world = World::start(&config, Wanted { well_known_port: false }).await?;
+    let world = World::start(&config, Wanted { well_known_port: false, connections: world::CONNECTIONS }).await?;
     let services = Services::start(&world, &config, &[Part::Scheduler, Part::Ingest, Part::Scanner, Part::Refresh]).await;
     let result = match services {
         Ok(services) => {

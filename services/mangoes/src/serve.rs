@@ -16,7 +16,7 @@ use crate::{
     relay::relay_child,
     show,
     upstream::{self, Upstream},
-    world::{Wanted, World},
+    world::{self, Wanted, World},
 };
 
 /// How long a drain may take.
@@ -171,7 +171,7 @@ pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>
         false => None,
     };
     upstream::check(&config).await?;
-    let world = World::start(&config, Wanted { well_known_port: true }).await?;
+    let world = World::start(&config, Wanted { well_known_port: true, connections: world::CONNECTIONS }).await?;
     let (services, address) = match begin(&world, &config, &ALL).await {
         Ok(started) => started,
         Err(e) => {
@@ -212,7 +212,7 @@ pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
         }
         upstream::check(&config).await?;
     }
-    let world = World::start(&config, Wanted { well_known_port: false }).await?;
+    let world = World::start(&config, Wanted { well_known_port: false, connections: world::CONNECTIONS_ALONE }).await?;
     let (services, listen) = begin(&world, &config, &[part]).await?;
     info!(service = part.name(), %listen, "runs");
     until_stopped(services, world).await

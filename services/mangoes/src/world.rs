@@ -13,8 +13,10 @@ use runtime::{Config, Secret};
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-/// Database connections per process.
-const CONNECTIONS: u32 = 24;
+/// Database connections of all services in one process.
+pub(crate) const CONNECTIONS: u32 = 24;
+/// Database connections of a service alone: eight of them stay below the hundred of a Postgres as it comes.
+pub(crate) const CONNECTIONS_ALONE: u32 = 8;
 /// The port that the `nats` command line uses when nothing else is said.
 const NATS_PORT: u16 = 4222;
 
@@ -40,6 +42,8 @@ pub(crate) struct World {
 pub(crate) struct Wanted {
     /// Also listen where `nats` looks by default.
     pub(crate) well_known_port: bool,
+    /// To the database, at most.
+    pub(crate) connections: u32,
 }
 
 impl World {
@@ -61,7 +65,7 @@ impl World {
             .clone()
             .or_else(|| postgres.as_ref().map(|p| Secret::new(p.database_url())))
             .unwrap_or(Secret::new(String::new()));
-        let store = Store::connect(&database_url, "mangoes", CONNECTIONS).await?;
+        let store = Store::connect(&database_url, "mangoes", wanted.connections).await?;
         store.migrate().await?;
         let bus =
             Bus::connect(&BusOptions { url: nats_url.clone(), creds: config.nats_creds.clone(), name: "mangoes".to_owned() })

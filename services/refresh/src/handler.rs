@@ -94,8 +94,8 @@ impl Refresher {
     ) -> Result<Outcome, RefreshError> {
         let context =
             CallContext { service: "refresh", run_id: event.run_id.clone(), try_number: delivery.failed_tries, lane: event.lane };
-        let movie = match self.tmdb.movie(event.tmdb_id, &context).await {
-            Ok(movie) => movie,
+        let fetched = match self.tmdb.movie(event.tmdb_id, &context).await {
+            Ok(fetched) => fetched,
             Err(TmdbError::NotFound(_)) => {
                 let gone = self.gone((consumer, delivery), event, &context).await?;
                 return Ok(Outcome::Skipped(if gone {
@@ -109,8 +109,8 @@ impl Refresher {
         let save = Save {
             consumer,
             key: delivery.key.clone(),
-            movie,
-            fetched_at: self.clock.now(),
+            movie: fetched.movie,
+            fetched_at: self.clock.now() - fetched.sent.elapsed(),
             cause: event.reason.clone(),
             run_id: event.run_id.clone(),
         };
