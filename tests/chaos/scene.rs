@@ -57,7 +57,7 @@ impl Scene {
             .unwrap();
         let titles = titles(&sim.base_url()).await;
         let servers =
-            Servers::start(&Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false }).await.unwrap();
+            Servers::start(&Options { data_dir: folder.0.join("servers"), nats_port: None, durable: true }).await.unwrap();
         let (nats_url, database_url) = (servers.nats_url(), servers.database_url());
         for verb in ["migrate", "topology"] {
             let done =
@@ -132,10 +132,8 @@ impl Scene {
                 discard: async_nats::jetstream::stream::DiscardPolicy::New,
                 ..config.clone()
             };
-            // Where the server refuses, for more than this is stored already, the stream stays as it is.
-            if jetstream.update_stream(full).await.is_ok() {
-                before.push(config);
-            }
+            jetstream.update_stream(full).await.unwrap();
+            before.push(config);
         }
         self.wait(span).await;
         for config in before {

@@ -50,7 +50,12 @@ impl From<sqlx::Error> for StoreError {
             Some(_) => Self::Other(error),
             None if matches!(
                 error,
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
+                sqlx::Error::Io(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::Tls(_)
+                    // A connection that breaks while it is made speaks no protocol.
+                    | sqlx::Error::Protocol(_)
             ) =>
             {
                 Self::Unavailable(error)

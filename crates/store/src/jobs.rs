@@ -78,7 +78,7 @@ pub struct QuietRun {
 }
 
 /// A run of no job is lost when nothing happened to it for so long.
-const LOST_AFTER_SECS: i32 = 1_800;
+const LOST_AFTER_SECS: i32 = 60;
 
 /// A job as a table shows it.
 #[derive(Debug, Clone, serde::Serialize)]

@@ -1,0 +1,144 @@
+//! The table of fates: every error of the services, printed into `docs/fates.md` and held there. A new variant has no name
+//! here and does not compile until it has one.
+
+use std::{fmt::Write, path::Path, time::Duration};
+
+use ingest::IngestError;
+use proto::TmdbId;
+use refresh::RefreshError;
+use runtime::{Classify, Fate, chain};
+use scheduler::SchedulerError;
+use staleness_scanner::ScanError;
+use store::StoreError;
+use tmdb::TmdbError;
+
+fn movie() -> TmdbId {
+    TmdbId::try_from(603).unwrap()
+}
+
+fn tmdb_errors() -> Vec<TmdbError> {
+    let text = |t: &str| t.to_owned();
+    vec![
+        TmdbError::NotFound(movie()),
+        TmdbError::RateLimited { retry_after: Some(Duration::from_secs(7)) },
+        TmdbError::RateLimited { retry_after: None },
+        TmdbError::Unauthorized { code: Some(7) },
+        TmdbError::Unavailable { status: Some(502), detail: text("502") },
+        TmdbError::Failing { detail: text("500, while others are answered") },
+        TmdbError::Stopped { after: Duration::from_secs(5), refused: false },
+        TmdbError::Draining,
+        TmdbError::Cancelled,
+        TmdbError::Rejected { status: 400, code: Some(22), message: text("Invalid page") },
+        TmdbError::Malformed { detail: text("id is missing") },
+        TmdbError::WrongId { asked: movie(), got: 604 },
+        TmdbError::BodyTooLarge { limit_bytes: 16_777_216 },
+        TmdbError::Setup(text("no TLS")),
+    ]
+}
+
+fn name_of_tmdb(error: &TmdbError) -> &'static str {
+    match error {
+        TmdbError::NotFound(_) => "NotFound",
+        TmdbError::RateLimited { .. } => "RateLimited",
+        TmdbError::Unauthorized { .. } => "Unauthorized",
+        TmdbError::Unavailable { .. } => "Unavailable",
+        TmdbError::Failing { .. } => "Failing",
+        TmdbError::Stopped { .. } => "Stopped",
+        TmdbError::Draining => "Draining",
+        TmdbError::Cancelled => "Cancelled",
+        TmdbError::Rejected { .. } => "Rejected",
+        TmdbError::Malformed { .. } => "Malformed",
+        TmdbError::WrongId { .. } => "WrongId",
+        TmdbError::BodyTooLarge { .. } => "BodyTooLarge",
+        TmdbError::Setup(_) => "Setup",
+    }
+}
+
+fn store_errors() -> Vec<StoreError> {
+    let sql = || sqlx::Error::RowNotFound;
+    vec![
+        StoreError::Unavailable(sqlx::Error::PoolTimedOut),
+        StoreError::Conflict(sql()),
+        StoreError::Data(sql()),
+        StoreError::Setup("migration failed".to_owned()),
+        StoreError::Unknown("there is no job x".to_owned()),
+        StoreError::Refused("x is not over".to_owned()),
+        StoreError::Repeated(serde_json::Value::Null),
+        StoreError::Other(sql()),
+    ]
+}
+
+fn name_of_store(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Unavailable(_) => "Unavailable",
+        StoreError::Conflict(_) => "Conflict",
+        StoreError::Data(_) => "Data",
+        StoreError::Setup(_) => "Setup",
+        StoreError::Unknown(_) => "Unknown",
+        StoreError::Refused(_) => "Refused",
+        StoreError::Repeated(_) => "Repeated",
+        StoreError::Other(_) => "Other",
+    }
+}
+
+fn words(fate: Fate) -> String {
+    match fate {
+        Fate::Retry { after: None } => "retry with backoff, at most 3 times; then a dead letter `retries-exhausted`".to_owned(),
+        Fate::Retry { after: Some(after) } => format!("retry after {} s, at most 3 times", after.as_secs()),
+        Fate::Wait { after } => format!("wait at least {} s; burns no try", after.as_secs()),
+        Fate::Reject(reason) => format!("dead letter `{reason}` at once"),
+        Fate::Missing => {
+            "movie of the catalogue: remembered, a tombstone after a second 404 a day later; else a dead letter `not-found`"
+                .to_owned()
+        }
+    }
+}
+
+fn row(table: &mut String, name: &str, error: &impl Classify) {
+    let says = chain(error).replace('|', "/");
+    writeln!(table, "| {name} | {says} | {} |", words(error.fate())).unwrap();
+}
+
+#[test]
+fn the_table_of_fates_stands_in_the_docs() {
+    let mut table = String::from(
+        "# Fates\n\nWhat becomes of a message whose work failed. Written by `tests/it/fates.rs` (`MANGOES_BLESS=1`); a difference fails the tests.\n\n| error | says | fate |\n|---|---|---|\n",
+    );
+    for error in tmdb_errors() {
+        row(&mut table, &format!("tmdb {}", name_of_tmdb(&error)), &error);
+    }
+    for error in store_errors() {
+        row(&mut table, &format!("store {}", name_of_store(&error)), &error);
+    }
+    let field = || "max_items must be a whole number from 1 to 100000".to_owned();
+    row(&mut table, "ingest RunOver", &IngestError::RunOver("a".to_owned()));
+    row(&mut table, "ingest Payload", &IngestError::Payload("missing field `source`".to_owned()));
+    row(&mut table, "refresh Unknown", &RefreshError::Unknown(movie()));
+    row(&mut table, "refresh Payload", &RefreshError::Payload(field()));
+    row(&mut table, "scan Payload", &ScanError::Payload);
+    row(&mut table, "scheduler Payload", &SchedulerError::Payload(field()));
+    // Each service passes the errors of TMDB and of the database on as they are.
+    for error in tmdb_errors() {
+        let fate = error.fate();
+        assert_eq!(IngestError::from(error).fate(), fate);
+    }
+    for (error, same) in store_errors().into_iter().zip(store_errors()) {
+        let fate = error.fate();
+        assert_eq!((RefreshError::from(error).fate(), ScanError::from(same).fate()), (fate, fate));
+    }
+    table.push_str(
+        "| bus | the payload does not decode | dead letter `invalid-payload` at once |\n\
+         | bus | the handler panicked | retry with backoff, at most 3 times; then a dead letter `retries-exhausted` |\n\
+         | bus | the process died under it, thrice while it ran alone | dead letter `poison` |\n\
+         | bus | delivered `max_deliver` times | dead letter `max-deliver` |\n\
+         | outbox | larger than any stream takes | dead letter `not-publishable` |\n",
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fates.md");
+    if std::env::var_os("MANGOES_BLESS").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == table,
+        "run MANGOES_BLESS=1 cargo test -p tests fates:: and look at the difference"
+    );
+}
