@@ -124,7 +124,8 @@ impl Oracle {
         let bytes = payload.as_str().map_or_else(|| payload.to_string(), ToOwned::to_owned);
         let sent = client.request_with_headers(subject.to_owned(), headers, bytes.into());
         match tokio::time::timeout(CONFIRM, sent).await {
-            Ok(Ok(answer)) => serde_json::from_slice::<Value>(&answer.payload).is_ok_and(|a| a["seq"].is_u64()),
+            Ok(Ok(answer)) => serde_json::from_slice::<Value>(&answer.payload)
+                .is_ok_and(|a| a["error"].is_null() && a["seq"].as_u64() > Some(0)),
             Ok(Err(_)) | Err(_) => false,
         }
     }

@@ -79,6 +79,33 @@ async fn what_is_refused() {
     postgres.stop().await.unwrap();
 }
 
+/// A user who may not publish everything is told so at the start: later it would look like a slow broker.
+#[tokio::test]
+async fn a_missing_permission_is_told_at_the_start() {
+    let folder = Folder::new("permission");
+    let options = embedded::Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
+    let postgres = embedded::Postgres::start(&options).await.unwrap();
+    let user = r#"{user: ann, password: right, permissions: {publish: {deny: "movies.refreshed.>"}, subscribe: ">"}}"#;
+    let rules = format!("jetstream {{}}\nauthorization {{ users = [ {user} ] }}\n");
+    std::fs::write(folder.0.join("rules.conf"), rules).unwrap();
+    let config = folder.0.join("rules.conf").display().to_string();
+    let store = folder.0.join("js").display().to_string();
+    let nats = ClosedNats::start_with(&["-c", &config, "-sd", &store]).await;
+    let mut command = crate::world::mangoes(&folder.0);
+    let done = command
+        .arg("scheduler")
+        .env("NATS_URL", nats.url.replace("sesame", "right"))
+        .env("DATABASE_URL", postgres.database_url())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(
+        !done.status.success() && told.contains("movies.refreshed.0 was not confirmed") && told.contains("may this user publish"),
+        "{told}"
+    );
+    postgres.stop().await.unwrap();
+}
+
 /// A broker with a password.
 struct ClosedNats {
     child: Child,
@@ -87,13 +114,14 @@ struct ClosedNats {
 
 impl ClosedNats {
     async fn start() -> Self {
+        Self::start_with(&["--user", "ann", "--pass", "right"]).await
+    }
+
+    async fn start_with(args: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let program = embedded::nats_server(Path::new(".mangoes")).unwrap();
-        let child = Command::new(program)
-            .args(["-a", "127.0.0.1", "-p", &port, "--user", "ann", "--pass", "right"])
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let child =
+            Command::new(program).args(["-a", "127.0.0.1", "-p", &port]).args(args).stderr(Stdio::null()).spawn().unwrap();
         let begun = Instant::now();
         while tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.is_err() {
             assert!(begun.elapsed() < PATIENCE, "nats-server does not answer");

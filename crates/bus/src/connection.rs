@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{ConnectOptions, jetstream};
+use async_nats::{ConnectOptions, ServerAddr, jetstream};
 use runtime::Secret;
+
+use crate::check::Pulse;
 
 /// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields silently).
 pub(crate) const MIN_SERVER: (u32, u32) = (2, 14);
@@ -23,7 +25,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where NATS is and who we are.
 #[derive(Debug, Clone)]
 pub struct BusOptions {
-    /// `nats://host:4222`; may hold user and password.
+    /// `nats://host:4222`, several joined by commas; may hold user and password.
     pub url: Secret,
     /// Credentials file.
     pub creds: Option<PathBuf>,
@@ -84,6 +86,7 @@ pub struct Bus {
     pub(crate) client: async_nats::Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) handed_back: Arc<AtomicU64>,
+    pub(crate) pulse: Pulse,
 }
 
 impl Bus {
@@ -103,7 +106,12 @@ impl Bus {
             let text = std::fs::read_to_string(path).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
             connect = connect.credentials(&text).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
         }
-        let client = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect.connect(options.url.reveal()))
+        let servers = servers(options.url.reveal()).map_err(|e| failed(format!("NATS_URL is no usable URL: {e}")))?;
+        // The library takes user and password from its options alone.
+        if let Some((user, password)) = servers.iter().find_map(credentials) {
+            connect = connect.user_and_password(user, password);
+        }
+        let client = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect.connect(servers))
             .await
             .map_err(|_| failed("no answer; is NATS_URL right?".to_owned()))?
             .map_err(|e| failed(reason(&e)))?;
@@ -112,7 +120,7 @@ impl Bus {
             return Err(BusError::TooOld { url, version });
         }
         let jetstream = jetstream::new(client.clone());
-        Ok(Self { client, jetstream, handed_back: Arc::default() })
+        Ok(Self { client, jetstream, handed_back: Arc::default(), pulse: Pulse::default() })
     }
 
     /// Whether the connection stands at this moment.
@@ -136,6 +144,17 @@ impl Bus {
         // Without it the client would try to connect again until the process ends.
         drop(self.client.drain().await);
     }
+}
+
+/// One address, or several of a cluster joined by commas.
+fn servers(urls: &str) -> std::io::Result<Vec<ServerAddr>> {
+    urls.split(',').map(|url| url.trim().parse()).collect()
+}
+
+/// User and password of a URL, decoded.
+fn credentials(server: &ServerAddr) -> Option<(String, String)> {
+    let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some((plain(server.username()?), plain(server.password().unwrap_or_default())))
 }
 
 fn reason(error: &async_nats::ConnectError) -> String {
@@ -167,8 +186,12 @@ fn log_event(event: &async_nats::Event) {
     }
 }
 
-/// A server URL without user and password.
-fn shown(url: &str) -> String {
+/// Server URLs without user and password.
+fn shown(urls: &str) -> String {
+    urls.split(',').map(shown_one).collect::<Vec<_>>().join(",")
+}
+
+fn shown_one(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
         (None, _) | (_, None) => url.to_owned(),
@@ -192,7 +215,17 @@ mod tests {
     }
 
     #[test]
+    fn user_and_password_come_from_the_url() {
+        let of = |url: &str| servers(url).unwrap().iter().find_map(credentials);
+        assert_eq!(of("nats://ann:p%40ss@host:4222"), Some(("ann".to_owned(), "p@ss".to_owned())));
+        assert_eq!(of("nats://a:4222, nats://bob:x@b:4222"), Some(("bob".to_owned(), "x".to_owned())));
+        assert_eq!(of("host:4222"), None);
+        assert!(servers("http://host").is_err());
+    }
+
+    #[test]
     fn passwords_are_not_shown() {
+        assert_eq!(shown("nats://ann:sesame@a:1,nats://b:2"), "nats://a:1,nats://b:2");
         assert_eq!(shown("nats://ann:sesame@host:4222"), "nats://host:4222");
         assert_eq!(shown("nats://host:4222"), "nats://host:4222");
     }

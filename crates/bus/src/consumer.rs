@@ -113,6 +113,7 @@ pub fn consumer_child<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) -> ChildS
 /// outage of the broker is no fault of this actor.
 async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
     let mut failures = 0;
+    args.bus.pulse.beat(H::DURABLE);
     while !args.drain.is_cancelled() {
         let opened = Instant::now();
         match session(&args).await {
@@ -172,9 +173,10 @@ async fn pull<H: Handler, L: Ledger>(
                 () = tokio::time::sleep(pause) => continue,
             }
         }
+        args.bus.pulse.beat(H::DURABLE);
         let batch = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
         let batch = batch.map_err(|e| format!("cannot pull: {}", runtime::chain(&e)))?;
-        let spawner = Spawner { worker, tracker, pace: &pace_tx };
+        let spawner = Spawner { worker, tracker, pace: &pace_tx, bus: &args.bus };
         read(batch, &mut free, &spawner, &args.drain).await?;
     }
 }
@@ -194,6 +196,7 @@ struct Spawner<'a, H, L> {
     worker: &'a Worker<H, L>,
     tracker: &'a TaskTracker,
     pace: &'a mpsc::Sender<Duration>,
+    bus: &'a Bus,
 }
 
 /// Reads one pull to its end; each message takes a permit along.
@@ -249,11 +252,13 @@ impl<H: Handler, L: Ledger> Spawner<'_, H, L> {
         for (mut job, standing) in jobs.into_iter().zip(standings) {
             job.delivery.failed_tries = standing.failed;
             let (worker, pace, permit) = (self.worker.clone(), self.pace.clone(), free.pop());
+            let pulse = self.bus.pulse.clone();
             self.tracker.spawn(async move {
                 if let Pace::Pause(pause) = worker.run(job, standing).await {
                     // Full: a pause is already asked for.
                     let _ = pace.try_send(pause);
                 }
+                pulse.beat(H::DURABLE);
                 drop(permit);
             });
         }

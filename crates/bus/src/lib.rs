@@ -3,6 +3,7 @@
 //! The only room that names `async_nats`, and the only one that settles messages. Settings live in `nats/*.json`.
 
 mod advisory;
+mod check;
 mod connection;
 mod consumer;
 mod handler;

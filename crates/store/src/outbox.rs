@@ -213,6 +213,18 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a row waits for longer than so many seconds.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn outbox_is_late(&self, secs: i32) -> Result<bool, StoreError> {
+        let late = sqlx::query_scalar!(
+            r#"select exists (select 1 from outbox where published_at is null and created_at < now() - make_interval(secs => $1)) as "late!""#,
+            f64::from(secs)
+        );
+        Ok(late.fetch_one(&self.pool).await?)
+    }
+
     /// Rows that are not published yet.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `/healthz` (the process lives), `/readyz` (work is being done, or why not) and `/metrics` (Prometheus text).
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result};
 use axum::{Router, extract::State, http::StatusCode, routing::get};
@@ -9,6 +9,11 @@ use store::Store;
 use tokio::net::TcpListener;
 
 use crate::metrics;
+
+/// A consumer pulls every few seconds, whether there is work or not; one that waits for TMDB is told of by that.
+const STILL: Duration = Duration::from_secs(90);
+/// Events that wait longer tell of a stream that takes nothing.
+const LATE_OUTBOX_SECS: i32 = 60;
 
 /// What is looked at.
 #[derive(Clone)]
@@ -47,8 +52,13 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
     if !watched.bus.is_connected() {
         reasons.push("NATS is not connected".to_owned());
     }
-    if let Err(e) = watched.store.ping().await {
-        reasons.push(runtime::chain(&e));
+    match watched.store.outbox_is_late(LATE_OUTBOX_SECS).await {
+        Ok(false) => {}
+        Ok(true) => reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s")),
+        Err(e) => reasons.push(runtime::chain(&e)),
+    }
+    for consumer in watched.bus.still_consumers(STILL) {
+        reasons.push(format!("{consumer} has not pulled for {} s", STILL.as_secs()));
     }
     match watched.tmdb.as_ref().map(tmdb::Client::health) {
         Some(tmdb::Health::CredentialRefused) => {

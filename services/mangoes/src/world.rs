@@ -71,6 +71,11 @@ impl World {
             Bus::connect(&BusOptions { url: nats_url.clone(), creds: config.nats_creds.clone(), name: "mangoes".to_owned() })
                 .await?;
         bus.ensure_topology().await?;
+        for d in bus.topology_differences().await? {
+            // Somebody may want it so; a server that drops settings in silence is too old and was refused above.
+            tracing::warn!(asset = d.asset, setting = d.setting, wanted = %d.wanted, actual = %d.actual, "NATS has it differently");
+        }
+        bus.check_publish().await?;
         let mut endpoints = None;
         if nats.is_some() || postgres.is_some() {
             let there = Endpoints { nats_url: nats_url.reveal().to_owned(), database_url: database_url.reveal().to_owned() };

@@ -1,0 +1,70 @@
+//! What a process finds out about its broker: at the start, whether it may do its work; later, whether it does.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_nats::HeaderMap;
+use serde_json::Value;
+
+use crate::{Bus, BusError};
+
+/// The subjects that every service's outbox publishes to, one of each stream.
+const PUBLISHED: [&str; 6] = [
+    "movies.tick.scan.check",
+    "movies.ingest.movie",
+    "movies.stale.bulk",
+    "movies.refreshed.0",
+    "movies.run.check",
+    "movies.dead.check",
+];
+/// A server that may not take a message says nothing at all.
+const ANSWER: Duration = Duration::from_secs(2);
+/// The server's code for a message that was meant for another stream.
+const OTHER_STREAM: u64 = 10_060;
+
+/// When each consumer of this process was last seen at work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pulse(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
+
+impl Pulse {
+    /// It pulls, or has settled a message.
+    pub(crate) fn beat(&self, durable: &'static str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(durable, Instant::now());
+    }
+}
+
+impl Bus {
+    /// Asks for each stream whether this user may publish into it. Nothing is stored: the messages name a stream that does
+    /// not exist. Without it a missing permission looks like a broker that is slow.
+    ///
+    /// # Errors
+    /// Names the first subject that the server does not take, with the remedy.
+    pub async fn check_publish(&self) -> Result<(), BusError> {
+        for subject in PUBLISHED {
+            let mut headers = HeaderMap::new();
+            headers.insert("Nats-Expected-Stream", "none-for-this-is-a-check");
+            let asked = self.client.request_with_headers(subject, headers, "{}".into());
+            let failed = |reason: String| BusError::Publish { subject: subject.to_owned(), reason };
+            let answer = tokio::time::timeout(ANSWER, asked)
+                .await
+                .map_err(|_| failed("no answer; may this user publish to movies.>, and subscribe to _INBOX.>?".to_owned()))?;
+            let answer = answer.map_err(|e| failed(runtime::chain(&e)))?;
+            let answer: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
+            let code = answer.pointer("/error/err_code").and_then(Value::as_u64);
+            if code != Some(OTHER_STREAM) {
+                return Err(failed(format!("the server answers {answer}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The consumers of this process that have neither pulled nor settled anything for longer than `span`.
+    #[must_use]
+    pub fn still_consumers(&self, span: Duration) -> Vec<&'static str> {
+        let pulse = self.pulse.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pulse.iter().filter(|(_, at)| at.elapsed() > span).map(|(name, _)| *name).collect()
+    }
+}
