@@ -132,9 +132,9 @@ async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
     info!(consumer = H::DURABLE, "stopped pulling; what was in hand is settled");
 }
 
-/// Topology, then pull after pull. `Ok`: the service drains. Either way what was in hand is settled at the end.
+/// Stream and consumer, then pull after pull. `Ok`: the service drains. Either way what was in hand is settled at the end.
 async fn session<H: Handler, L: Ledger>(args: &ConsumerArgs<H, L>) -> Result<(), String> {
-    args.bus.ensure_topology().await.map_err(|e| e.to_string())?;
+    args.bus.ensure_consumer(H::DURABLE).await.map_err(|e| e.to_string())?;
     let name = topology::stream_of(H::DURABLE).map_err(|e| e.to_string())?;
     let stream = args.bus.jetstream.get_stream(name).await.map_err(|e| runtime::chain(&e))?;
     let consumer: jetstream::consumer::Consumer<pull::Config> =

@@ -78,18 +78,37 @@ impl Bus {
     /// Names the asset and gives the server's words.
     pub async fn ensure_topology(&self) -> Result<(), BusError> {
         for (name, text) in STREAMS {
-            let config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
-            self.jetstream.create_or_update_stream(config).await.map_err(|e| broken(name, runtime::chain(&e)))?;
+            self.ensure_stream(name, text).await?;
         }
         for (name, _) in CONSUMERS {
-            let file = consumer_file(name)?;
-            let config = pull::Config::try_from_consumer_config(file.config).map_err(|e| broken(name, e))?;
-            self.jetstream
-                .create_consumer_on_stream(config, &file.stream_name)
-                .await
-                .map_err(|e| broken(name, runtime::chain(&e)))?;
+            self.ensure_consumer_of(name, consumer_file(name)?).await?;
         }
         Ok(())
+    }
+
+    /// Makes one consumer and its stream, or brings them to what the files say. The other streams are left alone: whoever makes
+    /// the stream of events anew has to fill it again before anything new goes into it.
+    ///
+    /// # Errors
+    /// Names the asset and gives the server's words.
+    pub(crate) async fn ensure_consumer(&self, durable: &str) -> Result<(), BusError> {
+        let file = consumer_file(durable)?;
+        let text = STREAMS.iter().find(|(name, _)| *name == file.stream_name).map(|(_, text)| *text);
+        let text = text.ok_or_else(|| broken(durable, "its stream has no file in nats/streams"))?;
+        self.ensure_stream(&file.stream_name, text).await?;
+        self.ensure_consumer_of(durable, file).await
+    }
+
+    async fn ensure_stream(&self, name: &str, text: &str) -> Result<(), BusError> {
+        let config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
+        self.jetstream.create_or_update_stream(config).await.map_err(|e| broken(name, runtime::chain(&e)))?;
+        Ok(())
+    }
+
+    async fn ensure_consumer_of(&self, name: &str, file: ConsumerFile) -> Result<(), BusError> {
+        let config = pull::Config::try_from_consumer_config(file.config).map_err(|e| broken(name, e))?;
+        let made = self.jetstream.create_consumer_on_stream(config, &file.stream_name).await;
+        made.map(|_| ()).map_err(|e| broken(name, runtime::chain(&e)))
     }
 
     /// When each stream was made, with its subjects: another time than before means that the old one is lost.

@@ -10,6 +10,8 @@ use crate::{Store, StoreError};
 
 /// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
 const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
+/// How long one step of a relay may take; when it is cut off, its rows are published again with the same ids.
+const LONGEST_PASS: &str = "30s";
 /// How long published rows are kept, to be published again after the loss of a stream.
 const KEEP_PUBLISHED: &str = "1 day";
 
@@ -116,6 +118,10 @@ impl Store {
     {
         let mut tx = self.pool.begin().await?;
         let conn = tx.acquire().await?;
+        // A relay that stands still in the middle (a stopped process, a lost network) holds up the others no longer than this.
+        sqlx::query_scalar!("select set_config('idle_in_transaction_session_timeout', $1, true)", LONGEST_PASS)
+            .fetch_one(&mut *conn)
+            .await?;
         let mine =
             sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK).fetch_one(&mut *conn).await?;
         if !mine {
@@ -147,6 +153,29 @@ impl Store {
         sqlx::query!("update outbox set published_at = clock_timestamp() where id = any($1)", &done).execute(&mut *conn).await?;
         tx.commit().await?;
         Ok(Some(Pass { last_id, sent: done.len(), left: looked_at - done.len() }))
+    }
+
+    /// Does something while no relay publishes. `patient` = false: `None` when one does at this moment.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn while_nothing_is_relayed<Fut: Future<Output = T> + Send, T>(
+        &self,
+        patient: bool,
+        work: Fut,
+    ) -> Result<Option<T>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        if patient {
+            sqlx::query_scalar!("select pg_advisory_xact_lock($1)::text", RELAY_LOCK).fetch_one(&mut *tx).await?;
+        } else if !sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK)
+            .fetch_one(&mut *tx)
+            .await?
+        {
+            return Ok(None);
+        }
+        let done = work.await;
+        tx.commit().await?;
+        Ok(Some(done))
     }
 
     /// Compares a stream's birth with the one that was published into. A stream that was born anew lost what it held: the

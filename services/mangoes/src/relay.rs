@@ -102,34 +102,54 @@ impl State {
         Ok(())
     }
 
-    /// A stream that is missing is made; one that was made anew gets again what it lost.
+    /// Looks whether streams were made anew, while nobody publishes.
     async fn note_births(&mut self) -> Result<(), StoreError> {
         if !self.bus.is_connected() {
             return Ok(());
         }
-        let births = match self.bus.stream_births().await {
-            Ok(births) => births,
-            Err(missing) => {
-                warn!(error = %missing, "a stream is away; it is made anew");
-                if let Err(e) = self.bus.ensure_topology().await {
-                    warn!(error = %e, "the streams cannot be made");
-                    return Ok(());
-                }
-                match self.bus.stream_births().await {
-                    Ok(births) => births,
-                    Err(_) => return Ok(()),
-                }
-            }
-        };
-        for birth in births {
-            let again = self.store.note_generation(birth.stream, &birth.created_at, &birth.subjects).await?;
-            if again > 0 {
-                warn!(stream = birth.stream, rows = again, "the stream was made anew; what it lost is published again");
-            }
+        let work = make_and_fill_again(&self.bus, &self.store);
+        if let Some(noted) = self.store.while_nothing_is_relayed(false, work).await? {
+            noted?;
+            self.births_seen = Some(Instant::now());
         }
-        self.births_seen = Some(Instant::now());
         Ok(())
     }
+}
+
+/// Makes what is missing, and has what a stream lost published again before anything new: else a movie's events would stand in
+/// the wrong order. To be called while nothing is relayed.
+async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), StoreError> {
+    let births = match bus.stream_births().await {
+        Ok(births) => births,
+        Err(missing) => {
+            warn!(error = %missing, "a stream is away; it is made anew");
+            if let Err(e) = bus.ensure_topology().await {
+                warn!(error = %e, "the streams cannot be made");
+                return Ok(());
+            }
+            match bus.stream_births().await {
+                Ok(births) => births,
+                Err(_) => return Ok(()),
+            }
+        }
+    };
+    for birth in births {
+        let again = store.note_generation(birth.stream, &birth.created_at, &birth.subjects).await?;
+        if again > 0 {
+            warn!(stream = birth.stream, rows = again, "the stream was made anew; what it lost is published again");
+        }
+    }
+    Ok(())
+}
+
+/// Streams and consumers at the start of a process. Other processes may be at work meanwhile.
+pub(crate) async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()> {
+    let work = async {
+        bus.ensure_topology().await?;
+        anyhow::Ok(make_and_fill_again(bus, store).await?)
+    };
+    store.while_nothing_is_relayed(true, work).await?.transpose()?;
+    Ok(())
 }
 
 /// Keys whose earlier row could not be sent: later ones wait, so that their order stays.

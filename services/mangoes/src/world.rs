@@ -13,6 +13,8 @@ use runtime::{Config, Secret};
 use serde::{Deserialize, Serialize};
 use store::Store;
 
+use crate::relay;
+
 /// Database connections of all services in one process.
 pub(crate) const CONNECTIONS: u32 = 24;
 /// Database connections of a service alone: eight of them stay below the hundred of a Postgres as it comes.
@@ -70,7 +72,7 @@ impl World {
         let bus =
             Bus::connect(&BusOptions { url: nats_url.clone(), creds: config.nats_creds.clone(), name: "mangoes".to_owned() })
                 .await?;
-        bus.ensure_topology().await?;
+        relay::make_topology(&bus, &store).await?;
         for d in bus.topology_differences().await? {
             // Somebody may want it so; a server that drops settings in silence is too old and was refused above.
             tracing::warn!(asset = d.asset, setting = d.setting, wanted = %d.wanted, actual = %d.actual, "NATS has it differently");
