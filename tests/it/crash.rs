@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::World;
+use crate::world::{Folder, World};
 
 /// kill -9 while a run is under way: the next start ends it, and its counts add up.
 #[tokio::test]
@@ -34,4 +34,26 @@ async fn a_stop_leaves_nothing_behind() {
     assert!(!folder.0.join("endpoints.json").exists());
     let world = World::start_in(folder).await;
     assert_eq!(world.one("select count(*) from works where tmdb_id = '603'").await, 1);
+}
+
+/// A message that kills the process each time is found out by the row written before the work, runs alone, and becomes a dead
+/// letter; what was in hand beside it when the process died is done.
+#[tokio::test]
+async fn a_message_that_kills_the_process_is_found_out() {
+    let deadly = [("MANGOES_ABORT", "poison")];
+    let mut world = World::run(Folder::new("poison"), &["up", "--demo"], &deadly).await;
+    world.request_with_id("movies.ingest.movie", "poison", br#"{"tmdb_id": 155}"#).await;
+    for id in [603, 550, 13] {
+        world.publish("movies.ingest.movie", format!(r#"{{"tmdb_id": {id}}}"#).as_bytes()).await;
+    }
+    let mut deaths = 0;
+    while !world.buried_within(Duration::from_secs(60)).await {
+        deaths += 1;
+        assert!(deaths < 12, "it kills for ever");
+        world = World::run(world.kill().await, &["up", "--demo"], &deadly).await;
+    }
+    world.until("select count(*) from dead_letter where reason = 'poison' and message_key = 'poison'", 1).await;
+    world.until("select count(*) from works where tmdb_id in ('603', '550', '13') and ingestion_status = 'complete'", 3).await;
+    assert_eq!(world.one("select count(*) from dead_letter").await, 1, "nobody else is blamed");
+    assert!((4..=7).contains(&deaths), "{deaths} deaths");
 }

@@ -94,6 +94,33 @@ impl World {
         talk(&self.nats_url, command, payload, awaited).await
     }
 
+    /// Publishes under a message id and waits for the stream's confirmation.
+    pub(crate) async fn request_with_id(&self, subject: &str, id: &str, payload: &[u8]) {
+        let headers = format!("NATS/1.0\r\nNats-Msg-Id: {id}\r\n\r\n");
+        let (head, total) = (headers.len(), headers.len() + payload.len());
+        let command = format!("SUB answer 1\r\nHPUB {subject} answer {head} {total}\r\n{headers}");
+        let answer = self.talk(&command, payload, "MSG answer").await;
+        assert!(answer.contains("\"seq\":") && !answer.contains("error"), "{answer}");
+    }
+
+    /// Waits until a dead letter stands (true) or the process has ended (false).
+    pub(crate) async fn buried_within(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        loop {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            // A database that died with the process answers nothing: the next look is at the process.
+            let letters = sqlx::query_scalar::<_, i64>("select count(*) from dead_letter").fetch_one(&self.pool);
+            let letters = tokio::time::timeout(Duration::from_secs(1), letters).await;
+            if matches!(letters, Ok(Ok(1..))) {
+                return true;
+            }
+            assert!(begun.elapsed() < limit, "neither dead nor buried: {letters:?}\n{}", log_of(&self.folder));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Asks the JetStream API.
     pub(crate) async fn jetstream(&self, verb: &str) -> String {
         self.ask(&format!("$JS.API.{verb}"), b"").await

@@ -95,8 +95,10 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         let mut work = tokio::spawn(async move {
             let done = |result: Result<Outcome, H::Error>| result.map_err(|e| (e.fate(), chain(&e)));
             trial::panic_now_and_then();
+            let deadly = || trial::abort_at(&delivery.key);
             if !suspect {
                 let _shared = ALONE.read().await;
+                deadly();
                 return done(handler.handle(event, &delivery).await);
             }
             let _alone = ALONE.write().await;
@@ -108,6 +110,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
                     format!("the process died {crashed} times while it worked on this message alone"),
                 ));
             }
+            deadly();
             done(handler.handle(event, &delivery).await)
         });
         loop {

@@ -39,3 +39,10 @@ pub fn panic_now_and_then() {
         }
     }
 }
+
+/// Ends the process at once where a test named this message: `MANGOES_ABORT=its key`. Never in a release build.
+pub fn abort_at(message_key: &str) {
+    if cfg!(debug_assertions) && std::env::var("MANGOES_ABORT").is_ok_and(|key| key == message_key) {
+        std::process::abort();
+    }
+}
