@@ -98,7 +98,7 @@ pub async fn replay_one(store: &Store, id: i64, (payload, again): (Option<&Value
     let reason = match store.replay_dead(id, payload, again).await? {
         Replay::As(message_id) => return Ok(Replayed { id, replayed_as: Some(message_id), reason: None }),
         Replay::Before(message_id) => format!("it went out before as {message_id}; --again (by NATS: again) sends it once more"),
-        Replay::NoJson => "its payload is no JSON object; give another one".to_owned(),
+        Replay::NoJson => "its payload is no JSON object; give another with --payload (by NATS: payload)".to_owned(),
         Replay::Unknown => "it is gone".to_owned(),
     };
     Ok(Replayed { id, replayed_as: None, reason: Some(reason) })
