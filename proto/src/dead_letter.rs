@@ -1,5 +1,7 @@
 //! A message that could not be worked off.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -29,6 +31,16 @@ pub struct DeadLetter {
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "String")]
     pub died_at: OffsetDateTime,
+    /// When its first try began; UTC, RFC 3339.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub first_at: Option<OffsetDateTime>,
+    /// W3C trace id: of its `traceparent`, or the one that this event carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Its headers; left out where they are more than 16 KiB. The table keeps all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 impl Event for DeadLetter {

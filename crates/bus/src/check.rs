@@ -1,10 +1,6 @@
-//! What a process finds out about its broker: at the start, whether it may do its work; later, whether it does.
+//! What a process finds out about its broker at the start: whether it may do its work.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use async_nats::HeaderMap;
 use serde_json::Value;
@@ -25,18 +21,12 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// The server's code for a message that was meant for another stream.
 const OTHER_STREAM: u64 = 10_060;
 
-/// When each consumer of this process was last seen at work.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Pulse(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
-
-impl Pulse {
-    /// It pulls, or has settled a message.
-    pub(crate) fn beat(&self, durable: &'static str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(durable, Instant::now());
-    }
-}
-
 impl Bus {
+    /// Whether the server answers within `limit`.
+    pub async fn answers(&self, limit: Duration) -> bool {
+        self.is_connected() && matches!(tokio::time::timeout(limit, self.client.flush()).await, Ok(Ok(())))
+    }
+
     /// Asks for each stream whether this user may publish into it. Nothing is stored: the messages name a stream that does
     /// not exist. Without it a missing permission looks like a broker that is slow.
     ///
@@ -59,12 +49,5 @@ impl Bus {
             }
         }
         Ok(())
-    }
-
-    /// The consumers of this process that have neither pulled nor settled anything for longer than `span`.
-    #[must_use]
-    pub fn still_consumers(&self, span: Duration) -> Vec<&'static str> {
-        let pulse = self.pulse.0.lock().unwrap_or_else(PoisonError::into_inner);
-        pulse.iter().filter(|(_, at)| at.elapsed() > span).map(|(name, _)| *name).collect()
     }
 }

@@ -10,14 +10,15 @@ use std::{
 };
 
 use async_nats::{ConnectOptions, ServerAddr, jetstream};
-use runtime::Secret;
-
-use crate::check::Pulse;
+use runtime::{Pulse, Secret};
 
 /// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields silently).
 pub(crate) const MIN_SERVER: (u32, u32) = (2, 14);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// A server that answers none of three pings is given up, so that a frozen one of a cluster holds nobody up for long; the
+/// client's own default would take three minutes.
+const PING_EVERY: Duration = Duration::from_secs(4);
 /// How long the last flush may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +32,8 @@ pub struct BusOptions {
     pub creds: Option<PathBuf>,
     /// Name shown in `nats server report connections`.
     pub name: String,
+    /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of `nats/streams/*.json`.
+    pub replicas: u8,
 }
 
 /// Why NATS could not be used: one sentence with the remedy.
@@ -87,6 +90,7 @@ pub struct Bus {
     pub(crate) jetstream: jetstream::Context,
     pub(crate) handed_back: Arc<AtomicU64>,
     pub(crate) pulse: Pulse,
+    pub(crate) replicas: u8,
 }
 
 impl Bus {
@@ -101,6 +105,7 @@ impl Bus {
             .name(&options.name)
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
+            .ping_interval(PING_EVERY)
             .event_callback(|event| async move { log_event(&event) });
         if let Some(path) = &options.creds {
             let text = std::fs::read_to_string(path).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
@@ -120,13 +125,19 @@ impl Bus {
             return Err(BusError::TooOld { url, version });
         }
         let jetstream = jetstream::new(client.clone());
-        Ok(Self { client, jetstream, handed_back: Arc::default(), pulse: Pulse::default() })
+        Ok(Self { client, jetstream, handed_back: Arc::default(), pulse: Pulse::default(), replicas: options.replicas })
     }
 
     /// Whether the connection stands at this moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         matches!(self.client.connection_state(), async_nats::connection::State::Connected)
+    }
+
+    /// What is seen at work in this process.
+    #[must_use]
+    pub const fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Messages that a drain gave back to the broker unfinished; they will be delivered again.

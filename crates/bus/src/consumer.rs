@@ -12,7 +12,7 @@ use std::{
 use async_nats::jetstream::{self, AckKind, consumer::pull};
 use futures::StreamExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Ledger, supervisor::restart_delay};
+use runtime::{ChildSpec, Ledger, Part, supervisor::restart_delay};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -27,6 +27,9 @@ use crate::{
 /// How long one pull stays open at the server. Short, for it takes the heartbeat's place: async-nats 0.51 answers a
 /// heartbeat within a batch with `Pending` and no wake-up, and the batch sleeps until its end (docs/adr/0006).
 const PULL_EXPIRES: Duration = Duration::from_secs(4);
+/// A pull ends after [`PULL_EXPIRES`] and work in hand is settled all the time: one that is out of sight for longer gets nothing
+/// from its stream, or all that it has in hand waits.
+const OUT_OF_SIGHT: Duration = Duration::from_secs(15);
 /// Between two tries to reach a broker that is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
@@ -113,7 +116,7 @@ pub fn consumer_child<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) -> ChildS
 /// outage of the broker is no fault of this actor.
 async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
     let mut failures = 0;
-    args.bus.pulse.beat(H::DURABLE);
+    beat::<H>(&args.bus, Duration::ZERO);
     while !args.drain.is_cancelled() {
         let opened = Instant::now();
         match session(&args).await {
@@ -130,6 +133,11 @@ async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
         }
     }
     info!(consumer = H::DURABLE, "stopped pulling; what was in hand is settled");
+}
+
+/// Seen at work; it will wait for so long before it pulls again.
+fn beat<H: Handler>(bus: &Bus, wait: Duration) {
+    bus.pulse.beat(Part { name: H::DURABLE, allowed: OUT_OF_SIGHT + wait, vital: false });
 }
 
 /// Stream and consumer, then pull after pull. `Ok`: the service drains. Either way what was in hand is settled at the end.
@@ -168,16 +176,17 @@ async fn pull<H: Handler, L: Ledger>(
         };
         if let Ok(pause) = pace_rx.try_recv() {
             drop(free);
+            beat::<H>(&args.bus, pause);
             tokio::select! {
                 () = args.drain.cancelled() => return Ok(()),
                 () = tokio::time::sleep(pause) => continue,
             }
         }
-        args.bus.pulse.beat(H::DURABLE);
         let batch = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
         let batch = batch.map_err(|e| format!("cannot pull: {}", runtime::chain(&e)))?;
         let spawner = Spawner { worker, tracker, pace: &pace_tx, bus: &args.bus };
         read(batch, &mut free, &spawner, &args.drain).await?;
+        beat::<H>(&args.bus, Duration::ZERO);
     }
 }
 
@@ -252,13 +261,13 @@ impl<H: Handler, L: Ledger> Spawner<'_, H, L> {
         for (mut job, standing) in jobs.into_iter().zip(standings) {
             job.delivery.failed_tries = standing.failed;
             let (worker, pace, permit) = (self.worker.clone(), self.pace.clone(), free.pop());
-            let pulse = self.bus.pulse.clone();
+            let bus = self.bus.clone();
             self.tracker.spawn(async move {
                 if let Pace::Pause(pause) = worker.run(job, standing).await {
                     // Full: a pause is already asked for.
                     let _ = pace.try_send(pause);
                 }
-                pulse.beat(H::DURABLE);
+                beat::<H>(&bus, Duration::ZERO);
                 drop(permit);
             });
         }

@@ -100,9 +100,12 @@ impl Bus {
     }
 
     async fn ensure_stream(&self, name: &str, text: &str) -> Result<(), BusError> {
-        let config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
-        self.jetstream.create_or_update_stream(config).await.map_err(|e| broken(name, runtime::chain(&e)))?;
-        Ok(())
+        let mut config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
+        config.num_replicas = self.replicas.into();
+        match self.jetstream.create_or_update_stream(config).await {
+            Ok(_) => Ok(()),
+            Err(e) => Err(broken(name, with_remedy(runtime::chain(&e), self.replicas))),
+        }
     }
 
     async fn ensure_consumer_of(&self, name: &str, file: ConsumerFile) -> Result<(), BusError> {
@@ -154,7 +157,11 @@ impl Bus {
                 Err(e) if runtime::chain(&e).contains("10059") || runtime::chain(&e).contains("not found") => Value::Null,
                 Err(e) => return Err(broken(name, runtime::chain(&e))),
             };
-            compare(name, &wanted(name, text)?, &actual, &mut found);
+            let mut wanted = wanted(name, text)?;
+            if let Some(replicas) = wanted.get_mut("num_replicas") {
+                *replicas = self.replicas.into();
+            }
+            compare(name, &wanted, &actual, &mut found);
         }
         for (name, text) in CONSUMERS {
             let stream = stream_of(name)?;
@@ -167,6 +174,15 @@ impl Bus {
             compare(name, &wanted, &actual, &mut found);
         }
         Ok(found)
+    }
+}
+
+/// A lone server, or too few, refuse copies in words that do not say whose setting it is.
+fn with_remedy(reason: String, replicas: u8) -> String {
+    let too_many = replicas > 1 && (reason.contains("non-clustered") || reason.contains("no suitable peers"));
+    match too_many {
+        true => format!("{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, or start more"),
+        false => reason,
     }
 }
 

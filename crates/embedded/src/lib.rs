@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::EmbeddedError;
-pub use nats::Nats;
+pub use nats::{Member, Nats};
 pub use postgres::Postgres;
 
 /// How long a server may take to answer after its process started.
@@ -108,7 +108,10 @@ pub fn nats_server(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
 }
 
 /// A port of the loopback address that is free at this moment.
-fn free_port() -> Result<u16, EmbeddedError> {
+///
+/// # Errors
+/// When the system has none.
+pub fn free_port() -> Result<u16, EmbeddedError> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(bound.map_err(EmbeddedError::file("open a port on", "127.0.0.1"))?.port())
 }

@@ -21,8 +21,31 @@ use crate::{EmbeddedError, Options, START_LIMIT, free_port, random_hex};
 
 const SETTINGS: &str = include_str!("../../../nats/server.conf");
 const SERVER: &str = "nats-server";
+const CLUSTER: &str = "mangoes";
 /// How long to wait between two looks at a starting server.
 const POLL: Duration = Duration::from_millis(10);
+
+/// A server's part in a cluster.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The same at every start and unlike the others': its peers know it by that.
+    pub name: String,
+    /// Where it listens for its peers, on loopback.
+    pub port: u16,
+    /// Where its peers listen.
+    pub peers: Vec<u16>,
+}
+
+impl Member {
+    /// Clients are not told of the other servers: they know those that they were given.
+    fn flags(&self) -> Vec<String> {
+        let route = |port: &u16| format!("nats://127.0.0.1:{port}");
+        let routes: Vec<String> = self.peers.iter().map(route).collect();
+        ["--cluster_name", CLUSTER, "--cluster", &route(&self.port), "--routes", &routes.join(","), "--no_advertise"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+}
 
 /// A running `nats-server`. Dropping it asks the process to end; [`Nats::stop`] also waits for that.
 #[derive(Debug)]
@@ -31,6 +54,7 @@ pub struct Nats {
     program: PathBuf,
     port: u16,
     place: Place,
+    member: Option<Member>,
 }
 
 impl Nats {
@@ -39,11 +63,20 @@ impl Nats {
     /// # Errors
     /// Within 10 s: no usable binary, the data directory is in use or not writable, the server does not come up.
     pub async fn start(options: &Options) -> Result<Self, EmbeddedError> {
-        Self::start_found(options, &Search::usual(&options.data_dir)).await
+        Self::start_found(options, &Search::usual(&options.data_dir), None).await
+    }
+
+    /// Like [`Nats::start`], for one server of a cluster, each in a data directory of its own. It answers before the cluster
+    /// has a leader.
+    ///
+    /// # Errors
+    /// Like [`Nats::start`].
+    pub async fn start_member(options: &Options, member: Member) -> Result<Self, EmbeddedError> {
+        Self::start_found(options, &Search::usual(&options.data_dir), Some(member)).await
     }
 
     /// Like [`Nats::start`], with other places to look for the binary.
-    pub(crate) async fn start_found(options: &Options, search: &Search) -> Result<Self, EmbeddedError> {
+    pub(crate) async fn start_found(options: &Options, search: &Search, member: Option<Member>) -> Result<Self, EmbeddedError> {
         let found = search.nats()?;
         let place = Place::take(&options.data_dir, "nats")?;
         let program = reachable(&found, &place)?;
@@ -55,8 +88,8 @@ impl Nats {
             Some(_) | None => free_port()?,
         };
         loop {
-            match launch(&program, &place, port, deadline).await {
-                Ok(child) => return Ok(Self { child, program, port, place }),
+            match launch(&program, &place, (port, member.as_ref()), deadline).await {
+                Ok(child) => return Ok(Self { child, program, port, place, member }),
                 // Somebody took the port between our look and the server's.
                 Err(error) if is_port_taken(&error) && Instant::now() < deadline => port = free_port()?,
                 Err(error) => return Err(error),
@@ -95,7 +128,7 @@ impl Nats {
         self.child.stop().await?;
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            match launch(&self.program, &self.place, self.port, deadline).await {
+            match launch(&self.program, &self.place, (self.port, self.member.as_ref()), deadline).await {
                 Ok(child) => {
                     self.child = child;
                     return Ok(());
@@ -127,18 +160,23 @@ impl Nats {
 }
 
 /// One attempt: starts the process and waits until it is ready.
-async fn launch(program: &Path, place: &Place, port: u16, deadline: Instant) -> Result<Child, EmbeddedError> {
+async fn launch(
+    program: &Path,
+    place: &Place,
+    (port, member): (u16, Option<&Member>),
+    deadline: Instant,
+) -> Result<Child, EmbeddedError> {
     let store = place.join("nats");
     let pid_file = place.join("nats.pid");
     clear_previous(SERVER, &pid_file, &store, Signal::TERM).await?;
     place.account.own_dir(&store)?;
     let log = place.open_log("nats.log")?;
     // A name nobody else has, so that a server of somebody else on this port is not taken for ours.
-    let name = format!("mangoes-{}", random_hex(4)?);
+    let name = member.map_or_else(|| random_hex(4).map(|hex| format!("mangoes-{hex}")), |m| Ok(m.name.clone()))?;
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let flags =
         ["-c", &text(place.join("nats.conf")), "-a", "127.0.0.1", "-p", &port.to_string(), "-sd", &text(store), "-n", &name];
-    let args = flags.map(str::to_owned).to_vec();
+    let args = flags.map(str::to_owned).into_iter().chain(member.into_iter().flat_map(Member::flags)).collect();
     let log_file = log.file.try_clone().map_err(EmbeddedError::file("open", &log.path))?;
     let (program, account, stop_signal) = (program.to_owned(), place.account, Signal::TERM);
     let mut child = Child::start(Launch { name: SERVER, program, args, account, log: log_file, stop_signal }).await?;

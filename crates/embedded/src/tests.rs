@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use crate::binaries::Search;
-use crate::{EmbeddedError, Nats, Options, Postgres, Servers, random_hex};
+use crate::{EmbeddedError, Member, Nats, Options, Postgres, Servers, free_port, random_hex};
 
 /// Names the data directory in the child process of the orphan test.
 const CHILD_DIR: &str = "MANGOES_EMBEDDED_TEST_DIR";
@@ -62,25 +62,30 @@ fn address(url: &str) -> &str {
 }
 
 /// One line of NATS protocol from `lines`, which begins with `prefix`.
-fn expect(lines: &mut impl BufRead, prefix: &str) -> String {
+fn expect(lines: &mut impl BufRead, prefix: &str) -> std::io::Result<String> {
     loop {
         let mut line = String::new();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "connection closed before {prefix}");
+        assert!(lines.read_line(&mut line)? > 0, "connection closed before {prefix}");
         if line.starts_with(prefix) {
-            return line;
+            return Ok(line);
         }
     }
 }
 
 /// Sends a request to the JetStream API and returns the answer.
 fn jetstream(url: &str, subject: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(address(url)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let mut lines = BufReader::new(stream.try_clone().unwrap());
-    expect(&mut lines, "INFO");
+    ask(url, subject, body).unwrap()
+}
+
+/// The same, of a cluster that may have no leader yet: then nobody answers.
+fn ask(url: &str, subject: &str, body: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address(url))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut lines = BufReader::new(stream.try_clone()?);
+    expect(&mut lines, "INFO")?;
     let connect = r#"CONNECT {"verbose":false,"pedantic":false,"lang":"test","version":"0"}"#;
-    write!(stream, "{connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n", body.len()).unwrap();
-    expect(&mut lines, "MSG");
+    write!(stream, "{connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n", body.len())?;
+    expect(&mut lines, "MSG")?;
     expect(&mut lines, "{")
 }
 
@@ -182,7 +187,7 @@ async fn busy_port_gives_another() {
 async fn missing_and_old_binaries_are_named() {
     let dir = TempDir::new();
     let nowhere = Search::only(Vec::new());
-    let nats = Nats::start_found(&dir.options(), &nowhere).await.unwrap_err();
+    let nats = Nats::start_found(&dir.options(), &nowhere, None).await.unwrap_err();
     assert!(matches!(nats, EmbeddedError::NoNats(_)) && nats.to_string().contains("make setup"));
     let postgres = Postgres::start_found(&dir.options(), &nowhere).await.unwrap_err();
     assert!(matches!(postgres, EmbeddedError::NoPostgres(_)) && postgres.to_string().contains("make setup"));
@@ -191,7 +196,7 @@ async fn missing_and_old_binaries_are_named() {
     // Written by another process: one that a parallel test starts now could inherit the open file, and it would not run.
     let script = r#"printf '#!/bin/sh\necho nats-server: v2.9.10\n' > "$0" && chmod 755 "$0""#;
     assert!(Command::new("sh").args(["-c", script]).arg(&old).status().unwrap().success());
-    let error = Nats::start_found(&dir.options(), &Search::only(vec![dir.0.clone()])).await.unwrap_err();
+    let error = Nats::start_found(&dir.options(), &Search::only(vec![dir.0.clone()]), None).await.unwrap_err();
     assert!(error.to_string().contains("is nats-server 2.9.10, mangoes needs >= 2.14"), "{error}");
 }
 
@@ -223,7 +228,7 @@ fn kill_a_holder(dir: &TempDir) -> Vec<i32> {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
-    let held = expect(&mut lines, "holding");
+    let held = expect(&mut lines, "holding").unwrap();
     let pids: Vec<i32> = held.split_whitespace().skip(1).map(|pid| pid.parse().unwrap()).collect();
     assert!(pids.len() == 2 && pids.iter().all(|pid| runs(*pid)));
     child.kill().unwrap();
@@ -242,4 +247,32 @@ async fn killed_parent_leaves_no_server() {
     let servers = Servers::start(&dir.options()).await.unwrap();
     assert!(!pids.iter().any(|pid| runs(*pid)));
     servers.stop().await.unwrap();
+}
+
+/// Three servers keep three copies: one that dies with its store takes nothing along.
+#[tokio::test]
+async fn a_cluster_survives_the_loss_of_one_store() {
+    let dir = TempDir::new();
+    let ports = [free_port().unwrap(), free_port().unwrap(), free_port().unwrap()];
+    let start = |n: usize| {
+        let options = Options { data_dir: dir.0.join(format!("n{n}")), nats_port: None, durable: false };
+        let peers = ports.iter().copied().filter(|p| *p != ports[n]).collect();
+        let member = Member { name: format!("n{n}"), port: ports[n], peers };
+        async move { Nats::start_member(&options, member).await.unwrap() }
+    };
+    let (mut one, two, three) = tokio::join!(start(0), start(1), start(2));
+    let create = r#"{"name":"KEPT","subjects":["kept"],"num_replicas":3}"#;
+    let says = |nats: &Nats, (subject, body): (&str, &str), words: &str| {
+        ask(&nats.nats_url(), subject, body).is_ok_and(|answer| answer.contains(words))
+    };
+    until("a leader", || says(&one, ("$JS.API.STREAM.CREATE.KEPT", create), "\"name\":\"KEPT\""));
+    assert!(jetstream(&one.nats_url(), "kept", "{}").contains("\"seq\":1"));
+    one.delete_store().await.unwrap();
+    let kept = |nats: &Nats| says(nats, ("$JS.API.STREAM.INFO.KEPT", ""), "\"messages\":1");
+    until("the others go on", || kept(&two) && kept(&three));
+    one.restart().await.unwrap();
+    until("it is there again", || kept(&one));
+    for nats in [one, two, three] {
+        nats.stop().await.unwrap();
+    }
 }

@@ -52,6 +52,8 @@ pub struct Config {
     pub nats_url: Option<Secret>,
     /// Credentials file for NATS.
     pub nats_creds: Option<PathBuf>,
+    /// Servers of a NATS cluster that keep a copy of each stream: 1, 3 or 5.
+    pub nats_replicas: u8,
     /// Postgres; embedded when absent.
     pub database_url: Option<Secret>,
     /// TMDB v4 token or v3 key.
@@ -79,9 +81,10 @@ pub struct Config {
 }
 
 /// The settings by name, with what they mean: for `mangoes config` and the documentation.
-pub const SETTINGS: [(&str, &str); 16] = [
+pub const SETTINGS: [(&str, &str); 17] = [
     ("NATS_URL", "NATS server, nats://host:4222; embedded when not set"),
     ("NATS_CREDS", "credentials file for NATS"),
+    ("NATS_REPLICAS", "servers of a NATS cluster that keep a copy of each stream: 1, 3 or 5"),
     ("DATABASE_URL", "Postgres 15 or later, postgres://user:password@host/db; embedded when not set"),
     ("TMDB_TOKEN", "TMDB API read access token (v4)"),
     ("TMDB_API_KEY", "TMDB API key (v3), when there is no token"),
@@ -153,6 +156,7 @@ impl Config {
         let config = Self {
             nats_url: sources.get("NATS_URL")?.map(Secret::new),
             nats_creds: sources.get("NATS_CREDS")?.map(PathBuf::from),
+            nats_replicas: sources.number("NATS_REPLICAS", 1)?,
             database_url: sources.get("DATABASE_URL")?.map(Secret::new),
             tmdb_credential: sources.get("TMDB_TOKEN")?.or(sources.get("TMDB_API_KEY")?).map(Secret::new),
             tmdb_base_url: sources.get("TMDB_BASE_URL")?.unwrap_or_else(|| "https://api.themoviedb.org/3".to_owned()),
@@ -181,8 +185,9 @@ impl Config {
     }
 
     fn checked(self) -> Result<Self, ConfigError> {
-        if let Some(secret) = &self.nats_url {
-            url_of("NATS_URL", secret.reveal(), &["nats", "tls", "ws", "wss"], "nats://127.0.0.1:4222")?;
+        // Several servers of a cluster are joined by commas.
+        for server in self.nats_url.iter().flat_map(|secret| secret.reveal().split(',')) {
+            url_of("NATS_URL", server.trim(), &["nats", "tls", "ws", "wss"], "nats://127.0.0.1:4222")?;
         }
         if let Some(secret) = &self.database_url {
             url_of(
@@ -197,6 +202,9 @@ impl Config {
             return Err(ConfigError("TMDB_BASE_URL must end in /3, as in https://api.themoviedb.org/3".to_owned()));
         }
         check_codes(&self)?;
+        if ![1, 3, 5].contains(&self.nats_replicas) {
+            return Err(ConfigError(format!("NATS_REPLICAS: {} is no number of copies: use 1, 3 or 5", self.nats_replicas)));
+        }
         if self.listen.parse::<std::net::SocketAddr>().is_err() {
             return Err(ConfigError(format!("MANGOES_LISTEN: '{}' is no address: use for example 127.0.0.1:8080", self.listen)));
         }
@@ -213,6 +221,7 @@ impl Config {
         vec![
             ("NATS_URL", self.nats_url.as_ref().map_or_else(|| "(embedded)".to_owned(), |u| mask_url(u.reveal()))),
             ("NATS_CREDS", self.nats_creds.as_ref().map(|p| p.display().to_string()).unwrap_or_default()),
+            ("NATS_REPLICAS", self.nats_replicas.to_string()),
             ("DATABASE_URL", self.database_url.as_ref().map_or_else(|| "(embedded)".to_owned(), |u| mask_url(u.reveal()))),
             ("TMDB_TOKEN", masked(self.tmdb_credential.is_some())),
             ("TMDB_BASE_URL", self.tmdb_base_url.clone()),
@@ -257,9 +266,13 @@ fn url_of(name: &str, text: &str, schemes: &[&str], example: &str) -> Result<url
     if url.host_str().is_none_or(str::is_empty) { Err(wrong("no host")) } else { Ok(url) }
 }
 
-/// A URL with its password and token cut out.
+/// A URL, or several joined by commas, with passwords and tokens cut out.
 #[must_use]
 pub fn mask_url(text: &str) -> String {
+    text.split(',').map(|one| mask_one(one.trim())).collect::<Vec<_>>().join(",")
+}
+
+fn mask_one(text: &str) -> String {
     let Ok(mut url) = url::Url::parse(text) else { return "***".to_owned() };
     if url.password().is_some() && url.set_password(Some("***")).is_err() {
         return "***".to_owned();
@@ -282,6 +295,7 @@ mod tests {
         for (name, value) in [
             ("NATS_URL", "127.0.0.1"),
             ("NATS_URL", "http://x"),
+            ("NATS_REPLICAS", "2"),
             ("DATABASE_URL", "mysql://x/y"),
             ("DATABASE_URL", "postgres//x"),
             ("TMDB_RATE", "-1"),
@@ -297,6 +311,13 @@ mod tests {
             let error = load(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(name.trim_end_matches("_FILE")), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn several_servers_are_joined_by_commas() {
+        let config = load(&[("NATS_URL", "nats://u:sesame@a:4222, nats://b:4223")]).unwrap();
+        assert_eq!(mask_url(config.nats_url.unwrap().reveal()), "nats://u:***@a:4222,nats://b:4223");
+        assert!(load(&[("NATS_URL", "nats://a:4222,b")]).is_err(), "each is looked at");
     }
 
     #[test]

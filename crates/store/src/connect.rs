@@ -4,6 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use runtime::Secret;
 use sqlx::{
+    ConnectOptions, Connection,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -13,6 +14,12 @@ use crate::{Store, StoreError};
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end may wait for connections that are in use.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// What each session asks of the server: a client that stands still in a transaction, or is gone without a word, must not hold
+/// its locks until somebody looks. A step of the outbox relay is done within this span, or is done again by another.
+const SESSION: &str = "set idle_in_transaction_session_timeout = '30s'; set tcp_keepalives_idle = 15;
+    set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3";
 /// Oldest Postgres that is supported.
 const MIN_VERSION: i32 = 150_000;
 
@@ -29,6 +36,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT_TIMEOUT)
+            .after_connect(|session, _| Box::pin(async move { sqlx::raw_sql(SESSION).execute(session).await.map(drop) }))
             .connect_with(options)
             .await
             .map_err(|e| StoreError::Setup(explain(&shown, &e)))?;
@@ -73,9 +81,20 @@ impl Store {
         Ok(())
     }
 
-    /// Closes all connections.
+    /// Whether the database answers to a connection of its own, within `limit`.
+    pub async fn answers_anew(&self, limit: Duration) -> bool {
+        let asked = async {
+            let mut session = self.pool.connect_options().connect().await?;
+            session.ping().await
+        };
+        matches!(tokio::time::timeout(limit, asked).await, Ok(Ok(())))
+    }
+
+    /// Closes all connections, but waits for none that never comes back.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+            tracing::warn!("connections to the database were still in use at the end");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use proto::{DeadLetter, TmdbId};
 use runtime::Letter;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{
@@ -12,6 +13,8 @@ use crate::{
 
 /// Longest payload text in the event; the table keeps all of it.
 const PAYLOAD_MAX_CHARS: usize = 65_536;
+/// Most bytes of headers in the event; the table keeps all of them.
+const HEADERS_MAX_BYTES: usize = 16_384;
 
 /// What a dead letter means beyond itself.
 #[derive(Debug, Clone)]
@@ -39,6 +42,61 @@ pub enum Effect {
     },
 }
 
+/// The row and its event, once, in the caller's transaction.
+pub(crate) async fn write(tx: &mut PgConnection, letter: &Letter, now: OffsetDateTime) -> Result<(), StoreError> {
+    let trace_id = trace_id(letter);
+    let written = sqlx::query!(
+        "insert into dead_letter (consumer, message_key, subject, reason, error, tries, payload, headers, first_at, died_at, trace_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
+        letter.consumer,
+        letter.message_key,
+        letter.subject,
+        letter.reason,
+        letter.error,
+        letter.tries,
+        letter.payload,
+        letter.headers,
+        letter.first_at,
+        now,
+        trace_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Ok(());
+    }
+    let id = format!("dead:{}:{}", letter.consumer, letter.message_key);
+    let event = event(letter, trace_id, now);
+    outbox::enqueue(tx, &[entry(&event, id, letter.consumer.to_owned(), &letter.message_key, now)]).await
+}
+
+fn event(letter: &Letter, trace_id: String, now: OffsetDateTime) -> DeadLetter {
+    // Text of Postgres holds no U+0000.
+    let payload = String::from_utf8_lossy(&letter.payload).replace('\0', "\u{fffd}");
+    let headers = letter.headers.as_object().filter(|_| letter.headers.to_string().len() <= HEADERS_MAX_BYTES);
+    let headers = headers.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    DeadLetter {
+        consumer: letter.consumer.to_owned(),
+        message_key: letter.message_key.clone(),
+        subject: letter.subject.clone(),
+        reason: letter.reason.clone(),
+        error: letter.error.clone(),
+        tries: letter.tries,
+        payload: payload.chars().take(PAYLOAD_MAX_CHARS).collect(),
+        died_at: now,
+        first_at: Some(letter.first_at),
+        trace_id: Some(trace_id),
+        headers: headers.collect(),
+    }
+}
+
+/// Of a W3C `traceparent` that came with it, else the one that its event carries.
+fn trace_id(letter: &Letter) -> String {
+    let parent = letter.headers.get("traceparent").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let given = parent.split('-').nth(1).filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+    given.map_or_else(|| outbox::trace_id(&letter.message_key), str::to_ascii_lowercase)
+}
+
 impl Store {
     /// Writes a dead letter once, its event for `MOVIES_DEAD`, its inbox row and its effect, in one transaction.
     ///
@@ -49,36 +107,7 @@ impl Store {
         if !ledger::claim_one(&mut tx, letter.consumer, &letter.message_key).await? {
             return Ok(());
         }
-        sqlx::query!(
-            "insert into dead_letter (consumer, message_key, subject, reason, error, tries, payload, headers, first_at, died_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
-            letter.consumer,
-            letter.message_key,
-            letter.subject,
-            letter.reason,
-            letter.error,
-            letter.tries,
-            letter.payload,
-            letter.headers,
-            letter.first_at,
-            now
-        )
-        .execute(&mut *tx)
-        .await?;
-        // Text of Postgres holds no U+0000.
-        let payload = String::from_utf8_lossy(&letter.payload).replace('\0', "\u{fffd}");
-        let event = DeadLetter {
-            consumer: letter.consumer.to_owned(),
-            message_key: letter.message_key.clone(),
-            subject: letter.subject.clone(),
-            reason: letter.reason.clone(),
-            error: letter.error.clone(),
-            tries: letter.tries,
-            payload: payload.chars().take(PAYLOAD_MAX_CHARS).collect(),
-            died_at: now,
-        };
-        let id = format!("dead:{}:{}", letter.consumer, letter.message_key);
-        outbox::enqueue(&mut tx, &[entry(&event, id, letter.consumer.to_owned(), &letter.message_key, now)]).await?;
+        write(&mut tx, letter, now).await?;
         self.take_effect(&mut tx, letter, effect, now).await?;
         tx.commit().await?;
         Ok(())
@@ -86,7 +115,7 @@ impl Store {
 
     async fn take_effect(
         &self,
-        tx: &mut sqlx::PgConnection,
+        tx: &mut PgConnection,
         letter: &Letter,
         effect: &Effect,
         now: OffsetDateTime,

@@ -37,6 +37,8 @@ pub struct DeadRow {
     pub payload: String,
     /// Its headers.
     pub headers: Value,
+    /// W3C trace id.
+    pub trace_id: Option<String>,
     /// First try.
     #[serde(with = "time::serde::rfc3339")]
     pub first_at: OffsetDateTime,
@@ -106,7 +108,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn dead_letters(&self, filter: &DeadFilter, limit: i64) -> Result<Vec<DeadRow>, StoreError> {
         let rows = sqlx::query!(
-            "select id, consumer, message_key, subject, reason, error, tries, payload, headers, first_at, died_at, replayed_as from dead_letter
+            "select id, consumer, message_key, subject, reason, error, tries, payload, headers, trace_id, first_at, died_at, replayed_as from dead_letter
              where ($1::bigint[] is null or id = any($1)) and ($2::text is null or consumer = $2) and ($3::text is null or reason = $3)
                 and ($1::bigint[] is not null or replayed_as is null)
              order by id desc limit $4",
@@ -129,6 +131,7 @@ impl Store {
                 tries: r.tries,
                 payload: String::from_utf8_lossy(&r.payload).into_owned(),
                 headers: r.headers,
+                trace_id: r.trace_id,
                 first_at: r.first_at,
                 died_at: r.died_at,
                 replayed_as: r.replayed_as,

@@ -1,17 +1,16 @@
 //! Events wait here, written with their cause in one transaction, until the stream has confirmed them.
 
 use proto::Event;
+use runtime::Letter;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{Acquire, PgConnection, postgres::PgListener};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, dead_letter, queue};
 
 /// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
 const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
-/// How long one step of a relay may take; when it is cut off, its rows are published again with the same ids.
-const LONGEST_PASS: &str = "30s";
 /// How long published rows are kept, to be published again after the loss of a stream.
 const KEEP_PUBLISHED: &str = "1 day";
 
@@ -80,8 +79,16 @@ pub(crate) fn entry<E: Event>(event: &E, message_id: String, ordering_key: Strin
 
 /// W3C trace context: one trace per cause, one span per message, the same on every repetition.
 fn traceparent(cause: &str, message_id: &str) -> String {
-    let hex = |text: &str, bytes: usize| Sha256::digest(text).iter().take(bytes).map(|b| format!("{b:02x}")).collect::<String>();
-    format!("00-{}-{}-01", hex(cause, 16), hex(message_id, 8))
+    format!("00-{}-{}-01", trace_id(cause), hex(message_id, 8))
+}
+
+/// The trace of everything that a cause brings about.
+pub(crate) fn trace_id(cause: &str) -> String {
+    hex(cause, 16)
+}
+
+fn hex(text: &str, bytes: usize) -> String {
+    Sha256::digest(text).iter().take(bytes).map(|b| format!("{b:02x}")).collect()
 }
 
 pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<(), StoreError> {
@@ -104,6 +111,31 @@ pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<
     Ok(())
 }
 
+/// What no stream takes is kept where people look for what was given up.
+async fn bury_refused(conn: &mut PgConnection, refused: &[(i64, String)]) -> Result<(), StoreError> {
+    for (id, reason) in refused {
+        let row = sqlx::query!(
+            r#"select message_id, subject, payload, headers, created_at, clock_timestamp() as "now!" from outbox where id = $1"#,
+            id
+        )
+        .fetch_one(&mut *conn)
+        .await?;
+        let letter = Letter {
+            consumer: "outbox",
+            message_key: row.message_id,
+            subject: row.subject,
+            reason: "not-publishable".to_owned(),
+            error: reason.clone(),
+            tries: 1,
+            payload: row.payload.to_string().into_bytes(),
+            headers: row.headers,
+            first_at: row.created_at,
+        };
+        dead_letter::write(conn, &letter, row.now).await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// Hands the oldest unsent rows after `after` to `publish`, which gives back what was confirmed and what can never be,
     /// and marks both as sent; the latter become dead letters. `None`: another process is at it. A crash in between publishes
@@ -118,10 +150,6 @@ impl Store {
     {
         let mut tx = self.pool.begin().await?;
         let conn = tx.acquire().await?;
-        // A relay that stands still in the middle (a stopped process, a lost network) holds up the others no longer than this.
-        sqlx::query_scalar!("select set_config('idle_in_transaction_session_timeout', $1, true)", LONGEST_PASS)
-            .fetch_one(&mut *conn)
-            .await?;
         let mine =
             sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK).fetch_one(&mut *conn).await?;
         if !mine {
@@ -139,16 +167,7 @@ impl Store {
         let looked_at = rows.len();
         let sent = publish(rows).await;
         let refused: Vec<i64> = sent.refused.iter().map(|(id, _)| *id).collect();
-        let reasons: Vec<String> = sent.refused.iter().map(|(_, reason)| reason.clone()).collect();
-        sqlx::query!(
-            "insert into dead_letter (consumer, message_key, subject, reason, error, tries, payload, headers, first_at)
-             select 'outbox', o.message_id, o.subject, 'not-publishable', t.reason, 1, convert_to(o.payload::text, 'UTF8'), o.headers, o.created_at
-             from unnest($1::bigint[], $2::text[]) as t(id, reason) join outbox o using (id) on conflict do nothing",
-            &refused,
-            &reasons
-        )
-        .execute(&mut *conn)
-        .await?;
+        bury_refused(&mut *conn, &sent.refused).await?;
         let done: Vec<i64> = sent.confirmed.iter().chain(&refused).copied().collect();
         sqlx::query!("update outbox set published_at = clock_timestamp() where id = any($1)", &done).execute(&mut *conn).await?;
         tx.commit().await?;
@@ -212,17 +231,18 @@ impl Store {
             .await?
             .rows_affected(),
         };
+        if known.is_some() && subjects.iter().any(|s| s.starts_with("movies.ingest.")) {
+            // So did lists; their runs remember them.
+            sqlx::query!(r#"select lists_again() as "n!""#).fetch_one(&mut *tx).await?;
+        }
         if known.is_some() && subjects.iter().any(|s| s.starts_with("movies.stale.")) {
-            // What a person sent lay in the stream alone; its queue row remembers it, and the next sweep sends it again.
-            sqlx::query!("update refresh_queue set released_at = null where status = 'queued' and lane = 'now'")
-                .execute(&mut *tx)
-                .await?;
+            queue::send_again(&mut tx).await?;
         }
         tx.commit().await?;
         Ok(again)
     }
 
-    /// Forgets rows that were published long ago and inbox rows that no stream can repeat any more.
+    /// Forgets rows that were published long ago, and inbox rows and tries that no stream can repeat any more.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -237,6 +257,10 @@ impl Store {
         .execute(&self.pool)
         .await?;
         sqlx::query!("delete from inbox where (consumer, message_key) in (select consumer, message_key from inbox where handled_at < now() - interval '14 days' limit 5000)")
+            .execute(&self.pool)
+            .await?;
+        // Tries of messages that went with their stream.
+        sqlx::query!("delete from attempt where (consumer, message_key) in (select consumer, message_key from attempt where last_at < now() - interval '14 days' limit 5000)")
             .execute(&self.pool)
             .await?;
         Ok(())

@@ -390,6 +390,23 @@ fn stale_entries(rows: &[Queued], reason: &str, run_id: Option<&str>, now: Offse
         .collect()
 }
 
+/// What a person sent lay in the stream alone, which is lost; the queue row remembers it once its work began. Who has it in hand
+/// still may do it twice.
+pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> {
+    let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&mut *tx).await?;
+    let rows = sqlx::query_as!(
+        Queued,
+        r#"update refresh_queue q set status = 'queued', lease_until = null, released_at = $1, tmdb_id = w.tmdb_id::bigint from works w
+        where w.work_id = q.work_id and q.status in ('queued', 'processing') and q.lane = 'now'
+        returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane"#,
+        now
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let entries = released_entries(&mut *tx, &rows, now).await?;
+    outbox::enqueue(tx, &entries).await
+}
+
 /// Released rows belong to different runs: each event names its own.
 async fn released_entries(tx: &mut PgConnection, rows: &[Queued], now: OffsetDateTime) -> Result<Vec<Entry>, StoreError> {
     let ids: Vec<i64> = rows.iter().map(|r| r.id).collect();

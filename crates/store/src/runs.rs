@@ -121,7 +121,7 @@ impl Store {
         if !ledger::claim_one(&mut tx, consumer, key).await? {
             return Ok(());
         }
-        if !is_open(&mut tx, &run.run_id).await? {
+        if !is_open(&mut tx, &run.run_id).await? || has_read(&mut tx, &run.run_id, list.source).await? {
             tx.commit().await?;
             return Ok(());
         }
@@ -175,6 +175,16 @@ impl Store {
 pub(crate) async fn is_open(tx: &mut PgConnection, run_id: &str) -> Result<bool, StoreError> {
     let open = sqlx::query!("select run_id from job_run where run_id = $1 and ended_at is null for update", run_id);
     Ok(open.fetch_optional(&mut *tx).await?.is_some())
+}
+
+/// Whether the run has read this list before: it was sent again while the first message was in hand.
+async fn has_read(tx: &mut PgConnection, run_id: &str, source: ListSource) -> Result<bool, StoreError> {
+    let read = sqlx::query!(
+        "select run_id from job_run where run_id = $1 and checked > 0 and payload ->> 'source' = $2",
+        run_id,
+        source.as_str()
+    );
+    Ok(read.fetch_optional(&mut *tx).await?.is_some())
 }
 
 /// `movies.run.<job>`.

@@ -16,6 +16,9 @@ const BATCH_MAX: usize = 64;
 /// A batch goes out at this age.
 const BATCH_AGE: Duration = Duration::from_millis(15);
 
+/// A batch is written within milliseconds. A connection that fell silent would keep all that wait for it waiting.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
 type Reply = oneshot::Sender<Result<Saved, StoreError>>;
 
 /// What the writer is told.
@@ -104,7 +107,8 @@ impl State {
     async fn flush(&mut self) {
         while !self.pending.is_empty() {
             let (saves, replies) = self.next_batch();
-            match self.store.save(&saves).await {
+            let written = tokio::time::timeout(WRITE_TIMEOUT, self.store.save(&saves)).await;
+            match written.unwrap_or(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut))) {
                 Ok(saved) => {
                     for (reply, saved) in replies.into_iter().zip(saved) {
                         // A handler that is gone was cancelled; its message comes again and meets the inbox.
@@ -136,9 +140,9 @@ impl State {
 
     async fn one_by_one(&self, saves: Vec<Save>, replies: Vec<Reply>) {
         for (save, reply) in saves.into_iter().zip(replies) {
-            let result =
-                self.store.save(std::slice::from_ref(&save)).await.map(|s| s.first().copied().unwrap_or(Saved::Superseded));
-            let _ = reply.send(result);
+            let written = tokio::time::timeout(WRITE_TIMEOUT, self.store.save(std::slice::from_ref(&save))).await;
+            let written = written.unwrap_or(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)));
+            let _ = reply.send(written.map(|s| s.first().copied().unwrap_or(Saved::Superseded)));
         }
     }
 }

@@ -92,6 +92,7 @@ pub(crate) async fn show(config: &Config, id: i64, out: Out) -> Result<()> {
         ("tries", letter.tries.to_string()),
         ("first try", when(letter.first_at)),
         ("given up", when(letter.died_at)),
+        ("trace id", letter.trace_id.clone().unwrap_or_default()),
         ("replayed as", letter.replayed_as.clone().unwrap_or_else(|| "not yet".to_owned())),
         ("headers", letter.headers.to_string()),
         ("payload", letter.payload.clone()),

@@ -1,4 +1,4 @@
-//! `/healthz` (the process lives), `/readyz` (work is being done, or why not) and `/metrics` (Prometheus text).
+//! `/healthz` (a new start would not help), `/readyz` (work is being done, or why not) and `/metrics` (Prometheus text).
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,11 +7,12 @@ use axum::{Router, extract::State, http::StatusCode, routing::get};
 use bus::Bus;
 use store::Store;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::metrics;
+use crate::{metrics, vitals};
 
-/// A consumer pulls every few seconds, whether there is work or not; one that waits for TMDB is told of by that.
-const STILL: Duration = Duration::from_secs(90);
+/// How long the database may take to say that it is there.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Events that wait longer tell of a stream that takes nothing.
 const LATE_OUTBOX_SECS: i32 = 60;
 
@@ -22,6 +23,8 @@ pub(crate) struct Watched {
     pub(crate) store: Store,
     /// Where this process calls TMDB.
     pub(crate) tmdb: Option<tmdb::Client>,
+    /// Cancelled when it drains.
+    pub(crate) drain: CancellationToken,
 }
 
 /// Takes the address, before anything is begun.
@@ -35,7 +38,7 @@ pub(crate) async fn bind(listen: &str) -> Result<TcpListener> {
 pub(crate) fn serve(listener: TcpListener, watched: Watched) -> Result<SocketAddr> {
     let address = listener.local_addr()?;
     let app = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .route("/metrics", get(scrape))
         .with_state(watched);
@@ -49,17 +52,19 @@ pub(crate) fn serve(listener: TcpListener, watched: Watched) -> Result<SocketAdd
 
 async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
     let mut reasons = Vec::new();
+    if watched.drain.is_cancelled() {
+        reasons.push("it drains".to_owned());
+    }
     if !watched.bus.is_connected() {
         reasons.push("NATS is not connected".to_owned());
     }
-    match watched.store.outbox_is_late(LATE_OUTBOX_SECS).await {
-        Ok(false) => {}
-        Ok(true) => reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s")),
-        Err(e) => reasons.push(runtime::chain(&e)),
+    match tokio::time::timeout(ANSWER, watched.store.outbox_is_late(LATE_OUTBOX_SECS)).await {
+        Ok(Ok(false)) => {}
+        Ok(Ok(true)) => reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s")),
+        Ok(Err(e)) => reasons.push(runtime::chain(&e)),
+        Err(_) => reasons.push(format!("the database does not answer within {} s", ANSWER.as_secs())),
     }
-    for consumer in watched.bus.still_consumers(STILL) {
-        reasons.push(format!("{consumer} has not pulled for {} s", STILL.as_secs()));
-    }
+    reasons.extend(watched.bus.pulse().still().iter().map(vitals::words));
     match watched.tmdb.as_ref().map(tmdb::Client::health) {
         Some(tmdb::Health::CredentialRefused) => {
             reasons.push("TMDB refuses the credential: set TMDB_TOKEN or TMDB_API_KEY anew and restart".to_owned());
@@ -67,8 +72,19 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
         Some(tmdb::Health::Down) => reasons.push("TMDB is down; work waits for it".to_owned()),
         Some(tmdb::Health::Up) | None => {}
     }
+    answer(&reasons, "ready\n")
+}
+
+/// What NATS, the database and TMDB cannot be blamed for. The process ends itself then (`vitals`); whoever starts it anew may
+/// look here as well.
+async fn healthy(State(watched): State<Watched>) -> (StatusCode, String) {
+    let ill: Vec<_> = vitals::ill(&watched.bus, &watched.store).await.iter().map(vitals::words).collect();
+    answer(&ill, "ok\n")
+}
+
+fn answer(reasons: &[String], well: &str) -> (StatusCode, String) {
     match reasons.is_empty() {
-        true => (StatusCode::OK, "ready\n".to_owned()),
+        true => (StatusCode::OK, well.to_owned()),
         false => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", reasons.join("\n"))),
     }
 }

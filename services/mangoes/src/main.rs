@@ -14,6 +14,7 @@ mod serve;
 mod show;
 mod upstream;
 mod verbs;
+mod vitals;
 mod world;
 
 use clap::Parser;

@@ -12,7 +12,7 @@ use std::{
 use bus::{Bus, BusError, Outgoing};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::ChildSpec;
+use runtime::{ChildSpec, Part};
 use store::{Relayed, Sent, Store, StoreError};
 use tracing::{error, warn};
 
@@ -21,6 +21,8 @@ const IN_FLIGHT: usize = 128;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// A pass ends with the database's patience (30 s) at the latest.
+const PART: Part = Part { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
 /// How soon the loss of a stream is seen where nothing has to be published.
 const BIRTHS_EVERY: Duration = Duration::from_secs(5);
 
@@ -63,6 +65,7 @@ impl Actor for Relay {
                 tokio::time::sleep(SWEEP_EVERY).await;
             }
         });
+        bus.pulse().beat(PART);
         Ok(State { bus, store, pruned: Instant::now(), births_seen: None })
     }
 
@@ -76,6 +79,7 @@ impl Actor for Relay {
                 warn!(error = %runtime::chain(&e), "old rows were not removed");
             }
         }
+        state.bus.pulse().beat(PART);
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     relay::relay_child,
     show,
     upstream::{self, Upstream},
+    vitals,
     world::{self, Wanted, World},
 };
 
@@ -193,8 +194,13 @@ pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>
 async fn begin(world: &World, config: &Config, parts: &[Part]) -> Result<(Services, SocketAddr)> {
     let listener = health::bind(&config.listen).await?;
     let services = Services::start(world, config, parts).await?;
-    let tmdb = services.upstream.as_ref().map(|u| u.client.clone());
-    let address = health::serve(listener, health::Watched { bus: world.bus.clone(), store: world.store.clone(), tmdb })?;
+    let watched = health::Watched {
+        bus: world.bus.clone(),
+        store: world.store.clone(),
+        tmdb: services.upstream.as_ref().map(|u| u.client.clone()),
+        drain: services.drain.clone(),
+    };
+    let address = health::serve(listener, watched)?;
     Ok((services, address))
 }
 
@@ -232,6 +238,10 @@ async fn until_stopped(mut services: Services, world: World) -> Result<()> {
         _ = term.recv() => None,
         result = tokio::signal::ctrl_c() => { result?; None }
         name = services.failed() => Some(name),
+        // Draining would wait for what never comes back.
+        why = vitals::lost(world.bus.clone(), world.store.clone()) => {
+            bail!("{why}, although NATS and the database answer: only a new start helps; nothing is lost by it")
+        }
     };
     eprintln!("mangoes: draining, at most {} s …", GRACE.as_secs());
     services.drain().await;

@@ -69,9 +69,7 @@ impl World {
             .unwrap_or(Secret::new(String::new()));
         let store = Store::connect(&database_url, "mangoes", wanted.connections).await?;
         store.migrate().await?;
-        let bus =
-            Bus::connect(&BusOptions { url: nats_url.clone(), creds: config.nats_creds.clone(), name: "mangoes".to_owned() })
-                .await?;
+        let bus = Bus::connect(&bus_options(config, nats_url.clone(), "mangoes")).await?;
         relay::make_topology(&bus, &store).await?;
         for d in bus.topology_differences().await? {
             // Somebody may want it so; a server that drops settings in silence is too old and was refused above.
@@ -153,5 +151,9 @@ pub(crate) async fn connect_bus(config: &Config) -> Result<Bus> {
         (None, Some(endpoints)) => Secret::new(endpoints.nats_url),
         (None, None) => bail!("there is no NATS: start `mangoes up` here, or set NATS_URL"),
     };
-    Ok(Bus::connect(&BusOptions { url, creds: config.nats_creds.clone(), name: "mangoes-cli".to_owned() }).await?)
+    Ok(Bus::connect(&bus_options(config, url, "mangoes-cli")).await?)
+}
+
+fn bus_options(config: &Config, url: Secret, name: &str) -> BusOptions {
+    BusOptions { url, creds: config.nats_creds.clone(), name: name.to_owned(), replicas: config.nats_replicas }
 }

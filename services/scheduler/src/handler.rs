@@ -11,7 +11,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 use proto::TriggerType;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::ChildSpec;
+use runtime::{ChildSpec, Part};
 use sha2::{Digest, Sha256};
 use store::{DueJob, Nominal, NominalFate, Store};
 use time::OffsetDateTime;
@@ -29,6 +29,8 @@ const LATE: time::Duration = time::Duration::seconds(30);
 const CLAIMS_AT_ONCE: usize = 8;
 /// How often runs that nobody works on and overdue jobs are looked for.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
+/// It sweeps every second; a sweep over many jobs takes longer.
+const PART: Part = Part { name: "scheduler", allowed: Duration::from_secs(30), vital: true };
 /// Nominal times between two looks at the drain.
 const DRAIN_CHECK: Duration = Duration::from_millis(200);
 
@@ -88,6 +90,7 @@ impl Actor for Scheduler {
             tokio::time::sleep(DRAIN_CHECK).await;
             drop(edited.cast(Wake::Drain));
         });
+        tools.bus.pulse().beat(PART);
         Ok(State { tools, alarm: Alarm::new().await?, alarm_at: None, asked, watched_at: None })
     }
 
@@ -99,6 +102,7 @@ impl Actor for Scheduler {
                 if let Err(e) = state.sweep(&myself).await {
                     warn!(error = %e, "the sweep failed; the next one makes up for it");
                 }
+                state.tools.bus.pulse().beat(PART);
             }
         }
         Ok(())
@@ -209,7 +213,7 @@ impl State {
         for run in self.tools.store.quiet_runs().await? {
             if !self.carried(&run.action).await {
                 let again = self.tools.store.lose_run(&run.run_id).await?;
-                warn!(run = %run.run_id, again = again.as_deref().unwrap_or("no"), "the run was lost");
+                warn!(run = %run.run_id, again = again.as_deref().unwrap_or("no"), "no message carries the run any more");
             }
         }
         Ok(())

@@ -1,0 +1,67 @@
+//! When each part of a process was last seen at work: readiness and liveness are read off it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// A part of a process that is to be seen at work again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What the person on call reads.
+    pub name: &'static str,
+    /// How long it may be out of sight.
+    pub allowed: Duration,
+    /// Whether nothing but a fault of this process can hold it up while NATS and the database answer.
+    pub vital: bool,
+}
+
+/// A part that was out of sight for longer than it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Still {
+    /// Which.
+    pub part: Part,
+    /// For how long.
+    pub span: Duration,
+}
+
+/// The parts of a process. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, (Part, Instant)>>>);
+
+impl Pulse {
+    /// This part is at work at this moment.
+    pub fn beat(&self, part: Part) {
+        self.lock().insert(part.name, (part, Instant::now()));
+    }
+
+    /// The parts that stand still.
+    #[must_use]
+    pub fn still(&self) -> Vec<Still> {
+        let all = self.lock();
+        let still = all.values().map(|(part, at)| Still { part: *part, span: at.elapsed() });
+        still.filter(|s| s.span > s.part.allowed).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, (Part, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_still_when_it_was_not_seen_for_longer_than_it_may_be() {
+        let pulse = Pulse::default();
+        let part = |name, allowed| Part { name, allowed, vital: false };
+        pulse.beat(part("quick", Duration::ZERO));
+        pulse.beat(part("slow", Duration::from_secs(60)));
+        let still = || pulse.still().iter().map(|s| s.part.name).collect::<Vec<_>>();
+        assert_eq!(still(), ["quick"]);
+        pulse.beat(part("quick", Duration::from_secs(60)));
+        assert!(still().is_empty());
+    }
+}

@@ -1,0 +1,51 @@
+//! Whether a new start of this process would help: a part stands still though NATS and the database answer.
+//!
+//! A connection may die without a word: a firewall forgot it, a server moved. What waits on one would wait until the kernel gives
+//! it up, a quarter of an hour later. Such a process ends with status 1, and whoever started it starts it again; as after
+//! `kill -9` nothing is lost (docs/adr/0013).
+
+use std::time::Duration;
+
+use bus::Bus;
+use runtime::{Part, Still};
+use store::Store;
+
+/// How often the process looks at itself.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long NATS and the database may take to answer to a fresh question.
+const ANSWER: Duration = Duration::from_secs(4);
+/// Looks in a row that have to find it ill: a process that was stopped for a while is well again in its second look.
+const LOOKS: u32 = 3;
+/// The pool of connections that everything here shares.
+const POOL: Part = Part { name: "database pool", allowed: Duration::from_secs(15), vital: true };
+
+/// Returns when this process is past help, with the reason.
+pub(crate) async fn lost(bus: Bus, store: Store) -> String {
+    let mut looks = 0;
+    bus.pulse().beat(POOL);
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if matches!(tokio::time::timeout(ANSWER, store.ping()).await, Ok(Ok(()))) {
+            bus.pulse().beat(POOL);
+        }
+        let ill = ill(&bus, &store).await;
+        looks = if ill.is_empty() { 0 } else { looks + 1 };
+        if looks >= LOOKS {
+            return ill.iter().map(words).collect::<Vec<_>>().join("; ");
+        }
+    }
+}
+
+/// The vital parts that stand still although NATS and the database answer.
+pub(crate) async fn ill(bus: &Bus, store: &Store) -> Vec<Still> {
+    let mut still = bus.pulse().still();
+    still.retain(|s| s.part.vital);
+    match still.is_empty() || (bus.answers(ANSWER).await && store.answers_anew(ANSWER).await) {
+        true => still,
+        false => Vec::new(),
+    }
+}
+
+pub(crate) fn words(still: &Still) -> String {
+    format!("{} has stood still for {} s", still.part.name, still.span.as_secs())
+}
