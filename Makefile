@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.mangoes/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos hunt lint
+.PHONY: help setup demo test chaos shrink hunt lint
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
@@ -22,11 +22,17 @@ test: setup ## all tests, against real servers
 	  echo "cargo test --workspace"; cargo test --workspace; \
 	fi
 
-chaos: setup ## faults and an oracle for as long as wanted: make chaos MINUTES=10 SEED=7
-	MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) cargo test -p tests --test chaos -- --nocapture
+# One build for all tests: a package alone would have other features.
+CHAOS = MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) ONLY=$(ONLY) WITHOUT=$(WITHOUT) SERVERS=$(or $(SERVERS),1) cargo test --workspace --test chaos --
+
+chaos: setup ## faults and an oracle, on one NATS server and on three: make chaos MINUTES=10 SEED=7
+	$(CHAOS) every_obligation --nocapture
+
+shrink: setup ## which few faults of a failing run matter: make shrink MINUTES=2 SEED=7
+	$(CHAOS) --ignored shrink:: --nocapture
 
 hunt: setup ## switch one safeguard off at a time: the oracle has to notice each
-	cargo test -p tests --test chaos -- --ignored --test-threads 1 --nocapture
+	$(CHAOS) --ignored hunt:: --test-threads 1 --nocapture
 
 lint: ## formatting, clippy, documentation, and licences where cargo-deny is installed
 	cargo fmt --all --check

@@ -2,13 +2,13 @@
 
 use std::{fs, time::Duration};
 
-use rustix::process::Signal;
-use tests::Dice;
+use rustix::process::{Pid, Signal, kill_process};
+use tests::{Dice, Mode};
 use tmdb_sim::Faults;
 
-use crate::{proxy::Mode, scene::Scene};
+use crate::{broker::Broker, scene::Scene};
 
-/// Longer than `ack_wait` (8 s): the work is delivered to another meanwhile, then the zombie wakes up with it.
+/// Longer than `ack_wait` (6 s): the work is delivered to another meanwhile, then the zombie wakes up with it.
 const STOPPED: Duration = Duration::from_secs(11);
 const DRAIN_GRACE: Duration = Duration::from_secs(25);
 
@@ -19,7 +19,7 @@ macro_rules! faults {
         pub(crate) enum Fault { $($name),+ }
 
         impl Fault {
-            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+            const ALL: &[Self] = &[$(Self::$name),+];
 
             pub(crate) const fn words(self) -> &'static str {
                 match self { $(Self::$name => $words),+ }
@@ -51,38 +51,63 @@ faults! {
     Slow = "TMDB slow",
     Truncated = "TMDB bodies truncated",
     ClockStep = "clock of a process stepped",
+    SilentNats = "connections to NATS silent for good",
+    SilentPostgres = "connections to Postgres silent for good",
+    KillLeader = "kill -9 of a stream's leader",
+    StopLeader = "SIGSTOP of a stream's leader for 11 s",
+    StepDown = "a stream's leader steps down",
+    LoseCopy = "a stream's leader loses its store",
+    Purge = "all services killed, streams of work purged by hand",
 }
 
+/// Only a cluster has leaders and copies.
+const OF_A_CLUSTER: &[Fault] = &[Fault::KillLeader, Fault::StopLeader, Fault::StepDown, Fault::LoseCopy];
+/// What an operator has to mean: it is for the hunt.
+const ON_PURPOSE: &[Fault] = &[Fault::Purge];
+/// What no cluster survives without loss: the stores of all its servers are gone.
+const OF_A_LONE_SERVER: &[Fault] = &[Fault::DeleteStore, Fault::LoseBoth];
+
 impl Fault {
+    /// What can go wrong with one server, or with a cluster of several.
+    pub(crate) fn kinds(servers: usize) -> Vec<Self> {
+        let foreign = if servers == 1 { OF_A_CLUSTER } else { OF_A_LONE_SERVER };
+        Self::ALL.iter().copied().filter(|fault| !foreign.contains(fault) && !ON_PURPOSE.contains(fault)).collect()
+    }
+
+    /// How soon all is whole again, by docs/reliability.md.
+    pub(crate) const fn promised(self) -> Duration {
+        let secs = if matches!(self, Self::KillService | Self::KillPostgres) {
+            10
+        } else if matches!(self, Self::DeleteStore | Self::LoseBoth) {
+            30
+        } else {
+            60
+        };
+        Duration::from_secs(secs)
+    }
+
+    /// Whether that counts from the fault itself: what dies is missed from then on. Otherwise from its end.
+    pub(crate) const fn counts_from_its_begin(self) -> bool {
+        matches!(self, Self::KillService | Self::KillAll | Self::DeleteStore | Self::LoseBoth | Self::KillLeader | Self::LoseCopy)
+    }
+
     /// Does it and takes it back; returns what was done, for the timeline.
     pub(crate) async fn inject(self, scene: &mut Scene, dice: &mut Dice) -> String {
         let secs = Duration::from_secs(2 + dice.roll(4));
         match self {
             Self::KillService | Self::KillAll | Self::Term | Self::Stop => return self.on_services(scene, dice).await,
-            Self::KillNats => {
-                scene.servers.nats.kill().await.unwrap();
-                scene.wait(secs).await;
-                scene.servers.nats.restart().await.unwrap();
-            }
-            Self::DeleteStore => {
-                scene.servers.nats.delete_store().await.unwrap();
-                scene.oracle.store_is_gone().await;
-                scene.wait(Duration::from_millis(500)).await;
-                scene.servers.nats.restart().await.unwrap();
-            }
-            Self::LoseBoth => {
-                (0..scene.fleet.replicas.len()).for_each(|n| scene.kill(n));
-                scene.servers.nats.delete_store().await.unwrap();
-                scene.oracle.store_is_gone().await;
-                scene.servers.nats.restart().await.unwrap();
-                (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.release(n));
+            Self::KillNats | Self::DeleteStore | Self::LoseBoth | Self::Purge => self.on_the_broker(scene, (dice, secs)).await,
+            Self::KillLeader | Self::StopLeader | Self::StepDown | Self::LoseCopy => {
+                return self.on_a_leader(scene, (dice, secs)).await;
             }
             Self::KillPostgres => {
-                scene.servers.postgres.kill().await.unwrap();
+                scene.postgres.kill().await.unwrap();
                 scene.wait(secs).await;
-                scene.servers.postgres.restart().await.unwrap();
+                scene.postgres.restart().await.unwrap();
             }
-            Self::CutNats => scene.to_nats.cut(),
+            Self::SilentNats => scene.broker.silence(),
+            Self::SilentPostgres => scene.to_postgres.silence(),
+            Self::CutNats => scene.broker.cut(),
             Self::CutPostgres => scene.to_postgres.cut(),
             Self::DelayNats => scene.nats_mode(Mode::Delay(Duration::from_millis(50 + dice.roll(250))), secs).await,
             Self::DelayPostgres => scene.postgres_mode(Mode::Delay(Duration::from_millis(20 + dice.roll(100))), secs).await,
@@ -92,7 +117,7 @@ impl Fault {
             Self::HalfPostgres => scene.postgres_mode(Mode::Half, secs * 2).await,
             Self::LoseNats => {
                 scene.nats_mode(Mode::Lose, secs).await;
-                scene.to_nats.cut();
+                scene.broker.cut();
             }
             Self::DiskFull => scene.full_streams(secs).await,
             Self::Outage => {
@@ -116,6 +141,57 @@ impl Fault {
             }
         }
         String::new()
+    }
+
+    async fn on_the_broker(self, scene: &mut Scene, (dice, secs): (&mut Dice, Duration)) {
+        if self == Self::KillNats {
+            let n = usize::try_from(dice.roll(scene.broker.servers.len() as u64)).unwrap();
+            scene.broker.servers[n].kill().await.unwrap();
+            scene.wait(secs).await;
+            return scene.broker.servers[n].restart().await.unwrap();
+        }
+        if self != Self::DeleteStore {
+            (0..scene.fleet.replicas.len()).for_each(|n| scene.kill(n));
+        }
+        if self == Self::Purge {
+            scene.broker.purge_work().await;
+            scene.oracle.store_is_gone().await;
+        } else {
+            scene.broker.servers[0].delete_store().await.unwrap();
+            scene.oracle.store_is_gone().await;
+            scene.wait(Duration::from_millis(500)).await;
+            scene.broker.servers[0].restart().await.unwrap();
+        }
+        (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.release(n));
+    }
+
+    /// Of a cluster; returns which stream's leader it was.
+    async fn on_a_leader(self, scene: &mut Scene, (dice, secs): (&mut Dice, Duration)) -> String {
+        let stream = Broker::any_stream(dice);
+        // Copies that lag behind are what an operator waits for before the next server goes; so does this.
+        scene.until_caught_up().await;
+        let Some(n) = scene.broker.leader(stream).await else { return format!("{stream} has no leader; nothing done") };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "its caller names the four")]
+        match self {
+            Self::StepDown => scene.broker.step_down(stream).await,
+            Self::StopLeader => {
+                let pid = Pid::from_raw(scene.broker.servers[n].pid()).unwrap();
+                kill_process(pid, Signal::STOP).unwrap();
+                scene.wait(STOPPED).await;
+                kill_process(pid, Signal::CONT).unwrap();
+            }
+            Self::LoseCopy => {
+                scene.broker.servers[n].delete_store().await.unwrap();
+                scene.wait(secs).await;
+                scene.broker.servers[n].restart().await.unwrap();
+            }
+            _ => {
+                scene.broker.servers[n].kill().await.unwrap();
+                scene.wait(secs).await;
+                scene.broker.servers[n].restart().await.unwrap();
+            }
+        }
+        format!("{stream}, server {n}")
     }
 
     async fn on_services(self, scene: &mut Scene, dice: &mut Dice) -> String {

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -57,6 +58,12 @@ impl Fleet {
         let mut fleet = Self { replicas: replicas.collect(), settings };
         fleet.tend();
         fleet
+    }
+
+    /// Where the replica says whether it is ready; its log names the port that it got. `None`: it never came so far.
+    pub(crate) fn health(&self, n: usize) -> Option<SocketAddr> {
+        let log = fs::read_to_string(self.settings.folder.join(format!("{}.log", self.replicas[n].name))).ok()?;
+        log.rsplit_once("listen=")?.1.split_whitespace().next()?.parse().ok()
     }
 
     /// Starts whoever is not there and not held down.

@@ -4,7 +4,12 @@
 
 use std::time::Duration;
 
-use crate::{Report, faults::Fault, finish, run, scene::Scene};
+use crate::{
+    Report,
+    faults::Fault,
+    run::{Plan, finish, run},
+    scene::{Props, Scene},
+};
 
 /// How long faults go on, and how long the rest may take: with a safeguard off it may never come.
 const FAULTY: Duration = Duration::from_secs(30);
@@ -13,9 +18,11 @@ const QUIET: Duration = Duration::from_secs(25);
 const QUIET_AFTER_LEASE: Duration = Duration::from_secs(90);
 
 async fn caught(safeguard: &str, (kinds, latency_ms): (&[Fault], u64), told: &[&str]) {
-    let mut scene = Scene::set(&format!("hunt-{safeguard}"), safeguard).await;
+    let name = format!("hunt-{safeguard}");
+    let mut scene = Scene::set(Props { name: &name, without: safeguard, servers: 1 }).await;
     scene.sim.control().set_latency(Duration::from_millis(latency_ms));
-    run(&mut scene, &mut Report::default(), (FAULTY, 3, kinds)).await;
+    let plan = Plan { span: FAULTY, seed: 3, kinds: kinds.to_vec(), only: Vec::new() };
+    run(&mut scene, &mut Report::default(), &plan).await;
     let violations =
         finish(&mut scene, &mut Report::default(), if safeguard == "reaper" { QUIET_AFTER_LEASE } else { QUIET }).await;
     let telling = violations.iter().find(|v| told.iter().any(|words| v.contains(words)));
@@ -55,7 +62,7 @@ async fn without_ack_after_commit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "five minutes: make hunt"]
 async fn without_reaper() {
-    caught("reaper", (&[Fault::LoseBoth], 1_500), &["queue rows without a worker"]).await;
+    caught("reaper", (&[Fault::Purge], 1_500), &["queue rows without a worker"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,8 +19,26 @@ use sqlx::{PgPool, Row, postgres::PgPoolOptions};
 use tests::Dice;
 use time::OffsetDateTime;
 
+use crate::broker;
+
 /// How long the broker may take to confirm.
 const CONFIRM: Duration = Duration::from_secs(2);
+
+/// Each try that begins, counted beside the program: its own rows go when the work is done.
+const COUNT_TRIES: &str = "
+    create table oracle_tries (consumer text not null, message_key text not null, retried bool not null);
+    create table oracle_failures (at timestamptz not null default clock_timestamp());
+    create function oracle_tries() returns trigger language plpgsql as $$
+    begin
+        if tg_op = 'INSERT' or new.started > old.started then
+            insert into oracle_tries values (new.consumer, new.message_key, tg_op = 'UPDATE');
+        end if;
+        if tg_op = 'UPDATE' and new.failed > old.failed then
+            insert into oracle_failures default values;
+        end if;
+        return null;
+    end $$;
+    create trigger oracle_tries after insert or update on attempt for each row execute function oracle_tries();";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -46,12 +64,21 @@ pub(crate) struct Obligation {
     pub(crate) confirmed: bool,
     pub(crate) at: OffsetDateTime,
     pub(crate) met: bool,
-    /// The broker's store was deleted after it was confirmed and before it was met.
+    /// Nobody but the broker held it when the broker's store was deleted.
     pub(crate) exempt: bool,
+    /// The broker's store was deleted while it was open, and Postgres had recorded it: met under another message.
+    pub(crate) recorded: bool,
 }
 
-async fn connect(database_url: &str) -> PgPool {
-    PgPoolOptions::new().max_connections(4).connect(database_url).await.unwrap()
+/// After a fault all places may be taken for a while.
+async fn open_pool(database_url: &str) -> PgPool {
+    let begun = Instant::now();
+    loop {
+        match PgPoolOptions::new().max_connections(4).connect(database_url).await {
+            Ok(pool) => return pool,
+            Err(e) => assert!(begun.elapsed() < Duration::from_secs(60), "Postgres: {e}"),
+        }
+    }
 }
 
 /// Titles by id, as the simulator has them.
@@ -74,7 +101,8 @@ pub(crate) type Shared = Arc<Oracle>;
 
 impl Oracle {
     pub(crate) async fn new((nats_url, database_url): (String, String), sim: tmdb_sim::Control, titles: Titles) -> Shared {
-        let pool = connect(&database_url).await;
+        let pool = open_pool(&database_url).await;
+        sqlx::raw_sql(COUNT_TRIES).execute(&pool).await.unwrap();
         Arc::new(Self {
             nats_url,
             pool: Mutex::new(pool),
@@ -109,7 +137,7 @@ impl Oracle {
         if let Some(client) = known.filter(|c| matches!(c.connection_state(), async_nats::connection::State::Connected)) {
             return Some(client);
         }
-        let client = tokio::time::timeout(CONFIRM, async_nats::connect(&self.nats_url)).await.ok()?.ok()?;
+        let client = tokio::time::timeout(CONFIRM, broker::connect(&self.nats_url)).await.ok()?.ok()?;
         *self.client.lock().unwrap() = Some(client.clone());
         Some(client)
     }
@@ -148,8 +176,10 @@ impl Oracle {
                 Some(id) => {
                     if dice.roll(2) == 0 {
                         let title = format!("Chaos {id} no. {n}");
+                        // Together: the canary edits as well, and the last title here has to be the last there.
+                        let mut edits = self.edits.lock().unwrap();
                         self.sim.edit(u64::try_from(id).unwrap(), json!({"title": title}));
-                        self.edits.lock().unwrap().insert(id, (title, key.clone()));
+                        edits.insert(id, (title, key.clone()));
                     }
                     (Kind::Stale, "movies.stale.now", json!({"tmdb_id": id, "reason": "chaos"}), id)
                 }
@@ -159,11 +189,18 @@ impl Oracle {
         };
         let with_id = kind != Kind::Ingest || dice.roll(4) > 0;
         let at = SystemClock.now();
+        let place = {
+            // Known before it is sent: a store that is deleted meanwhile may have confirmed it.
+            let mut all = self.all.lock().unwrap();
+            let (confirmed, met, exempt, recorded) = (false, false, false, false);
+            all.push(Obligation { kind, tmdb_id, key: key.clone(), confirmed, at, met, exempt, recorded });
+            all.len() - 1
+        };
         let confirmed = self.publish(subject, with_id.then_some(&*key), &payload).await;
+        self.all.lock().unwrap()[place].confirmed = confirmed;
         if with_id && dice.roll(5) == 0 {
             self.publish(subject, Some(&key), &payload).await;
         }
-        self.all.lock().unwrap().push(Obligation { kind, tmdb_id, key, confirmed, at, met: false, exempt: false });
     }
 
     /// A movie that was ingested.
@@ -189,28 +226,61 @@ impl Oracle {
         let of = |kind: Kind| open.iter().filter(move |o| o.kind == kind);
         let ids: Vec<String> = of(Kind::Ingest).chain(of(Kind::Unknown)).map(|o| o.tmdb_id.to_string()).collect();
         let keys: Vec<String> = open.iter().map(|o| o.key.clone()).collect();
+        let (recorded, since): (Vec<String>, Vec<OffsetDateTime>) =
+            of(Kind::Stale).filter(|o| o.recorded).map(|o| (o.tmdb_id.to_string(), o.at)).unzip();
         let query = sqlx::query(
             "select 'id:' || tmdb_id from works where tmdb_id = any($1) and ingestion_status = 'complete'
              union all select 'id:' || substring(convert_from(payload, 'UTF8') from '\"tmdb_id\": ?([0-9]+)') from dead_letter where consumer = 'ingest-movie'
              union all select 'key:' || message_key from inbox where message_key = any($2) and consumer = 'refresh-now'
              union all select 'key:' || message_key from dead_letter where message_key = any($2)
-             union all select 'key:' || run_id from job_run where run_id = any($2) and ended_at is not null",
+             union all select 'key:' || run_id from job_run where run_id = any($2) and ended_at is not null and status <> 'lost'
+             union all select 'again:' || w.tmdb_id || ' ' || extract(epoch from t.since)::text from works w
+                join unnest($3::text[], $4::timestamptz[]) as t(id, since) on w.tmdb_id = t.id and w.fetched_at >= t.since",
         )
         .bind(&ids)
-        .bind(&keys);
+        .bind(&keys)
+        .bind(&recorded)
+        .bind(&since);
         let rows = tokio::time::timeout(Duration::from_secs(5), query.fetch_all(&self.pool())).await.ok()?.ok()?;
         let found: BTreeSet<String> = rows.iter().filter_map(|r| r.get::<Option<String>, _>(0)).collect();
+        let again = |o: &Obligation| {
+            let id = format!("again:{} ", o.tmdb_id);
+            o.recorded && found.range(id.clone()..).take_while(|f| f.starts_with(&id)).any(|f| is_at(&f[id.len()..], o.at))
+        };
         let is_met = |o: &&Obligation| match o.kind {
             Kind::Ingest | Kind::Unknown => found.contains(&format!("id:{}", o.tmdb_id)),
-            Kind::Stale | Kind::Bad | Kind::List => found.contains(&format!("key:{}", o.key)),
+            Kind::Stale | Kind::Bad | Kind::List => found.contains(&format!("key:{}", o.key)) || again(o),
         };
         Some(open.iter().filter(is_met).map(|o| o.key.clone()).collect())
     }
 
-    /// The broker's store is deleted at this moment: what only it held is exempt from now on, unless it is met all the same.
+    /// The broker's store was deleted at this moment: what only it held is exempt from now on, unless it is met all the same.
+    /// What Postgres had recorded (the run of a list, the queue row of a refresh) never is.
     pub(crate) async fn store_is_gone(&self) {
         self.check_met().await;
-        self.all.lock().unwrap().iter_mut().filter(|o| !o.met).for_each(|o| o.exempt = true);
+        let open: Vec<Obligation> = self.all.lock().unwrap().iter().filter(|o| !o.met).cloned().collect();
+        let keys: Vec<String> = open.iter().filter(|o| o.kind == Kind::List).map(|o| o.key.clone()).collect();
+        // A queue row tells of a message when its work began after that was sent, or is still to begin.
+        let stale = open.iter().filter(|o| o.kind == Kind::Stale);
+        let ((ids, stale_keys), since): ((Vec<i64>, Vec<String>), Vec<OffsetDateTime>) =
+            stale.map(|o| ((o.tmdb_id, o.key.clone()), o.at)).unzip();
+        let recorded = sqlx::query_scalar::<_, String>(
+            "select run_id from job_run where run_id = any($1)
+             union all select t.key from refresh_queue q join unnest($2::bigint[], $3::text[], $4::timestamptz[]) as t(id, key, since)
+                on t.id = q.tmdb_id and (q.status = 'queued' or (q.status = 'processing' and q.released_at >= t.since))",
+        )
+        .bind(&keys)
+        .bind(&ids)
+        .bind(&stale_keys)
+        .bind(&since)
+        .fetch_all(&self.pool())
+        .await
+        .unwrap();
+        for o in self.all.lock().unwrap().iter_mut().filter(|o| !o.met) {
+            let is_recorded = recorded.contains(&o.key);
+            o.recorded |= is_recorded;
+            o.exempt |= !is_recorded;
+        }
     }
 
     /// Waits until everything that was confirmed up to now is met. `None`: it took too long.
@@ -245,11 +315,12 @@ impl Oracle {
     /// Everything that is not as promised, in words.
     pub(crate) async fn violations(&self) -> Vec<String> {
         // Connections of before the last fault may be dead.
-        let pool = connect(&self.database_url).await;
+        let pool = open_pool(&self.database_url).await;
         *self.pool.lock().unwrap() = pool;
         self.check_met().await;
-        let events = self.events().await;
+        let events = self.refreshed().await;
         let mut found = self.unmet(&events).await;
+        found.extend(self.letters_without_a_copy().await);
         found.extend(self.wrong_rows().await);
         found.extend(self.wrong_movies(&events).await);
         found
@@ -402,40 +473,80 @@ impl Oracle {
         }
     }
 
-    /// All `movies.refreshed` of the stream, in its order.
-    async fn events(&self) -> Vec<RefreshedEvent> {
-        let client = async_nats::connect(&self.nats_url).await.unwrap();
-        let stream = jetstream::new(client).get_stream("MOVIES_EVENTS").await.unwrap();
+    /// Each dead letter stands in MOVIES_DEAD as well.
+    async fn letters_without_a_copy(&self) -> Vec<String> {
+        let copies: BTreeSet<String> = self.messages("MOVIES_DEAD", "movies.dead.>").await.iter().map(message_id).collect();
+        let rows = self.rows("select 'dead:' || consumer || ':' || message_key from dead_letter").await;
+        let missing = rows.into_iter().filter(|id| !copies.contains(id));
+        missing.map(|id| format!("{id} stands in the table and not in MOVIES_DEAD")).collect()
+    }
+
+    /// All `movies.refreshed`, in the order of their stream.
+    async fn refreshed(&self) -> Vec<RefreshedEvent> {
+        let messages = self.messages("MOVIES_EVENTS", "movies.refreshed.>").await;
+        let read = |message: &jetstream::Message| {
+            let event: proto::MovieRefreshed = serde_json::from_slice(&message.payload).unwrap();
+            RefreshedEvent {
+                tmdb_id: event.tmdb_id.get(),
+                revision: event.revision,
+                refreshed_at: event.refreshed_at,
+                message_id: message_id(message),
+            }
+        };
+        messages.iter().map(read).collect()
+    }
+
+    /// What a stream that is no work queue holds.
+    async fn messages(&self, stream: &str, filter: &str) -> Vec<jetstream::Message> {
+        let client = broker::connect(&self.nats_url).await.unwrap();
+        let stream = jetstream::new(client).get_stream(stream).await.unwrap();
         let config = jetstream::consumer::pull::OrderedConfig {
-            filter_subject: "movies.refreshed.>".to_owned(),
+            filter_subject: filter.to_owned(),
             deliver_policy: DeliverPolicy::All,
             ..Default::default()
         };
         let consumer = stream.create_consumer(config).await.unwrap();
         let mut left = consumer.cached_info().num_pending;
         let mut messages = consumer.messages().await.unwrap();
-        let mut events = Vec::new();
+        let mut found = Vec::new();
         while left > 0 {
-            let message = tokio::time::timeout(Duration::from_secs(20), messages.next()).await.unwrap().unwrap().unwrap();
+            found.push(tokio::time::timeout(Duration::from_secs(20), messages.next()).await.unwrap().unwrap().unwrap());
             left -= 1;
-            let event: proto::MovieRefreshed = serde_json::from_slice(&message.payload).unwrap();
-            let message_id =
-                message.headers.as_ref().and_then(|h| h.get("Nats-Msg-Id")).map(ToString::to_string).unwrap_or_default();
-            events.push(RefreshedEvent {
-                tmdb_id: event.tmdb_id.get(),
-                revision: event.revision,
-                refreshed_at: event.refreshed_at,
-                message_id,
-            });
         }
-        events
+        found
     }
 
-    /// TMDB calls against what was asked: an answer is fetched once per try, and a try is lost only to a kill.
-    pub(crate) async fn calls_allowed(&self, lost_tries: u64) -> u64 {
+    /// Tries of work on one movie that began: each asks TMDB for it at most once.
+    pub(crate) async fn movie_tries(&self) -> u64 {
+        self.tries("consumer ~ '^(ingest-movie|refresh-)'").await
+    }
+
+    /// Tries that began after another of the same message.
+    pub(crate) async fn retries(&self) -> u64 {
+        self.tries("retried").await
+    }
+
+    /// Whether a try failed by itself since then: its message waits for its backoff.
+    pub(crate) async fn a_try_failed_since(&self, at: OffsetDateTime) -> bool {
+        let since = format!("to_timestamp({}) - interval '10 seconds'", at.unix_timestamp_nanos() as f64 / 1e9);
+        self.look(&format!("select count(*) from oracle_failures where at > {since}")).await != Some(0)
+    }
+
+    /// As `not-found 12, invalid-payload 3`.
+    pub(crate) async fn letters_by_reason(&self) -> String {
+        let rows = self.rows("select reason || ' ' || count(*) from dead_letter group by reason order by count(*) desc").await;
+        rows.join(", ")
+    }
+
+    async fn tries(&self, which: &str) -> u64 {
+        u64::try_from(self.look(&format!("select count(*) from oracle_tries where {which}")).await.unwrap_or(0)).unwrap()
+    }
+
+    /// Tries that would do: one for each message about a movie, and what may have been lost.
+    pub(crate) async fn tries_allowed(&self, lost: u64) -> u64 {
         let asked = self.all.lock().unwrap().len() as u64;
         let items = u64::try_from(self.look("select count(*) from job_run_item").await.unwrap_or(0)).unwrap();
-        2 * (asked + items) + lost_tries
+        2 * (asked + items) + lost
     }
 
     pub(crate) fn begun(&self) -> OffsetDateTime {
@@ -449,4 +560,13 @@ struct RefreshedEvent {
     revision: i64,
     refreshed_at: OffsetDateTime,
     message_id: String,
+}
+
+fn message_id(message: &jetstream::Message) -> String {
+    message.headers.as_ref().and_then(|h| h.get("Nats-Msg-Id")).map(ToString::to_string).unwrap_or_default()
+}
+
+/// Whether seconds since 1970, as Postgres prints them, are this instant.
+fn is_at(epoch: &str, at: OffsetDateTime) -> bool {
+    epoch.parse::<f64>().is_ok_and(|secs| (secs - at.unix_timestamp_nanos() as f64 / 1e9).abs() < 0.001)
 }

@@ -5,20 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use embedded::{Options, Servers};
-use serde_json::{Value, json};
-use tests::{Dice, Folder, build_shim, mangoes};
+use embedded::{Options, Postgres};
+use serde_json::Value;
+use tests::{Dice, Folder, Mode, Proxy, build_shim, http_get, mangoes};
 use tmdb_sim::{Faults, Sim};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    broker::{self, Broker},
     fleet::{Fleet, Settings},
     oracle::{Oracle, Shared, Titles},
-    proxy::{Mode, Proxy},
 };
 
 /// Calls per second of all processes together.
@@ -30,10 +26,13 @@ const PANIC_EVERY: &str = "150";
 /// Pages of a list from which the oracle takes its movies.
 const PAGES: u32 = 10;
 
+/// How long a fresh cluster may take to choose its leaders, and a copy to catch up.
+const CLUSTER_LIMIT: Duration = Duration::from_secs(60);
+
 pub(crate) struct Scene {
     pub(crate) sim: Sim,
-    pub(crate) servers: Servers,
-    pub(crate) to_nats: Proxy,
+    pub(crate) broker: Broker,
+    pub(crate) postgres: Postgres,
     pub(crate) to_postgres: Proxy,
     pub(crate) fleet: Fleet,
     pub(crate) oracle: Shared,
@@ -43,29 +42,39 @@ pub(crate) struct Scene {
     pub(crate) folder: Folder,
 }
 
-fn address(url: &str) -> std::net::SocketAddr {
-    let host = url.rsplit_once('@').map_or_else(|| url.trim_start_matches("nats://"), |(_, host)| host);
-    host.split('/').next().unwrap().parse().unwrap()
+/// Host and port of the database.
+fn host(database_url: &str) -> &str {
+    database_url.rsplit_once('@').and_then(|(_, rest)| rest.split('/').next()).unwrap()
+}
+
+/// What a scene is set with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Props<'a> {
+    pub(crate) name: &'a str,
+    /// A safeguard that is off.
+    pub(crate) without: &'a str,
+    /// NATS servers: 1 or 3.
+    pub(crate) servers: usize,
 }
 
 impl Scene {
-    /// `without`: a safeguard that is off.
-    pub(crate) async fn set(name: &str, without: &str) -> Self {
-        let folder = Folder::new(name);
+    pub(crate) async fn set(props: Props<'_>) -> Self {
+        let folder = Folder::new(props.name);
         let sim = Sim::start(tmdb_sim::Options { credential: Some("sesame".to_owned()), ..tmdb_sim::Options::default() })
             .await
             .unwrap();
         let titles = titles(&sim.base_url()).await;
-        let servers =
-            Servers::start(&Options { data_dir: folder.0.join("servers"), nats_port: None, durable: true }).await.unwrap();
-        let (nats_url, database_url) = (servers.nats_url(), servers.database_url());
-        for verb in ["migrate", "topology"] {
-            let done =
-                mangoes(&folder.0).arg(verb).envs([("NATS_URL", &nats_url), ("DATABASE_URL", &database_url)]).status().unwrap();
-            assert!(done.success(), "{verb}");
-        }
-        let (to_nats, to_postgres) = (Proxy::start(address(&nats_url)).await, Proxy::start(address(&database_url)).await);
-        let oracle = Oracle::new((nats_url, database_url.clone()), sim.control(), titles).await;
+        let options = Options { data_dir: folder.0.join("postgres"), nats_port: None, durable: true };
+        let postgres = Postgres::start(&options).await.unwrap();
+        let broker = Broker::start(&folder.0, props.servers).await;
+        let to_postgres = Proxy::start(host(&postgres.database_url()).parse().unwrap()).await;
+        let settings = Settings {
+            shim: build_shim(&folder.0),
+            env: env(&sim, (&broker, &postgres, &to_postgres), props),
+            folder: folder.0.clone(),
+        };
+        make_ready(&settings);
+        let oracle = Oracle::new((broker.url(), postgres.database_url()), sim.control(), titles).await;
         // The sweep and a beat by which the claim is seen; and a scan, so that the freshness policy is at work too.
         sqlx::raw_sql(
             "update job set enabled = false where name in ('scheduled_ingest_daily', 'scheduled_ingest_weekly', 'maintenance');
@@ -77,13 +86,33 @@ impl Scene {
         .execute(&oracle.pool())
         .await
         .unwrap();
-        let settings = Settings {
-            shim: build_shim(&folder.0),
-            env: env(&sim, (&to_nats, &to_postgres), &database_url, without),
-            folder: folder.0.clone(),
-        };
         let fleet = Fleet::start(settings);
-        Self { sim, servers, to_nats, to_postgres, fleet, oracle, violations: Vec::new(), lost_tries: 0, folder }
+        Self { sim, broker, postgres, to_postgres, fleet, oracle, violations: Vec::new(), lost_tries: 0, folder }
+    }
+
+    /// Of a cluster: until every copy has all that its leader has.
+    pub(crate) async fn until_caught_up(&mut self) {
+        let begun = Instant::now();
+        while !self.broker.has_caught_up().await {
+            assert!(begun.elapsed() < CLUSTER_LIMIT, "the copies of the streams do not catch up");
+            self.wait(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// The replicas that do not say that they are ready, with what they say.
+    pub(crate) async fn not_ready(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (n, replica) in self.fleet.replicas.iter().enumerate() {
+            let Some(health) = self.fleet.health(n) else {
+                found.push(format!("{} is not there", replica.name));
+                continue;
+            };
+            match http_get(health, "/readyz", "").await {
+                Some((200, _)) => {}
+                said => found.push(format!("{}: {said:?}", replica.name)),
+            }
+        }
+        found
     }
 
     /// Waits, while whoever ends is started again.
@@ -101,9 +130,9 @@ impl Scene {
     }
 
     pub(crate) async fn nats_mode(&mut self, mode: Mode, span: Duration) {
-        self.to_nats.set(mode);
+        self.broker.set(mode);
         self.wait(span).await;
-        self.to_nats.set(Mode::Pass);
+        self.broker.set(Mode::Pass);
     }
 
     pub(crate) async fn postgres_mode(&mut self, mode: Mode, span: Duration) {
@@ -121,7 +150,7 @@ impl Scene {
 
     /// Streams take no byte more: publishing is refused as by a full disk.
     pub(crate) async fn full_streams(&mut self, span: Duration) {
-        let client = async_nats::connect(self.servers.nats_url()).await.unwrap();
+        let client = broker::connect(&self.broker.url()).await.unwrap();
         let jetstream = async_nats::jetstream::new(client);
         let mut before = Vec::new();
         for name in ["MOVIES_EVENTS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_TICKS"] {
@@ -142,16 +171,32 @@ impl Scene {
     }
 }
 
-fn env(sim: &Sim, (nats, postgres): (&Proxy, &Proxy), database_url: &str, without: &str) -> Vec<(String, String)> {
-    let through = database_url.replace(&address(database_url).to_string(), &postgres.address.to_string());
+/// Tables, streams and consumers. A fresh cluster has no leader at first.
+fn make_ready(settings: &Settings) {
+    for verb in ["migrate", "topology"] {
+        let begun = Instant::now();
+        loop {
+            let vars = settings.env.iter().map(|(k, v)| (k, v));
+            let done = mangoes(&settings.folder).arg(verb).envs(vars).output().unwrap();
+            if done.status.success() {
+                break;
+            }
+            assert!(begun.elapsed() < CLUSTER_LIMIT, "{verb}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+    }
+}
+
+fn env(sim: &Sim, (broker, postgres, to_postgres): (&Broker, &Postgres, &Proxy), props: Props<'_>) -> Vec<(String, String)> {
+    let database_url = postgres.database_url();
     let pairs = [
-        ("NATS_URL", format!("nats://{}", nats.address)),
-        ("DATABASE_URL", through),
+        ("NATS_URL", broker.url_through_proxies()),
+        ("NATS_REPLICAS", props.servers.to_string()),
+        ("DATABASE_URL", database_url.replace(host(&database_url), &to_postgres.address.to_string())),
         ("TMDB_BASE_URL", sim.base_url()),
         ("TMDB_TOKEN", "sesame".to_owned()),
         ("TMDB_RATE", RATE.to_string()),
         ("MANGOES_PANIC", PANIC_EVERY.to_owned()),
-        ("MANGOES_WITHOUT", without.to_owned()),
+        ("MANGOES_WITHOUT", props.without.to_owned()),
         ("NO_COLOR", "1".to_owned()),
     ];
     pairs.map(|(k, v)| (k.to_owned(), v)).to_vec()
@@ -170,21 +215,10 @@ async fn titles(base_url: &str) -> Titles {
 }
 
 async fn get(base_url: &str, path: &str) -> Value {
-    let rest = base_url.trim_start_matches("http://");
-    let (host, prefix) = rest.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(host).await.unwrap();
-    let request =
-        format!("GET /{prefix}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer sesame\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    let body = text.split_once("\r\n\r\n").unwrap().1;
-    let json = body.find('{').map_or(body, |at| &body[at..]);
-    serde_json::Deserializer::from_str(json)
-        .into_iter::<Value>()
-        .next()
-        .and_then(Result::ok)
-        .unwrap_or_else(|| json!({"results": []}))
+    let (host, prefix) = base_url.trim_start_matches("http://").split_once('/').unwrap();
+    let path = format!("/{prefix}{path}");
+    let (_, body) = http_get(host.parse().unwrap(), &path, "Authorization: Bearer sesame\r\n").await.unwrap();
+    serde_json::from_str(&body).unwrap()
 }
 
 /// Submits work until it is told to stop.

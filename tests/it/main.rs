@@ -17,6 +17,7 @@ mod fates;
 mod jobs;
 mod maintenance;
 mod old_design;
+mod readiness;
 mod recorded;
 mod schedulers;
 mod secrets;

@@ -1,12 +1,36 @@
-//! What the test binaries share: the program under test, private folders, dice, a clock that is wrong.
+//! What the test binaries share: the program under test, private folders, a proxy, dice, a clock that is wrong.
 
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
+mod proxy;
+
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
+    time::Duration,
 };
+
+pub use proxy::{Mode, Proxy};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Status and body of a GET; `None` when nobody answers within three seconds.
+pub async fn http_get(host: SocketAddr, path: &str, headers: &str) -> Option<(u16, String)> {
+    let ask = async {
+        let mut stream = TcpStream::connect(host).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").as_bytes()).await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        std::io::Result::Ok(text)
+    };
+    let text = tokio::time::timeout(Duration::from_secs(3), ask).await.ok()?.ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
 
 /// The program, built once; or the one that `MANGOES_PROGRAM` names.
 pub fn program() -> &'static Path {
@@ -15,7 +39,15 @@ pub fn program() -> &'static Path {
         if let Some(path) = std::env::var_os("MANGOES_PROGRAM") {
             return path.into();
         }
-        let done = Command::new(env!("CARGO")).args(["build", "-q", "--workspace", "--bins"]).status().unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "-q", "--workspace", "--bins"]);
+        // What cargo tells a test of its package would have build scripts run again, in this build and in the next.
+        for (name, _) in
+            std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            build.env_remove(name);
+        }
+        let done = build.status().unwrap();
         assert!(done.success(), "mangoes does not build");
         let test = std::env::current_exe().unwrap();
         test.parent().unwrap().parent().unwrap().join("mangoes")

@@ -10,7 +10,7 @@ use tokio::{
 
 /// What happens to bytes on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// They pass.
     Pass,
     /// They pass later.
@@ -23,58 +23,86 @@ pub(crate) enum Mode {
     Lose,
 }
 
+/// How long the server keeps a client that does not answer its keepalive probes; as `store` asks it to.
+const SERVER_FINDS_OUT: Duration = Duration::from_secs(30);
+
+/// What ends the connections of this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// They are closed.
+    Cut,
+    /// No byte passes any more, and nobody is told: a firewall forgot them.
+    Silence,
+}
+
 /// The way to one server. Stands until it is dropped.
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where clients connect.
+    pub address: SocketAddr,
     mode: watch::Sender<Mode>,
-    cuts: watch::Sender<u64>,
+    ends: watch::Sender<End>,
 }
 
 impl Proxy {
-    pub(crate) async fn start(server: SocketAddr) -> Self {
+    /// Listens on a free port of loopback.
+    pub async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (mode, modes) = watch::channel(Mode::Pass);
-        let (cuts, cut) = watch::channel(0);
+        let (ends, end) = watch::channel(End::Cut);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, modes.clone(), cut.clone()));
+                tokio::spawn(pass(client, server, modes.clone(), end.clone()));
             }
         });
-        Self { address, mode, cuts }
+        Self { address, mode, ends }
     }
 
-    pub(crate) fn set(&self, mode: Mode) {
+    /// From now on, for the connections that are there and those to come.
+    pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 
     /// Ends every connection at this moment.
-    pub(crate) fn cut(&self) {
-        self.cuts.send_modify(|n| *n += 1);
+    pub fn cut(&self) {
+        self.ends.send_replace(End::Cut);
+    }
+
+    /// Lets every connection of this moment fall silent for good; new ones pass.
+    pub fn silence(&self) {
+        self.ends.send_replace(End::Silence);
     }
 }
 
-async fn pass(client: TcpStream, server: SocketAddr, modes: watch::Receiver<Mode>, mut cut: watch::Receiver<u64>) {
+async fn pass(client: TcpStream, server: SocketAddr, modes: watch::Receiver<Mode>, mut end: watch::Receiver<End>) {
     // A server that is away refuses, as it would without a proxy.
     let Ok(server) = TcpStream::connect(server).await else { return };
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    cut.mark_unchanged();
-    tokio::select! {
-        () = copy(from_client, to_server, (modes.clone(), true), |m| m == Mode::Hold) => {}
-        () = copy(from_server, to_client, (modes, false), |m| matches!(m, Mode::Hold | Mode::Half)) => {}
-        _ = cut.changed() => {}
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    end.mark_unchanged();
+    let silent = tokio::select! {
+        () = copy(&mut from_client, &mut to_server, (modes.clone(), true), |m| m == Mode::Hold) => false,
+        () = copy(&mut from_server, &mut to_client, (modes, false), |m| matches!(m, Mode::Hold | Mode::Half)) => false,
+        _ = end.changed() => *end.borrow() == End::Silence,
+    };
+    if silent {
+        // The server's own probes find out after a while; the client is never told.
+        tokio::time::sleep(SERVER_FINDS_OUT).await;
+        drop((from_server, to_server));
+        std::future::pending::<()>().await;
     }
 }
 
 async fn copy(
-    mut from: impl AsyncReadExt + Unpin,
-    mut to: impl AsyncWriteExt + Unpin,
+    from: &mut (impl AsyncReadExt + Unpin),
+    to: &mut (impl AsyncWriteExt + Unpin),
     (mut modes, loses): (watch::Receiver<Mode>, bool),
     holds: impl Fn(Mode) -> bool,
 ) {
     let mut part = vec![0; 65_536];
     loop {
         let Ok(n @ 1..) = from.read(&mut part).await else { return };
+        let Some(bytes) = part.get(..n) else { return };
         let mode = *modes.borrow_and_update();
         if let Mode::Delay(span) = mode {
             tokio::time::sleep(span).await;
@@ -82,7 +110,7 @@ async fn copy(
         if mode == Mode::Lose && loses {
             continue;
         }
-        if modes.wait_for(|m| !holds(*m)).await.is_err() || to.write_all(&part[..n]).await.is_err() {
+        if modes.wait_for(|m| !holds(*m)).await.is_err() || to.write_all(bytes).await.is_err() {
             return;
         }
     }

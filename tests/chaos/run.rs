@@ -1,0 +1,137 @@
+//! A run: faults one after the other, each with a look at how soon all is whole again; then rest, and what the oracle says.
+
+use std::time::{Duration, Instant};
+
+use runtime::{Clock, SystemClock};
+use tests::Dice;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    faults::Fault,
+    plan,
+    report::Report,
+    scene::{self, Scene},
+};
+
+/// How long the system may take to be whole again after a fault, whatever is promised.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
+/// How long a replica may take to say that it is ready after all is whole again: its consumers may wait for TMDB for a while.
+const READY_LIMIT: Duration = Duration::from_secs(45);
+/// A wait that is told of.
+const WORTH_A_WORD: Duration = Duration::from_secs(10);
+/// The sweep's own runs end within a moment.
+const LAST_RUNS: Duration = Duration::from_secs(10);
+
+/// Which faults, for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) span: Duration,
+    pub(crate) seed: u64,
+    pub(crate) kinds: Vec<Fault>,
+    /// Only these numbers of the seed's sequence, and then it is over; empty: all until the time is over.
+    pub(crate) only: Vec<usize>,
+}
+
+/// Faults one after the other, while work is submitted.
+pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
+    let (stop, begun) = (CancellationToken::new(), Instant::now());
+    let submitting = tokio::spawn(scene::submit_until(stop.clone(), scene.oracle.clone(), Dice(plan.seed ^ 0x5eed)));
+    scene.wait(Duration::from_secs(4)).await;
+    let last = plan.only.iter().max().copied();
+    for mut step in plan::steps(plan.seed, &plan.kinds) {
+        if last.map_or(begun.elapsed() >= plan.span, |last| step.number > last) {
+            break;
+        }
+        if last.is_some() && !plan.only.contains(&step.number) {
+            continue;
+        }
+        let (at, from) = (begun.elapsed(), SystemClock.now());
+        let what = step.fault.inject(scene, &mut step.dice).await;
+        let (over, to) = (begun.elapsed(), SystemClock.now());
+        let recovered = recover(scene).await.map(|span| match step.fault.counts_from_its_begin() {
+            true => span + (over - at),
+            false => span,
+        });
+        report.add(&step, (from, to), (&what, at.as_secs_f64(), recovered.map(|span| span.as_secs_f64())));
+        let promised = step.fault.promised();
+        // A message that fails by itself waits for its backoff, whatever else goes on.
+        let excused = recovered.is_some() && scene.oracle.a_try_failed_since(from).await;
+        if recovered.is_none_or(|span| span > promised) && !excused {
+            scene.violations.push(format!("#{} {}: not whole within {} s", step.number, step.fault.words(), promised.as_secs()));
+        }
+        all_ready(scene, step.fault).await;
+    }
+    stop.cancel();
+    submitting.await.unwrap();
+}
+
+/// Until something new is accepted and met, and everything that was confirmed before.
+async fn recover(scene: &mut Scene) -> Option<Duration> {
+    let (oracle, begun) = (scene.oracle.clone(), Instant::now());
+    let number = 1_000 * (1_000 + u64::try_from(oracle.all.lock().unwrap().len()).unwrap());
+    let settled = tokio::spawn(async move {
+        oracle.canary(number).await;
+        oracle.settled(RECOVERY_LIMIT).await.map(|_| begun.elapsed())
+    });
+    while !settled.is_finished() {
+        scene.wait(Duration::from_millis(50)).await;
+    }
+    settled.await.unwrap()
+}
+
+/// Work is done again, so every replica has to say so soon.
+async fn all_ready(scene: &mut Scene, after: Fault) {
+    let (begun, mut told) = (Instant::now(), Vec::new());
+    loop {
+        let not_ready = scene.not_ready().await;
+        if not_ready.is_empty() {
+            return if begun.elapsed() > WORTH_A_WORD {
+                println!("      ready only {:.0} s later: {told:?}", begun.elapsed().as_secs_f64());
+            };
+        }
+        if begun.elapsed() <= WORTH_A_WORD {
+            told.clone_from(&not_ready);
+        }
+        if begun.elapsed() > READY_LIMIT {
+            scene.violations.push(format!("not ready {} s after {}: {not_ready:?}", READY_LIMIT.as_secs(), after.words()));
+            return;
+        }
+        scene.wait(Duration::from_millis(250)).await;
+    }
+}
+
+/// Waits for rest, then asks the oracle.
+pub(crate) async fn finish(scene: &mut Scene, report: &mut Report, limit: Duration) -> Vec<String> {
+    let begun = Instant::now();
+    let pool = scene.oracle.pool();
+    // No nominal time comes any more: what is open now is all there is.
+    sqlx::raw_sql("update job set enabled = false where name <> 'refresh_worker'").execute(&pool).await.unwrap();
+    quiet(scene, limit).await;
+    report.rest = format!("at rest {:.1} s after the last message", begun.elapsed().as_secs_f64());
+    sqlx::raw_sql("update job set enabled = false").execute(&pool).await.unwrap();
+    let mut violations = std::mem::take(&mut scene.violations);
+    quiet(scene, LAST_RUNS).await;
+    let stats = scene.sim.control().stats();
+    violations.extend(scene.oracle.violations().await);
+    let (tries, allowed) = (scene.oracle.movie_tries().await, scene.oracle.tries_allowed(scene.lost_tries).await);
+    if stats.detail_calls > tries {
+        violations.push(format!("{} TMDB calls for movies in {tries} tries", stats.detail_calls));
+    }
+    if tries > allowed {
+        violations.push(format!("{tries} tries of work on movies, {allowed} would do"));
+    }
+    // A process that was stopped may send what it had taken before: a slice of the rate, on top of a second's worth.
+    let most = u64::from(scene::RATE) * 3 / 2;
+    if stats.peak_per_second > most {
+        violations.push(format!("{} TMDB calls within a second, the budget is {}", stats.peak_per_second, scene::RATE));
+    }
+    violations
+}
+
+async fn quiet(scene: &mut Scene, limit: Duration) {
+    let oracle = scene.oracle.clone();
+    let quiet = tokio::spawn(async move { oracle.quiet(limit).await });
+    while !quiet.is_finished() {
+        scene.wait(Duration::from_millis(50)).await;
+    }
+}
