@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub use proxy::{Mode, Proxy};
@@ -64,6 +64,9 @@ pub fn mangoes(data_dir: &Path) -> Command {
     command
 }
 
+/// How long the servers of a killed process may take to end.
+const SERVERS_END_WITHIN: Duration = Duration::from_secs(10);
+
 /// A folder that goes with its test.
 #[derive(Debug)]
 pub struct Folder(pub PathBuf);
@@ -84,7 +87,12 @@ impl Drop for Folder {
         if let Ok(elsewhere) = std::fs::read_to_string(self.0.join("servers-are-in")) {
             drop(std::fs::remove_dir_all(elsewhere.trim()));
         }
-        drop(std::fs::remove_dir_all(&self.0));
+        // A server whose parent was killed is told so, and writes into its folder until it has ended.
+        let begun = Instant::now();
+        while self.0.exists() && begun.elapsed() < SERVERS_END_WITHIN {
+            drop(std::fs::remove_dir_all(&self.0));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

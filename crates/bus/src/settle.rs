@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_nats::jetstream::{AckKind, message::Acker};
@@ -24,9 +24,6 @@ const MAX_CRASHES_ALONE: i32 = 3;
 static ALONE: RwLock<()> = RwLock::const_new(());
 /// Sent while work goes on; well under every consumer's `ack_wait`.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
-/// A try that takes longer hangs: every call in it has a deadline of its own, and waiting at TMDB's gate is over long before.
-/// It is given up, and the message comes again.
-const LONGEST_TRY: Duration = Duration::from_secs(300);
 /// Longest error text that is kept.
 const ERROR_MAX_CHARS: usize = 2_000;
 
@@ -116,16 +113,13 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             deadly();
             done(handler.handle(event, &delivery).await)
         });
-        let begun = Instant::now();
-        while begun.elapsed() < LONGEST_TRY {
+        loop {
             match tokio::time::timeout(PROGRESS_EVERY, &mut work).await {
                 Ok(Ok(result)) => return result,
                 Ok(Err(joined)) => return Err((Fate::Retry { after: None }, format!("the handler panicked: {joined}"))),
                 Err(_) => settle(&job.acker, AckKind::Progress).await,
             }
         }
-        work.abort();
-        Err((Fate::Retry { after: None }, format!("the work did not end within {} s", LONGEST_TRY.as_secs())))
     }
 
     async fn failed(&self, event: H::Event, job: &Job, standing: &Standing, (fate, text): (Fate, String)) -> Pace {

@@ -3,7 +3,10 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    within::{SHORT, within},
+};
 
 /// A finished call.
 #[derive(Debug, Clone)]
@@ -47,7 +50,7 @@ impl Store {
                 &calls.iter().map(|c| c.$field.clone()).collect::<Vec<_>>()
             };
         }
-        sqlx::query!(
+        let insert = sqlx::query!(
             "insert into tmdb_api_logs (endpoint, method, http_status, query_params, response_size_bytes, response_time_ms, results_count,
                 service, tmdb_id, error_message, retry_count, run_id, created_at)
              select * from unnest($1::text[], $2::text[], $3::int[], $4::jsonb[], $5::bigint[], $6::bigint[], $7::int[], $8::text[],
@@ -65,10 +68,8 @@ impl Store {
             column!(retry_count),
             column!(run_id) as &[Option<String>],
             column!(created_at)
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        );
+        within(SHORT, async { Ok(insert.execute(&self.pool).await.map(drop)?) }).await
     }
 
     /// Makes the partitions of today and tomorrow.

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    within::{SHORT, within},
+};
 
 /// What is left of the rate after a 429.
 const DECREASE: f64 = 0.7;
@@ -50,8 +53,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer; nothing is taken then.
     pub async fn lease_calls(&self, share: f64, rate: u32) -> Result<(u32, Lease), StoreError> {
-        let row = sqlx::query!(
-            r#"with risen as (
+        within(SHORT, async {
+            let row = sqlx::query!(
+                r#"with risen as (
                 select clock_timestamp() as at, least($2::float8, coalesce(b.rate_now + greatest(0,
                     extract(epoch from clock_timestamp() - b.rate_at)) * $3::float8 * $2::float8, $2::float8)) as rate
                 from tmdb_budget b for update),
@@ -61,17 +65,19 @@ impl Store {
             from slice s
             returning s.calls::int as "calls!", s.rate as "rate!",
                 greatest(0, extract(epoch from b.tat - s.at) - s.calls / s.rate)::float8 as "wait!""#,
-            share,
-            f64::from(rate.max(1)),
-            INCREASE_PER_SEC
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        let lease = Lease {
-            wait: Duration::from_secs_f64(row.wait.max(0.0)),
-            interval: Duration::from_secs_f64(1.0 / row.rate.max(0.01)),
-        };
-        Ok((u32::try_from(row.calls).unwrap_or(1), lease))
+                share,
+                f64::from(rate.max(1)),
+                INCREASE_PER_SEC
+            )
+            .fetch_one(&self.pool)
+            .await?;
+            let lease = Lease {
+                wait: Duration::from_secs_f64(row.wait.max(0.0)),
+                interval: Duration::from_secs_f64(1.0 / row.rate.max(0.01)),
+            };
+            Ok((u32::try_from(row.calls).unwrap_or(1), lease))
+        })
+        .await
     }
 
     /// A 429 came: stops every process's calls for a while and lowers the rate. Those that were in flight together count once.

@@ -10,7 +10,10 @@ use std::{
 use runtime::Clock;
 use time::OffsetDateTime;
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    within::{SHORT, within},
+};
 
 /// How often the database is asked again.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
@@ -48,7 +51,8 @@ impl DatabaseClock {
 /// The time in the middle of the question.
 async fn look(store: &Store) -> Result<(OffsetDateTime, Instant), StoreError> {
     let asked = Instant::now();
-    let at = sqlx::query_scalar!(r#"select clock_timestamp() as "at!""#).fetch_one(&store.pool).await?;
+    let at = sqlx::query_scalar!(r#"select clock_timestamp() as "at!""#);
+    let at = within(SHORT, async { Ok(at.fetch_one(&store.pool).await?) }).await?;
     Ok((at, asked + asked.elapsed() / 2))
 }
 

@@ -9,6 +9,7 @@ use crate::{
     Store, StoreError, ledger,
     outbox::{self, entry},
     runs::{self, Settled},
+    within::{SHORT, within},
 };
 
 /// Longest payload text in the event; the table keeps all of it.
@@ -103,14 +104,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer; nothing is written then.
     pub async fn bury(&self, letter: &Letter, effect: &Effect, now: OffsetDateTime) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        if !ledger::claim_one(&mut tx, letter.consumer, &letter.message_key).await? {
-            return Ok(());
-        }
-        write(&mut tx, letter, now).await?;
-        self.take_effect(&mut tx, letter, effect, now).await?;
-        tx.commit().await?;
-        Ok(())
+        within(SHORT, async {
+            let mut tx = self.pool.begin().await?;
+            if !ledger::claim_one(&mut tx, letter.consumer, &letter.message_key).await? {
+                return Ok(());
+            }
+            write(&mut tx, letter, now).await?;
+            self.take_effect(&mut tx, letter, effect, now).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn take_effect(

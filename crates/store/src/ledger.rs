@@ -3,39 +3,44 @@
 use runtime::{Ledger, LedgerError, Standing, trial};
 use sqlx::PgConnection;
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    within::{SHORT, within},
+};
 
 impl Ledger for Store {
     async fn begin(&self, consumer: &'static str, keys: &[String]) -> Result<Vec<Standing>, LedgerError> {
-        Ok(self.begin_tries(consumer, keys).await?)
+        Ok(within(SHORT, self.begin_tries(consumer, keys)).await?)
     }
 
     async fn failed(&self, consumer: &'static str, key: &str, error: &str) -> Result<(), LedgerError> {
-        sqlx::query!(
-            "update attempt set failed = failed + 1, alone = 0, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
-            consumer,
-            key,
-            error
-        )
-        .execute(&self.pool)
-        .await
-        .map_err(StoreError::from)?;
+        let work = async {
+            let noted = sqlx::query!(
+                "update attempt set failed = failed + 1, alone = 0, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
+                consumer,
+                key,
+                error
+            );
+            Ok(noted.execute(&self.pool).await?)
+        };
+        within(SHORT, work).await?;
         Ok(())
     }
 
     async fn alone(&self, consumer: &'static str, key: &str) -> Result<i32, LedgerError> {
-        Ok(self.begin_alone(consumer, key).await?)
+        Ok(within(SHORT, self.begin_alone(consumer, key)).await?)
     }
 
     async fn released(&self, consumer: &'static str, key: &str) -> Result<(), LedgerError> {
-        sqlx::query!(
-            "update attempt set started = greatest(started - 1, failed), alone = greatest(alone - 1, 0), last_at = now() where consumer = $1 and message_key = $2",
-            consumer,
-            key
-        )
-        .execute(&self.pool)
-        .await
-        .map_err(StoreError::from)?;
+        let work = async {
+            let noted = sqlx::query!(
+                "update attempt set started = greatest(started - 1, failed), alone = greatest(alone - 1, 0), last_at = now() where consumer = $1 and message_key = $2",
+                consumer,
+                key
+            );
+            Ok(noted.execute(&self.pool).await?)
+        };
+        within(SHORT, work).await?;
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ mod rows;
 mod runs;
 mod save;
 mod status;
+mod within;
 mod writer;
 
 use sqlx::PgPool;

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     Store, StoreError, ledger,
     runs::{self, Settled},
+    within::{SHORT, within},
 };
 
 /// A movie's state, for people.
@@ -110,15 +111,18 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn known(&self, ids: &[TmdbId]) -> Result<Vec<(TmdbId, bool)>, StoreError> {
-        let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let rows = sqlx::query!(
-            r#"select tmdb_id as "tmdb_id!", (due_at <= now() or removed_at is not null) as "due!" from works
+        within(SHORT, async {
+            let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let rows = sqlx::query!(
+                r#"select tmdb_id as "tmdb_id!", (due_at <= now() or removed_at is not null) as "due!" from works
             where tmdb_id = any($1) and ingestion_status <> 'pending'"#,
-            &texts
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().filter_map(|r| Some((r.tmdb_id.parse().ok()?, r.due))).collect())
+                &texts
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            Ok(rows.into_iter().filter_map(|r| Some((r.tmdb_id.parse().ok()?, r.due))).collect())
+        })
+        .await
     }
 
     /// Ends a message without an effect: its inbox row, and its run's item as skipped.
@@ -131,15 +135,19 @@ impl Store {
         item: (Option<&str>, TmdbId),
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        if ledger::claim_one(&mut tx, consumer, key).await?
-            && let (Some(run_id), id) = item
-        {
-            let settled = Settled { run_id: run_id.to_owned(), tmdb_id: id.get(), state: "skipped", title: None, error: None };
-            runs::settle(&mut tx, &[settled], now).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        within(SHORT, async {
+            let mut tx = self.pool.begin().await?;
+            if ledger::claim_one(&mut tx, consumer, key).await?
+                && let (Some(run_id), id) = item
+            {
+                let settled =
+                    Settled { run_id: run_id.to_owned(), tmdb_id: id.get(), state: "skipped", title: None, error: None };
+                runs::settle(&mut tx, &[settled], now).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
     /// How a message ended: `Some(None)` done, `Some(Some(error))` dead letter, `None` not yet.

@@ -10,6 +10,7 @@ use crate::{
     Store, StoreError, ledger,
     outbox::{self, Entry, entry},
     runs::{self, RunRef, Settled},
+    within::{LONG, SHORT, within},
 };
 
 /// A movie whose refresh failed is left alone by scans for this many hours times two to the failures, at most a day.
@@ -63,54 +64,61 @@ impl Store {
         (limit, release): (i32, bool),
         now: OffsetDateTime,
     ) -> Result<Scan, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        if !ledger::claim_one(&mut tx, consumer, key).await? {
-            return Ok(Scan { queued: 0 });
-        }
-        if !runs::is_open(&mut tx, &run.run_id).await? {
-            tx.commit().await?;
-            return Ok(Scan { queued: 0 });
-        }
-        let rows = sqlx::query_as!(
-            Queued,
-            r#"insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at)
+        within(LONG, async {
+            let mut tx = self.pool.begin().await?;
+            if !ledger::claim_one(&mut tx, consumer, key).await? {
+                return Ok(Scan { queued: 0 });
+            }
+            if !runs::is_open(&mut tx, &run.run_id).await? {
+                tx.commit().await?;
+                return Ok(Scan { queued: 0 });
+            }
+            let rows = sqlx::query_as!(
+                Queued,
+                r#"insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at)
             select s.work_id, s.tmdb_id::bigint, 'queued', case when f.fresh then 50 else 10 end, $3,
                 case when f.fresh then 'fresh' else 'bulk' end, 'due', $2, case when $4 then $3 end
             from get_stale_movies($1) s, lateral (select calculate_staleness_days(s.release_date, $3) <= $5 as fresh) f
             order by s.due_at
             on conflict do nothing
             returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane"#,
-            limit,
-            run.run_id,
-            now,
-            release,
-            FRESH_LANE_MAX_DAYS
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let ids: Vec<i64> = rows.iter().map(|r| r.tmdb_id).collect();
-        let queued = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-        sqlx::query!(
-            "insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing",
-            run.run_id,
-            &ids
-        )
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query!("update job_run set checked = $2, pending = $2, touched_at = now() where run_id = $1", run.run_id, queued)
+                limit,
+                run.run_id,
+                now,
+                release,
+                FRESH_LANE_MAX_DAYS
+            )
+            .fetch_all(&mut *tx)
+            .await?;
+            let ids: Vec<i64> = rows.iter().map(|r| r.tmdb_id).collect();
+            let queued = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+            sqlx::query!(
+                "insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing",
+                run.run_id,
+                &ids
+            )
             .execute(&mut *tx)
             .await?;
-        if release {
-            outbox::enqueue(&mut tx, &stale_entries(&rows, "due", Some(&run.run_id), now)).await?;
-        }
-        sqlx::query!("update sync_state set last_sync_at = $1, updated_at = $1 where sync_type = 'daily_refresh_stale'", now)
+            sqlx::query!(
+                "update job_run set checked = $2, pending = $2, touched_at = now() where run_id = $1",
+                run.run_id,
+                queued
+            )
             .execute(&mut *tx)
             .await?;
-        if queued == 0 {
-            runs::close(&mut tx, &run.run_id, now).await?;
-        }
-        tx.commit().await?;
-        Ok(Scan { queued })
+            if release {
+                outbox::enqueue(&mut tx, &stale_entries(&rows, "due", Some(&run.run_id), now)).await?;
+            }
+            sqlx::query!("update sync_state set last_sync_at = $1, updated_at = $1 where sync_type = 'daily_refresh_stale'", now)
+                .execute(&mut *tx)
+                .await?;
+            if queued == 0 {
+                runs::close(&mut tx, &run.run_id, now).await?;
+            }
+            tx.commit().await?;
+            Ok(Scan { queued })
+        })
+        .await
     }
 
     /// Repairs and releases: rows whose worker is gone are queued again, and up to `limit` rows that nobody works on are published.
@@ -124,39 +132,42 @@ impl Store {
         limit: i64,
         now: OffsetDateTime,
     ) -> Result<i64, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        if !ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
-            return Ok(0);
-        }
-        if !runtime::trial::without("reaper") {
-            sqlx::query!(
-                "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
+        within(LONG, async {
+            let mut tx = self.pool.begin().await?;
+            if !ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
+                return Ok(0);
+            }
+            if !runtime::trial::without("reaper") {
+                sqlx::query!(
+                    "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
                  last_error = 'its worker vanished' where status = 'processing' and (lease_until is null or lease_until < $1)",
-                now
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        let rows = sqlx::query_as!(
-            Queued,
-            r#"update refresh_queue q set released_at = $2::timestamptz, tmdb_id = w.tmdb_id::bigint from works w
+                    now
+                )
+                .execute(&mut *tx)
+                .await?;
+            }
+            let rows = sqlx::query_as!(
+                Queued,
+                r#"update refresh_queue q set released_at = $2::timestamptz, tmdb_id = w.tmdb_id::bigint from works w
             where w.work_id = q.work_id and q.id in (
                 select id from refresh_queue where status = 'queued' and (released_at is null or released_at < $2::timestamptz - $3::text::interval)
                 order by priority desc, queued_at limit $1 for update skip locked)
             returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane"#,
-            limit,
-            now,
-            RELEASE_AGAIN_AFTER
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let entries = released_entries(&mut tx, &rows, now).await?;
-        outbox::enqueue(&mut tx, &entries).await?;
-        let released = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        sqlx::query!("update job_run set checked = $2, done = $2 where run_id = $1", run_id, released).execute(&mut *tx).await?;
-        runs::close(&mut tx, run_id, now).await?;
-        tx.commit().await?;
-        Ok(released)
+                limit,
+                now,
+                RELEASE_AGAIN_AFTER
+            )
+            .fetch_all(&mut *tx)
+            .await?;
+            let entries = released_entries(&mut tx, &rows, now).await?;
+            outbox::enqueue(&mut tx, &entries).await?;
+            let released = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            sqlx::query!("update job_run set checked = $2, done = $2 where run_id = $1", run_id, released).execute(&mut *tx).await?;
+            runs::close(&mut tx, run_id, now).await?;
+            tx.commit().await?;
+            Ok(released)
+        })
+        .await
     }
 
     /// Notes that a movie's refresh begins: its open row becomes `processing`, or a new row does. `None`: not in the catalogue.
@@ -164,26 +175,29 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin_refresh(&self, event: &MovieStale, now: OffsetDateTime) -> Result<Option<i64>, StoreError> {
-        let work_id = sqlx::query_scalar!(
-            r#"with work as (select work_id from works where tmdb_id = $1::text),
+        within(SHORT, async {
+            let work_id = sqlx::query_scalar!(
+                r#"with work as (select work_id from works where tmdb_id = $1::text),
             begun as (
                 insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at, lease_until)
                 select work_id, $2, 'processing', $3, $4::timestamptz, $5, $6, $7, $4::timestamptz, $4::timestamptz + $8::text::interval from work
                 on conflict (work_id) where status in ('queued', 'processing')
                 do update set status = 'processing', lease_until = excluded.lease_until, released_at = excluded.released_at)
             select work_id as "work_id!" from work"#,
-            event.tmdb_id.to_string(),
-            event.tmdb_id.get(),
-            event.lane.priority(),
-            now,
-            event.lane.as_str(),
-            event.reason,
-            event.run_id,
-            LEASE
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(work_id)
+                event.tmdb_id.to_string(),
+                event.tmdb_id.get(),
+                event.lane.priority(),
+                now,
+                event.lane.as_str(),
+                event.reason,
+                event.run_id,
+                LEASE
+            )
+            .fetch_optional(&self.pool)
+            .await?;
+            Ok(work_id)
+        })
+        .await
     }
 
     /// Puts a row back to `queued` with what went wrong; the message itself comes again.
@@ -191,16 +205,19 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn requeue(&self, tmdb_id: TmdbId, error: &str, counts: bool) -> Result<(), StoreError> {
-        sqlx::query!(
+        within(SHORT, async {
+            sqlx::query!(
             "update refresh_queue q set status = 'queued', lease_until = null, last_error = $2, retry_count = retry_count + $3
              from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status = 'processing'",
             tmdb_id.to_string(),
             error,
             i32::from(counts)
         )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Ends a row whose run was cancelled while it was in hand.
@@ -208,15 +225,18 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn cancelled_in_hand(&self, tmdb_id: TmdbId, run_id: &str) -> Result<(), StoreError> {
-        sqlx::query!(
-            "update refresh_queue q set status = 'failed', processed_at = now(), lease_until = null, last_error = 'its run was cancelled'
+        within(SHORT, async {
+            sqlx::query!(
+                "update refresh_queue q set status = 'failed', processed_at = now(), lease_until = null, last_error = 'its run was cancelled'
              from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status in ('queued', 'processing') and q.run_id = $2",
-            tmdb_id.to_string(),
-            run_id
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+                tmdb_id.to_string(),
+                run_id
+            )
+            .execute(&self.pool)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The imdb_id by which the survivor of a movie is found, once a second 404 would make it a tombstone.
@@ -224,16 +244,19 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn imdb_id_of_missing(&self, id: TmdbId, now: OffsetDateTime) -> Result<Option<String>, StoreError> {
-        let imdb_id = sqlx::query_scalar!(
-            "select coalesce(imdb_id, imdb_id_clash) from works
+        within(SHORT, async {
+            let imdb_id = sqlx::query_scalar!(
+                "select coalesce(imdb_id, imdb_id_clash) from works
              where tmdb_id = $1 and removed_at is null and missing_since <= $2::timestamptz - $3::text::interval",
-            id.to_string(),
-            now,
-            CONFIRM_MISSING_AFTER
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(imdb_id.flatten())
+                id.to_string(),
+                now,
+                CONFIRM_MISSING_AFTER
+            )
+            .fetch_optional(&self.pool)
+            .await?;
+            Ok(imdb_id.flatten())
+        })
+        .await
     }
 
     /// TMDB answered 404 for a movie of the catalogue. The first time it is remembered; a second time at least a day later
@@ -248,41 +271,44 @@ impl Store {
         gone: Gone<'_>,
         now: OffsetDateTime,
     ) -> Result<Option<bool>, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let row = sqlx::query!(
-            r#"update works set missing_since = coalesce(missing_since, $2), hold_until = $2::timestamptz + $3::text::interval,
+        within(SHORT, async {
+            let mut tx = self.pool.begin().await?;
+            let row = sqlx::query!(
+                r#"update works set missing_since = coalesce(missing_since, $2), hold_until = $2::timestamptz + $3::text::interval,
                 removed_at = coalesce(removed_at, case when missing_since <= $2::timestamptz - $3::text::interval then $2 end)
             where tmdb_id = $1
             returning work_id, coalesce(title, 'TMDB ' || tmdb_id) as "title!", removed_at, coalesce(removed_at = $2, false) as "just_removed!""#,
-            gone.tmdb_id.to_string(),
-            now,
-            CONFIRM_MISSING_AFTER
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let removed = Some(row.removed_at.is_some());
-        if !ledger::claim_one(&mut tx, consumer, key).await? {
-            return Ok(removed);
-        }
-        if row.just_removed {
-            outbox::enqueue(&mut tx, &removal_entries(row.work_id, &row.title, (gone, key), now)).await?;
-        }
-        sqlx::query!(
-            "insert into work_events (work_id, tmdb_id, kind, cause, diff, at) values ($1, $2, $3, $4, $5, $6)",
-            row.work_id,
-            gone.tmdb_id.get(),
-            if row.removed_at.is_some() { "removed" } else { "missing" },
-            gone.cause,
-            gone.survivor.map(|id| serde_json::json!({ "survivor": id })),
-            now
-        )
-        .execute(&mut *tx)
-        .await?;
-        let text = "TMDB has no such movie any more (404)";
-        give_up(&mut tx, (gone.tmdb_id, gone.run_id), (Some(row.title), text), now).await?;
-        tx.commit().await?;
-        Ok(removed)
+                gone.tmdb_id.to_string(),
+                now,
+                CONFIRM_MISSING_AFTER
+            )
+            .fetch_optional(&mut *tx)
+            .await?;
+            let Some(row) = row else { return Ok(None) };
+            let removed = Some(row.removed_at.is_some());
+            if !ledger::claim_one(&mut tx, consumer, key).await? {
+                return Ok(removed);
+            }
+            if row.just_removed {
+                outbox::enqueue(&mut tx, &removal_entries(row.work_id, &row.title, (gone, key), now)).await?;
+            }
+            sqlx::query!(
+                "insert into work_events (work_id, tmdb_id, kind, cause, diff, at) values ($1, $2, $3, $4, $5, $6)",
+                row.work_id,
+                gone.tmdb_id.get(),
+                if row.removed_at.is_some() { "removed" } else { "missing" },
+                gone.cause,
+                gone.survivor.map(|id| serde_json::json!({ "survivor": id })),
+                now
+            )
+            .execute(&mut *tx)
+            .await?;
+            let text = "TMDB has no such movie any more (404)";
+            give_up(&mut tx, (gone.tmdb_id, gone.run_id), (Some(row.title), text), now).await?;
+            tx.commit().await?;
+            Ok(removed)
+        })
+        .await
     }
 }
 

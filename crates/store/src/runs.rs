@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::{
     Store, StoreError, ledger,
     outbox::{self, Entry, entry},
+    within::{LONG, SHORT, within},
 };
 
 /// Which run a message begins.
@@ -76,33 +77,36 @@ impl Store {
         payload: &serde_json::Value,
         now: OffsetDateTime,
     ) -> Result<Standing, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let started = sqlx::query!(
-            "insert into job_run (run_id, job, action, scheduled_for, fired_at, trigger_type, payload, status, started_at)
+        within(SHORT, async {
+            let mut tx = self.pool.begin().await?;
+            let started = sqlx::query!(
+                "insert into job_run (run_id, job, action, scheduled_for, fired_at, trigger_type, payload, status, started_at)
              values ($1, $2, $3, $4, $5, $6, $7, 'running', $5)
              on conflict (run_id) do update set status = 'running', started_at = coalesce(job_run.started_at, excluded.started_at), touched_at = now()
              where job_run.status = 'queued'",
-            run.run_id,
-            run.job,
-            run.action.as_str(),
-            run.scheduled_for,
-            now,
-            run.trigger_type.as_str(),
-            payload
-        )
-        .execute(&mut *tx)
-        .await?;
-        if started.rows_affected() == 1 {
-            event(&mut tx, &run.run_id, "started", None).await?;
-            tx.commit().await?;
-            return Ok(Standing::Open);
-        }
-        let status = sqlx::query_scalar!("select status from job_run where run_id = $1", run.run_id).fetch_one(&mut *tx).await?;
-        Ok(match status.as_str() {
-            "running" | "queued" | "waiting" => Standing::Open,
-            "cancelled" => Standing::Cancelled,
-            _ => Standing::Over,
+                run.run_id,
+                run.job,
+                run.action.as_str(),
+                run.scheduled_for,
+                now,
+                run.trigger_type.as_str(),
+                payload
+            )
+            .execute(&mut *tx)
+            .await?;
+            if started.rows_affected() == 1 {
+                event(&mut tx, &run.run_id, "started", None).await?;
+                tx.commit().await?;
+                return Ok(Standing::Open);
+            }
+            let status = sqlx::query_scalar!("select status from job_run where run_id = $1", run.run_id).fetch_one(&mut *tx).await?;
+            Ok(match status.as_str() {
+                "running" | "queued" | "waiting" => Standing::Open,
+                "cancelled" => Standing::Cancelled,
+                _ => Standing::Over,
+            })
         })
+        .await
     }
 
     /// Writes what a list gave: the run's items, one `movies.ingest.movie` each, the due ones to refresh; closes the run if
@@ -117,45 +121,48 @@ impl Store {
         list: &FanOut,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        if !ledger::claim_one(&mut tx, consumer, key).await? {
-            return Ok(());
-        }
-        if !is_open(&mut tx, &run.run_id).await? || has_read(&mut tx, &run.run_id, list.source).await? {
-            tx.commit().await?;
-            return Ok(());
-        }
-        let ids: Vec<i64> = list.wanted.iter().map(|id| id.get()).collect();
-        let pending = sqlx::query_scalar!(
-            r#"with added as (
+        within(LONG, async {
+            let mut tx = self.pool.begin().await?;
+            if !ledger::claim_one(&mut tx, consumer, key).await? {
+                return Ok(());
+            }
+            if !is_open(&mut tx, &run.run_id).await? || has_read(&mut tx, &run.run_id, list.source).await? {
+                tx.commit().await?;
+                return Ok(());
+            }
+            let ids: Vec<i64> = list.wanted.iter().map(|id| id.get()).collect();
+            let pending = sqlx::query_scalar!(
+                r#"with added as (
                 insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing returning 1),
             counted as (select count(*) as n from added)
             update job_run set checked = checked + n + $3 + $4, skipped = skipped + $3, not_needed = not_needed + $4, pending = pending + n,
                 payload = payload || jsonb_build_object('source', $5::text), touched_at = now()
             from counted where run_id = $1 returning pending"#,
-            run.run_id,
-            &ids,
-            list.skipped,
-            list.not_needed,
-            list.source.as_str()
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        let entries: Vec<Entry> = list
-            .wanted
-            .iter()
-            .map(|id| {
-                let event = IngestMovie { tmdb_id: *id, run_id: Some(run.run_id.clone()), force: false };
-                entry(&event, format!("{}:{id}", run.run_id), id.to_string(), &run.run_id, now)
-            })
-            .collect();
-        outbox::enqueue(&mut tx, &entries).await?;
-        crate::queue::enqueue_listed(&mut tx, &list.due, &run.run_id, now).await?;
-        if pending == 0 {
-            close(&mut tx, &run.run_id, now).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+                run.run_id,
+                &ids,
+                list.skipped,
+                list.not_needed,
+                list.source.as_str()
+            )
+            .fetch_one(&mut *tx)
+            .await?;
+            let entries: Vec<Entry> = list
+                .wanted
+                .iter()
+                .map(|id| {
+                    let event = IngestMovie { tmdb_id: *id, run_id: Some(run.run_id.clone()), force: false };
+                    entry(&event, format!("{}:{id}", run.run_id), id.to_string(), &run.run_id, now)
+                })
+                .collect();
+            outbox::enqueue(&mut tx, &entries).await?;
+            crate::queue::enqueue_listed(&mut tx, &list.due, &run.run_id, now).await?;
+            if pending == 0 {
+                close(&mut tx, &run.run_id, now).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The runs that were cancelled lately: what still asks TMDB for them is turned away.
@@ -167,7 +174,7 @@ impl Store {
         let runs = sqlx::query_scalar!(
             "select run_id from job_run where status = 'cancelled' and ended_at > now() - interval '14 days'"
         );
-        Ok(runs.fetch_all(&self.pool).await?)
+        within(SHORT, async { Ok(runs.fetch_all(&self.pool).await?) }).await
     }
 }
 

@@ -9,15 +9,15 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
 use tokio::sync::{oneshot, watch};
 
-use crate::{Save, Saved, Store, StoreError};
+use crate::{
+    Save, Saved, Store, StoreError,
+    within::{SHORT, within},
+};
 
 /// A batch goes out at this size.
 const BATCH_MAX: usize = 64;
 /// A batch goes out at this age.
 const BATCH_AGE: Duration = Duration::from_millis(15);
-
-/// A batch is written within milliseconds. A connection that fell silent would keep all that wait for it waiting.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Reply = oneshot::Sender<Result<Saved, StoreError>>;
 
@@ -107,8 +107,7 @@ impl State {
     async fn flush(&mut self) {
         while !self.pending.is_empty() {
             let (saves, replies) = self.next_batch();
-            let written = tokio::time::timeout(WRITE_TIMEOUT, self.store.save(&saves)).await;
-            match written.unwrap_or(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut))) {
+            match within(SHORT, self.store.save(&saves)).await {
                 Ok(saved) => {
                     for (reply, saved) in replies.into_iter().zip(saved) {
                         // A handler that is gone was cancelled; its message comes again and meets the inbox.
@@ -140,8 +139,7 @@ impl State {
 
     async fn one_by_one(&self, saves: Vec<Save>, replies: Vec<Reply>) {
         for (save, reply) in saves.into_iter().zip(replies) {
-            let written = tokio::time::timeout(WRITE_TIMEOUT, self.store.save(std::slice::from_ref(&save))).await;
-            let written = written.unwrap_or(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)));
+            let written = within(SHORT, self.store.save(std::slice::from_ref(&save))).await;
             let _ = reply.send(written.map(|s| s.first().copied().unwrap_or(Saved::Superseded)));
         }
     }
