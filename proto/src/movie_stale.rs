@@ -60,6 +60,9 @@ pub struct MovieStale {
     #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub queued_at: Option<OffsetDateTime>,
+    /// The row of `refresh_queue` that it was sent for; once that is not open any more nothing is left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_id: Option<i64>,
     /// The run that it is an item of, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(deserialize_with = "crate::ids::run_id")]

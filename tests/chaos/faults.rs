@@ -1,6 +1,6 @@
 //! The faults: chosen by dice, injected, taken back, told.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::atomic::Ordering, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tests::{Dice, Mode};
@@ -10,7 +10,7 @@ use crate::{broker::Broker, scene::Scene};
 
 /// Longer than `ack_wait` (6 s): the work is delivered to another meanwhile, then the zombie wakes up with it.
 const STOPPED: Duration = Duration::from_secs(11);
-const DRAIN_GRACE: Duration = Duration::from_secs(25);
+const DRAIN_GRACE: Duration = Duration::from_secs(30);
 
 macro_rules! faults {
     ($($name:ident = $words:literal),+ $(,)?) => {
@@ -130,7 +130,10 @@ impl Fault {
                 scene.wait(secs).await;
                 scene.sim.control().set_latency(Duration::ZERO);
             }
-            Self::Truncated => scene.upstream(Faults { truncated: 0.2, invalid_json: 0.1, ..Faults::default() }, secs).await,
+            Self::Truncated => {
+                scene.oracle.spoiled_answers.store(true, Ordering::Relaxed);
+                scene.upstream(Faults { truncated: 0.2, invalid_json: 0.1, ..Faults::default() }, secs).await;
+            }
             Self::ClockStep => {
                 let (n, name) = one_of(scene, dice);
                 let step = if dice.roll(2) == 0 { 300 } else { -300 };

@@ -4,7 +4,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -27,14 +30,14 @@ const CONFIRM: Duration = Duration::from_secs(2);
 /// Each try that begins, counted beside the program: its own rows go when the work is done.
 const COUNT_TRIES: &str = "
     create table oracle_tries (consumer text not null, message_key text not null, retried bool not null);
-    create table oracle_failures (at timestamptz not null default clock_timestamp());
+    create table oracle_failures (message_key text not null);
     create function oracle_tries() returns trigger language plpgsql as $$
     begin
         if tg_op = 'INSERT' or new.started > old.started then
             insert into oracle_tries values (new.consumer, new.message_key, tg_op = 'UPDATE');
         end if;
         if tg_op = 'UPDATE' and new.failed > old.failed then
-            insert into oracle_failures default values;
+            insert into oracle_failures values (new.message_key);
         end if;
         return null;
     end $$;
@@ -61,6 +64,8 @@ pub(crate) struct Obligation {
     pub(crate) tmdb_id: i64,
     /// Message id; also the mark of a bad payload.
     pub(crate) key: String,
+    /// Whether it was sent under that id.
+    pub(crate) named: bool,
     pub(crate) confirmed: bool,
     pub(crate) at: OffsetDateTime,
     pub(crate) met: bool,
@@ -95,6 +100,8 @@ pub(crate) struct Oracle {
     /// The latest title of each movie that was edited, with the refresh that has to bring it in.
     edits: Mutex<BTreeMap<i64, (String, String)>>,
     begun: OffsetDateTime,
+    /// TMDB's answers were spoiled for a while.
+    pub(crate) spoiled_answers: AtomicBool,
 }
 
 pub(crate) type Shared = Arc<Oracle>;
@@ -113,6 +120,7 @@ impl Oracle {
             all: Mutex::default(),
             edits: Mutex::default(),
             begun: SystemClock.now(),
+            spoiled_answers: AtomicBool::new(false),
         })
     }
 
@@ -193,7 +201,7 @@ impl Oracle {
             // Known before it is sent: a store that is deleted meanwhile may have confirmed it.
             let mut all = self.all.lock().unwrap();
             let (confirmed, met, exempt, recorded) = (false, false, false, false);
-            all.push(Obligation { kind, tmdb_id, key: key.clone(), confirmed, at, met, exempt, recorded });
+            all.push(Obligation { kind, tmdb_id, key: key.clone(), named: with_id, confirmed, at, met, exempt, recorded });
             all.len() - 1
         };
         let confirmed = self.publish(subject, with_id.then_some(&*key), &payload).await;
@@ -231,7 +239,7 @@ impl Oracle {
         let query = sqlx::query(
             "select 'id:' || tmdb_id from works where tmdb_id = any($1) and ingestion_status = 'complete'
              union all select 'id:' || substring(convert_from(payload, 'UTF8') from '\"tmdb_id\": ?([0-9]+)') from dead_letter where consumer = 'ingest-movie'
-             union all select 'key:' || message_key from inbox where message_key = any($2) and consumer = 'refresh-now'
+             union all select 'key:' || message_key from inbox where message_key = any($2) and consumer in ('refresh-now', 'ingest-movie')
              union all select 'key:' || message_key from dead_letter where message_key = any($2)
              union all select 'key:' || run_id from job_run where run_id = any($2) and ended_at is not null and status <> 'lost'
              union all select 'again:' || w.tmdb_id || ' ' || extract(epoch from t.since)::text from works w
@@ -248,6 +256,7 @@ impl Oracle {
             o.recorded && found.range(id.clone()..).take_while(|f| f.starts_with(&id)).any(|f| is_at(&f[id.len()..], o.at))
         };
         let is_met = |o: &&Obligation| match o.kind {
+            Kind::Ingest if o.named => found.contains(&format!("key:{}", o.key)),
             Kind::Ingest | Kind::Unknown => found.contains(&format!("id:{}", o.tmdb_id)),
             Kind::Stale | Kind::Bad | Kind::List => found.contains(&format!("key:{}", o.key)) || again(o),
         };
@@ -283,17 +292,26 @@ impl Oracle {
         }
     }
 
-    /// Waits until everything that was confirmed up to now is met. `None`: it took too long.
-    pub(crate) async fn settled(&self, limit: Duration) -> Option<Duration> {
+    /// Waits until everything that was confirmed up to now is met. Returns how long it took, `None` for too long, and what was
+    /// open at `promised`.
+    pub(crate) async fn settled(&self, (promised, limit): (Duration, Duration)) -> (Option<Duration>, Vec<String>) {
         let (begun, upto) = (Instant::now(), self.all.lock().unwrap().len());
+        let mut late = None;
         loop {
             self.check_met().await;
-            let open = self.all.lock().unwrap().iter().take(upto).any(|o| o.confirmed && !o.met && !o.exempt);
-            if !open {
-                return Some(begun.elapsed());
+            let open = |all: &[Obligation]| -> Vec<String> {
+                let open = all.iter().take(upto).filter(|o| o.confirmed && !o.met && !o.exempt);
+                open.map(|o| o.key.clone()).collect()
+            };
+            let open = open(&self.all.lock().unwrap());
+            if begun.elapsed() > promised && late.is_none() {
+                late = Some(open.clone());
+            }
+            if open.is_empty() {
+                return (Some(begun.elapsed()), late.unwrap_or_default());
             }
             if begun.elapsed() > limit {
-                return None;
+                return (None, late.unwrap_or_default());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -329,7 +347,8 @@ impl Oracle {
     async fn unmet(&self, events: &[RefreshedEvent]) -> Vec<String> {
         let mut found = Vec::new();
         let all = self.all.lock().unwrap().clone();
-        let dead: BTreeSet<String> = self.rows("select message_key from dead_letter").await.into_iter().collect();
+        let letters_of = self.rows("select message_key || ' ' || reason from dead_letter").await;
+        let dead: BTreeMap<&str, &str> = letters_of.iter().filter_map(|row| row.rsplit_once(' ')).collect();
         let mut letters: HashMap<String, u32> = HashMap::new();
         for key in self.rows("select consumer || ' ' || message_key from dead_letter").await {
             *letters.entry(key).or_default() += 1;
@@ -340,10 +359,13 @@ impl Oracle {
                 found.push(format!("open: {o:?}"));
                 continue;
             }
+            if let Some(reason) = dead.get(&*o.key).filter(|reason| !self.may_die(o.kind, reason)) {
+                found.push(format!("given up as {reason}: {o:?}"));
+            }
             let refreshed =
                 || events.iter().any(|e| e.tmdb_id == o.tmdb_id && (o.kind == Kind::Ingest || e.refreshed_at >= o.at));
             if matches!(o.kind, Kind::Ingest | Kind::Stale)
-                && !dead.contains(&o.key)
+                && !dead.contains_key(&*o.key)
                 && !refreshed()
                 && !self.buried(o.tmdb_id).await
             {
@@ -353,8 +375,20 @@ impl Oracle {
         found
     }
 
+    /// What may become a dead letter, and as what. A movie's own bad answers may use up its tries.
+    fn may_die(&self, kind: Kind, reason: &str) -> bool {
+        let worn_out = reason == "retries-exhausted" && self.spoiled_answers.load(Ordering::Relaxed);
+        match kind {
+            Kind::Bad => reason == "invalid-payload",
+            Kind::Unknown => reason == "not-found" || worn_out,
+            Kind::Ingest | Kind::Stale | Kind::List => worn_out,
+        }
+    }
+
     async fn buried(&self, id: i64) -> bool {
-        let sql = format!("select count(*) from dead_letter where convert_from(payload, 'UTF8') ~ '\"tmdb_id\": ?{id}[^0-9]'");
+        let sql = format!(
+            "select count(*) from dead_letter where reason = 'retries-exhausted' and convert_from(payload, 'UTF8') ~ '\"tmdb_id\": ?{id}[^0-9]'"
+        );
         self.look(&sql).await.unwrap_or(0) > 0
     }
 
@@ -526,10 +560,10 @@ impl Oracle {
         self.tries("retried").await
     }
 
-    /// Whether a try failed by itself since then: its message waits for its backoff.
-    pub(crate) async fn a_try_failed_since(&self, at: OffsetDateTime) -> bool {
-        let since = format!("to_timestamp({}) - interval '10 seconds'", at.unix_timestamp_nanos() as f64 / 1e9);
-        self.look(&format!("select count(*) from oracle_failures where at > {since}")).await != Some(0)
+    /// Whether each of these failed a try by itself: then it waits for its own backoff, whatever else goes on.
+    pub(crate) async fn failed_by_themselves(&self, keys: &[String]) -> bool {
+        let failed = self.rows("select distinct message_key from oracle_failures").await;
+        !keys.is_empty() && keys.iter().all(|key| failed.contains(key))
     }
 
     /// As `not-found 12, invalid-payload 3`.

@@ -48,14 +48,13 @@ pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
         let (at, from) = (begun.elapsed(), SystemClock.now());
         let what = step.fault.inject(scene, &mut step.dice).await;
         let (over, to) = (begun.elapsed(), SystemClock.now());
-        let recovered = recover(scene).await.map(|span| match step.fault.counts_from_its_begin() {
-            true => span + (over - at),
-            false => span,
-        });
+        let spent = if step.fault.counts_from_its_begin() { over - at } else { Duration::ZERO };
+        let (recovered, late) = recover(scene, step.fault.promised().saturating_sub(spent)).await;
+        let recovered = recovered.map(|span| span + spent);
         report.add(&step, (from, to), (&what, at.as_secs_f64(), recovered.map(|span| span.as_secs_f64())));
         let promised = step.fault.promised();
         // A message that fails by itself waits for its backoff, whatever else goes on.
-        let excused = recovered.is_some() && scene.oracle.a_try_failed_since(from).await;
+        let excused = recovered.is_some() && scene.oracle.failed_by_themselves(&late).await;
         if recovered.is_none_or(|span| span > promised) && !excused {
             scene.violations.push(format!("#{} {}: not whole within {} s", step.number, step.fault.words(), promised.as_secs()));
         }
@@ -66,12 +65,14 @@ pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
 }
 
 /// Until something new is accepted and met, and everything that was confirmed before.
-async fn recover(scene: &mut Scene) -> Option<Duration> {
+async fn recover(scene: &mut Scene, promised: Duration) -> (Option<Duration>, Vec<String>) {
     let (oracle, begun) = (scene.oracle.clone(), Instant::now());
     let number = 1_000 * (1_000 + u64::try_from(oracle.all.lock().unwrap().len()).unwrap());
     let settled = tokio::spawn(async move {
         oracle.canary(number).await;
-        oracle.settled(RECOVERY_LIMIT).await.map(|_| begun.elapsed())
+        let canary = begun.elapsed();
+        let (settled, late) = oracle.settled((promised.saturating_sub(canary), RECOVERY_LIMIT)).await;
+        (settled.map(|span| canary + span), late)
     });
     while !settled.is_finished() {
         scene.wait(Duration::from_millis(50)).await;

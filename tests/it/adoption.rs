@@ -2,7 +2,10 @@
 
 use sqlx::{PgPool, Row};
 
-use crate::world::{Folder, mangoes};
+use serde_json::json;
+use tmdb_sim::{Options, Sim};
+
+use crate::world::{Folder, World, mangoes};
 
 /// The parts of the older schema that differ from ours in more than missing columns.
 const OLDER: &str = "
@@ -33,6 +36,7 @@ const OLDER: &str = "
         select work_id, 'tmdb', '0-10', 8.2, 82, 26000 from works;
     insert into refresh_queue (work_id, status) select work_id, 'processing' from works where tmdb_id = '603';
     insert into refresh_queue (work_id, status, processed_at) select work_id, 'completed', now() from works where tmdb_id = '550';
+    insert into refresh_queue (work_id, status, priority) select work_id, 'processing', 1000 from works where tmdb_id = 'tt0133093';
     insert into tmdb_api_logs (endpoint, http_status) values ('/movie/603', 200);
 ";
 
@@ -62,7 +66,7 @@ async fn an_older_database_is_adopted() {
             1,
             "never stored = stale",
         ),
-        ("select count(*) from refresh_queue where status = 'queued'", 1, "no row stays in processing for ever"),
+        ("select count(*) from refresh_queue where status = 'queued'", 2, "no row stays in processing for ever"),
         ("select count(*) from get_stale_movies(10) where tmdb_id = '13'", 1, "what is due is found"),
         ("select count(*) from get_stale_movies(10) where tmdb_id = 'tt0133093'", 0, "what TMDB cannot know stops no scan"),
         ("select count(*) from job", 5, "the jobs are there"),
@@ -79,4 +83,31 @@ async fn an_older_database_is_adopted() {
     }
     pool.close().await;
     postgres.stop().await.unwrap();
+}
+
+/// An open row of a movie that TMDB cannot know stops no sweep; and the first answer that lacks a part leaves what the app had.
+#[tokio::test(flavor = "multi_thread")]
+async fn adopted_rows_stop_nobody_and_keep_what_they_had() {
+    let sim = Sim::start(Options { credential: Some("sesame".to_owned()), ..Options::default() }).await.unwrap();
+    let world = World::start_against("adopted", &sim, &[("TMDB_RATE", "0")]).await;
+    world
+        .execute(
+            "insert into works (tmdb_id, title, ingestion_status, last_refreshed_at) values ('tt1', 'No number', 'complete', now()), ('603', 'The Matrix', 'complete', now())",
+        )
+        .await;
+    world.execute("insert into works_meta (work_id, overview, cast_members) select work_id, 'as it was', '[{\"name\": \"Keanu\"}]' from works").await;
+    world.execute("insert into refresh_queue (work_id, status, priority) select work_id, 'queued', 1000 from works").await;
+    sim.control().edit(603, json!({"credits": null}));
+    world.verb(&["jobs", "run", "refresh_worker", "--follow"]);
+    world.until("select count(*) from refresh_queue where status = 'completed'", 1).await;
+    assert_eq!(
+        world.one("select count(*) from refresh_queue where status = 'failed' and last_error like '%none of TMDB%'").await,
+        1
+    );
+    let kept = "select count(*) from works_meta where cast_members @> '[{\"name\": \"Keanu\"}]' and overview <> 'as it was'";
+    assert_eq!(world.one(kept).await, 1);
+    // Details that somebody took away come back, though TMDB has nothing new.
+    world.execute("delete from works_meta").await;
+    world.publish("movies.stale.now", br#"{"tmdb_id": 603}"#).await;
+    world.until("select count(*) from works_meta where document is not null", 1).await;
 }

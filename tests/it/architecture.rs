@@ -39,3 +39,8 @@ fn only_bus_names_nats_only_store_sql_only_tmdb_http() {
 fn no_handler_settles_a_message() {
     only("crates/bus", "AckKind");
 }
+
+#[test]
+fn the_database_knows_every_consumer() {
+    assert_eq!(store::WORKERS, bus::topology::CONSUMERS.map(|(name, _)| name));
+}

@@ -158,7 +158,7 @@ async fn a_process_that_only_a_new_start_helps_ends() {
     // The relay waits for an answer when its connection falls silent.
     let mut lock = pool.begin().await.unwrap();
     sqlx::raw_sql("lock table outbox in access exclusive mode").execute(&mut *lock).await.unwrap();
-    until("select count(*) from pg_stat_activity where application_name = 'mangoes' and wait_event_type = 'Lock' and query like '%from outbox where published_at is null and%'").await;
+    until("select count(*) from pg_stat_activity where application_name like 'mangoes %' and wait_event_type = 'Lock' and query like '%from outbox where published_at is null and%'").await;
     proxy.silence();
     lock.rollback().await.unwrap();
     request_raw(&nats, "movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;

@@ -22,9 +22,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 const OTHER_STREAM: u64 = 10_060;
 
 impl Bus {
-    /// Whether the server answers within `limit`.
+    /// Whether JetStream answers within `limit`.
     pub async fn answers(&self, limit: Duration) -> bool {
-        self.is_connected() && matches!(tokio::time::timeout(limit, self.client.flush()).await, Ok(Ok(())))
+        self.is_connected() && matches!(tokio::time::timeout(limit, self.jetstream.query_account()).await, Ok(Ok(_)))
     }
 
     /// Asks for each stream whether this user may publish into it. Nothing is stored: the messages name a stream that does

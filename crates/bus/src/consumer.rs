@@ -263,7 +263,14 @@ impl<H: Handler, L: Ledger> Spawner<'_, H, L> {
             let (worker, pace, permit) = (self.worker.clone(), self.pace.clone(), free.pop());
             let bus = self.bus.clone();
             self.tracker.spawn(async move {
-                if let Pace::Pause(pause) = worker.run(job, standing).await {
+                let mut work = std::pin::pin!(worker.run(job, standing));
+                let ended = loop {
+                    match tokio::time::timeout(OUT_OF_SIGHT / 3, &mut work).await {
+                        Ok(ended) => break ended,
+                        Err(_) => beat::<H>(&bus, Duration::ZERO),
+                    }
+                };
+                if let Pace::Pause(pause) = ended {
                     // Full: a pause is already asked for.
                     let _ = pace.try_send(pause);
                 }

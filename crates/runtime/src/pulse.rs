@@ -26,25 +26,37 @@ pub struct Still {
     pub span: Duration,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    part: Part,
+    at: Instant,
+    /// Of all that were allowed so far the latest: somebody may wait for longer than the others.
+    until: Instant,
+}
+
 /// The parts of a process. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, (Part, Instant)>>>);
+pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, Seen>>>);
 
 impl Pulse {
     /// This part is at work at this moment.
     pub fn beat(&self, part: Part) {
-        self.lock().insert(part.name, (part, Instant::now()));
+        let at = Instant::now();
+        let mut all = self.lock();
+        let until = all.get(part.name).map_or(at, |seen| seen.until).max(at + part.allowed);
+        all.insert(part.name, Seen { part, at, until });
     }
 
     /// The parts that stand still.
     #[must_use]
     pub fn still(&self) -> Vec<Still> {
+        let now = Instant::now();
         let all = self.lock();
-        let still = all.values().map(|(part, at)| Still { part: *part, span: at.elapsed() });
-        still.filter(|s| s.span > s.part.allowed).collect()
+        let still = all.values().filter(|seen| seen.until < now);
+        still.map(|seen| Still { part: seen.part, span: seen.at.elapsed() }).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, (Part, Instant)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Seen>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -58,10 +70,13 @@ mod tests {
         let pulse = Pulse::default();
         let part = |name, allowed| Part { name, allowed, vital: false };
         pulse.beat(part("quick", Duration::ZERO));
+        std::thread::sleep(Duration::from_millis(2));
         pulse.beat(part("slow", Duration::from_secs(60)));
         let still = || pulse.still().iter().map(|s| s.part.name).collect::<Vec<_>>();
         assert_eq!(still(), ["quick"]);
         pulse.beat(part("quick", Duration::from_secs(60)));
         assert!(still().is_empty());
+        pulse.beat(part("quick", Duration::ZERO));
+        assert!(still().is_empty(), "the longer wait counts");
     }
 }

@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use runtime::Secret;
 use sqlx::{
-    ConnectOptions, Connection,
+    ConnectOptions,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -23,8 +23,18 @@ const SESSION: &str = "set idle_in_transaction_session_timeout = '30s'; set tcp_
 /// Oldest Postgres that is supported.
 const MIN_VERSION: i32 = 150_000;
 
+/// What the database sees of a process's sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// It works on a question of one of them, or has it wait for a lock, for more than five seconds.
+    pub waits: bool,
+    /// One of them asked something within five seconds.
+    pub moves: bool,
+}
+
 impl Store {
-    /// Connects, checks the server's version. `application_name` shows in `pg_stat_activity`.
+    /// Connects, checks the server's version. `application_name` shows in `pg_stat_activity`, with the
+    /// process's number.
     ///
     /// # Errors
     /// Within about 5 s: one sentence with the remedy, without the password.
@@ -32,7 +42,7 @@ impl Store {
         let shown = runtime::config::mask_url(url.reveal());
         let options = PgConnectOptions::from_str(url.reveal())
             .map_err(|e| StoreError::Setup(format!("DATABASE_URL is no usable URL: {e}")))?
-            .application_name(application_name);
+            .application_name(&format!("{application_name} {}", std::process::id()));
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -81,13 +91,22 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the database answers to a connection of its own, within `limit`.
-    pub async fn answers_anew(&self, limit: Duration) -> bool {
+    /// What the database itself sees of this process, asked on a connection of its own. `None`: it does not answer within `limit`.
+    pub async fn seen_anew(&self, limit: Duration) -> Option<Seen> {
+        let options = self.pool.connect_options();
         let asked = async {
-            let mut session = self.pool.connect_options().connect().await?;
-            session.ping().await
+            let mut session = options.connect().await?;
+            sqlx::query!(
+                r#"select coalesce(bool_or(state = 'active' and query_start < now() - interval '5 seconds'), false) as "waits!",
+                    coalesce(bool_or(state_change > now() - interval '5 seconds'), false) as "moves!"
+                from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()"#,
+                options.get_application_name()
+            )
+            .fetch_one(&mut session)
+            .await
         };
-        matches!(tokio::time::timeout(limit, asked).await, Ok(Ok(())))
+        let row = tokio::time::timeout(limit, asked).await.ok()?.ok()?;
+        Some(Seen { waits: row.waits, moves: row.moves })
     }
 
     /// Closes all connections, but waits for none that never comes back.

@@ -154,7 +154,9 @@ impl Store {
             return Ok(Replay::Before(before));
         }
         let own = || serde_json::from_slice::<Value>(&letter.payload).ok().filter(Value::is_object);
-        let Some(payload) = payload.cloned().or_else(own) else { return Ok(Replay::NoJson) };
+        let Some(mut payload) = payload.cloned().or_else(own) else { return Ok(Replay::NoJson) };
+        // Its queue row ended with it; the replay is work of its own.
+        payload.as_object_mut().map(|object| object.remove("queue_id"));
         let before = letter.replayed_as.as_deref().and_then(|r| r.rsplit_once(':')?.1.parse::<u32>().ok()).unwrap_or(0);
         let message_id = format!("replay:{id}:{}", before + 1);
         sqlx::query!(

@@ -11,8 +11,23 @@ use crate::{Store, StoreError, dead_letter, queue};
 
 /// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
 const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
+/// How long the lock may be held for making streams anew.
+const LONGEST_HOLD: &str = "2min";
 /// How long published rows are kept, to be published again after the loss of a stream.
 const KEEP_PUBLISHED: &str = "1 day";
+
+/// The consumers that handle what the outbox sends: with them the primary key of `inbox` finds a message.
+pub const WORKERS: [&str; 9] = [
+    "ticks-ingest",
+    "ticks-scan",
+    "ticks-refresh",
+    "ticks-maintain",
+    "ingest-list",
+    "ingest-movie",
+    "refresh-now",
+    "refresh-fresh",
+    "refresh-bulk",
+];
 
 /// How long work that nobody has handled yet is kept all the same.
 const KEEP_UNHANDLED: &str = "14 days";
@@ -192,6 +207,10 @@ impl Store {
         {
             return Ok(None);
         }
+        // It stands idle here while the work goes on elsewhere: a cluster may have to choose leaders first.
+        sqlx::query_scalar!("select set_config('idle_in_transaction_session_timeout', $1, true)", LONGEST_HOLD)
+            .fetch_one(&mut *tx)
+            .await?;
         let done = work.await;
         tx.commit().await?;
         Ok(Some(done))
@@ -224,8 +243,9 @@ impl Store {
             // Work that is done needs no second message; events are for others, who may have missed them.
             Some(_) => sqlx::query!(
                 "update outbox o set published_at = null where published_at is not null and subject like any($1)
-                 and (subject !~ '^movies\\.(ingest|stale|tick)\\.' or not exists (select 1 from inbox i where i.message_key = o.message_id))",
-                &subjects.iter().map(|s| s.replace('*', "%").replace('>', "%")).collect::<Vec<_>>()
+                 and (subject !~ '^movies\\.(ingest|stale|tick)\\.' or not exists (select 1 from inbox i where i.consumer = any($2) and i.message_key = o.message_id))",
+                &subjects.iter().map(|s| s.replace('*', "%").replace('>', "%")).collect::<Vec<_>>(),
+                &WORKERS.map(ToOwned::to_owned)
             )
             .execute(&mut *tx)
             .await?
@@ -250,10 +270,11 @@ impl Store {
         sqlx::query(
             "delete from outbox where id in (select id from outbox o where published_at < now() - $1::text::interval
              and (subject !~ '^movies\\.(ingest|stale|tick)\\.' or published_at < now() - $2::text::interval
-                or exists (select 1 from inbox i where i.message_key = o.message_id)) limit 5000)",
+                or exists (select 1 from inbox i where i.consumer = any($3) and i.message_key = o.message_id)) limit 5000)",
         )
         .bind(KEEP_PUBLISHED)
         .bind(KEEP_UNHANDLED)
+        .bind(WORKERS)
         .execute(&self.pool)
         .await?;
         sqlx::query!("delete from inbox where (consumer, message_key) in (select consumer, message_key from inbox where handled_at < now() - interval '14 days' limit 5000)")

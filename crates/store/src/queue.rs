@@ -37,6 +37,17 @@ pub struct Gone<'a> {
     pub survivor: Option<TmdbId>,
 }
 
+/// Whether a refresh begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// Its row is `processing`.
+    Begun,
+    /// The row that the message was sent for is not open any more: another message has done it.
+    Over,
+    /// The catalogue has no such movie.
+    Unknown,
+}
+
 /// What a scan found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scan {
@@ -146,12 +157,13 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             }
+            give_up_strangers(&mut tx, now).await?;
             let rows = sqlx::query_as!(
                 Queued,
                 r#"update refresh_queue q set released_at = $2::timestamptz, tmdb_id = w.tmdb_id::bigint from works w
             where w.work_id = q.work_id and q.id in (
                 select id from refresh_queue where status = 'queued' and (released_at is null or released_at < $2::timestamptz - $3::text::interval)
-                order by priority desc, queued_at limit $1 for update skip locked)
+                order by (released_at is not null), priority desc, queued_at limit $1 for update skip locked)
             returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane"#,
                 limit,
                 now,
@@ -170,20 +182,22 @@ impl Store {
         .await
     }
 
-    /// Notes that a movie's refresh begins: its open row becomes `processing`, or a new row does. `None`: not in the catalogue.
+    /// Notes that a movie's refresh begins: its open row becomes `processing`, or a new row does.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin_refresh(&self, event: &MovieStale, now: OffsetDateTime) -> Result<Option<i64>, StoreError> {
+    pub async fn begin_refresh(&self, event: &MovieStale, now: OffsetDateTime) -> Result<Beginning, StoreError> {
         within(SHORT, async {
-            let work_id = sqlx::query_scalar!(
+            let row = sqlx::query!(
                 r#"with work as (select work_id from works where tmdb_id = $1::text),
             begun as (
                 insert into refresh_queue (work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at, lease_until)
                 select work_id, $2, 'processing', $3, $4::timestamptz, $5, $6, $7, $4::timestamptz, $4::timestamptz + $8::text::interval from work
+                where $9::bigint is null or exists (select 1 from refresh_queue o where o.id = $9 and o.status in ('queued', 'processing'))
                 on conflict (work_id) where status in ('queued', 'processing')
-                do update set status = 'processing', lease_until = excluded.lease_until, released_at = excluded.released_at)
-            select work_id as "work_id!" from work"#,
+                do update set status = 'processing', lease_until = excluded.lease_until, released_at = excluded.released_at
+                returning 1)
+            select exists (select 1 from begun) as "begun!" from work"#,
                 event.tmdb_id.to_string(),
                 event.tmdb_id.get(),
                 event.lane.priority(),
@@ -191,11 +205,12 @@ impl Store {
                 event.lane.as_str(),
                 event.reason,
                 event.run_id,
-                LEASE
+                LEASE,
+                event.queue_id
             )
             .fetch_optional(&self.pool)
             .await?;
-            Ok(work_id)
+            Ok(row.map_or(Beginning::Unknown, |r| if r.begun { Beginning::Begun } else { Beginning::Over }))
         })
         .await
     }
@@ -312,6 +327,25 @@ impl Store {
     }
 }
 
+/// Rows of movies that are not in the catalogue, or that TMDB cannot know by their id, end: at the head of the queue they would stop
+/// everybody. An adopted database may hold some.
+async fn give_up_strangers(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), StoreError> {
+    const WHY: &str = "the catalogue has no such movie, or its id is none of TMDB's";
+    let rows = sqlx::query!(
+        "update refresh_queue q set status = 'failed', processed_at = $1, lease_until = null, last_error = $2
+         where status in ('queued', 'processing') and not exists (select 1 from works w where w.work_id = q.work_id
+            and case when w.tmdb_id ~ '^[1-9][0-9]{0,9}$' then w.tmdb_id::bigint <= 2147483647 else false end)
+         returning q.run_id, q.tmdb_id",
+        now,
+        WHY
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let item = |(run_id, tmdb_id)| Settled { run_id, tmdb_id, state: "failed", title: None, error: Some(WHY.to_owned()) };
+    let items: Vec<Settled> = rows.into_iter().filter_map(|r| Some(item((r.run_id?, r.tmdb_id?)))).collect();
+    runs::settle(tx, &items, now).await
+}
+
 /// `movies.removed`, and a message for the survivor.
 fn removal_entries(work_id: i64, title: &str, (gone, key): (Gone<'_>, &str), now: OffsetDateTime) -> Vec<Entry> {
     let (id, order) = (gone.tmdb_id, gone.tmdb_id.to_string());
@@ -406,6 +440,7 @@ fn stale_entries(rows: &[Queued], reason: &str, run_id: Option<&str>, now: Offse
                 work_id: Some(row.work_id),
                 reason: reason.to_owned(),
                 queued_at: Some(now),
+                queue_id: Some(row.id),
                 run_id: run_id.map(ToOwned::to_owned),
                 lane: Lane::ALL.into_iter().find(|l| l.as_str() == row.lane).unwrap_or(Lane::Bulk),
             };

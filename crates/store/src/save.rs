@@ -52,6 +52,8 @@ struct Known {
     hash: Option<Vec<u8>>,
     fetched_at: Option<OffsetDateTime>,
     card_etag: Option<String>,
+    /// Its big row is there, with its document.
+    is_whole: bool,
 }
 
 struct Change<'a> {
@@ -63,6 +65,8 @@ struct Change<'a> {
     outcome: RefreshOutcome,
     diff: BTreeMap<String, FieldChange>,
     old_etag: Option<String>,
+    /// The big rows are written: it changed, or somebody took them away.
+    writes_details: bool,
 }
 
 impl Store {
@@ -107,8 +111,9 @@ async fn lock_works(tx: &mut PgConnection, todo: &[&Save]) -> Result<HashMap<Str
     .execute(&mut *tx)
     .await?;
     let rows = sqlx::query!(
-        r#"select w.work_id, w.tmdb_id as "tmdb_id!", w.revision, w.content_hash, w.fetched_at, c.etag as "etag?"
-        from works w left join work_cards_cache c using (work_id)
+        r#"select w.work_id, w.tmdb_id as "tmdb_id!", w.revision, w.content_hash, w.fetched_at, c.etag as "etag?",
+            coalesce(m.document is not null, false) as "is_whole!"
+        from works w left join work_cards_cache c using (work_id) left join works_meta m using (work_id)
         where w.tmdb_id = any($1) order by w.tmdb_id for update of w"#,
         &ids
     )
@@ -123,6 +128,7 @@ async fn lock_works(tx: &mut PgConnection, todo: &[&Save]) -> Result<HashMap<Str
                 hash: r.content_hash,
                 fetched_at: r.fetched_at,
                 card_etag: r.etag,
+                is_whole: r.is_whole,
             };
             (r.tmdb_id, known)
         })
@@ -180,7 +186,8 @@ fn change<'a>(save: &'a Save, old: &Known, document: Option<Movie>) -> Change<'a
     };
     let diff = document.as_ref().filter(|_| !unchanged).map(|stored| diff(stored, &movie)).unwrap_or_default();
     let revision = old.revision + i64::from(!unchanged);
-    Change { save, movie, work_id: old.work_id, revision, hash, outcome, diff, old_etag: old.card_etag.clone() }
+    let writes_details = !unchanged || !old.is_whole || old.card_etag.is_none();
+    Change { save, movie, work_id: old.work_id, revision, hash, outcome, diff, old_etag: old.card_etag.clone(), writes_details }
 }
 
 async fn write_works(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
@@ -224,12 +231,14 @@ async fn write_works(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<()
 
 /// The big rows: only for movies that changed.
 async fn write_details(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    let changed: Vec<&Change<'_>> = changes.iter().filter(|c| c.outcome != RefreshOutcome::Unchanged).collect();
+    let changed: Vec<&Change<'_>> = changes.iter().filter(|c| c.writes_details).collect();
     if changed.is_empty() {
         return Ok(());
     }
     let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
-    let metas: Vec<Value> = changed.iter().map(|c| rows::meta(&c.movie)).collect();
+    let adopted = adopted_details(&mut *tx, &changed).await?;
+    let meta = |c: &&Change<'_>| keep_adopted(rows::meta(&c.movie), adopted.get(&c.work_id));
+    let metas: Vec<Value> = changed.iter().map(meta).collect();
     let documents: Vec<Value> = changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
     let times: Vec<OffsetDateTime> = changed.iter().map(|c| c.save.fetched_at).collect();
     sqlx::query!(
@@ -268,6 +277,29 @@ async fn write_details(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<
     .await?;
     write_similar(tx, &changed).await?;
     write_cards(tx, &changed).await
+}
+
+/// Big rows that another program filled: they have no document to compare with.
+async fn adopted_details(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<HashMap<i64, Value>, StoreError> {
+    let ids: Vec<i64> = changed.iter().filter(|c| c.outcome == RefreshOutcome::Created).map(|c| c.work_id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query!(
+        r#"select work_id, to_jsonb(m) as "row!" from works_meta m where work_id = any($1) and document is null"#,
+        &ids
+    );
+    Ok(rows.fetch_all(&mut *tx).await?.into_iter().map(|r| (r.work_id, r.row)).collect())
+}
+
+/// What the answer lacks stays as the other program left it.
+fn keep_adopted(mut meta: Value, adopted: Option<&Value>) -> Value {
+    for (column, value) in meta.as_object_mut().into_iter().flatten().filter(|(_, value)| value.is_null()) {
+        if let Some(kept) = adopted.and_then(|row| row.get(column)) {
+            *value = kept.clone();
+        }
+    }
+    meta
 }
 
 async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {

@@ -145,6 +145,7 @@ pub async fn refresh(store: &Store, bus: &Bus, request: &Refresh, author: &Autho
                 work_id: None,
                 reason: "manual".to_owned(),
                 queued_at: Some(now),
+                queue_id: None,
                 run_id: None,
                 lane: Lane::Now,
             };

@@ -95,6 +95,10 @@ impl Handler for ListHandler {
         match self.0.run((Self::DURABLE, &delivery.key), &event, &run, delivery.failed_tries).await? {
             Standing::Open => Ok(Outcome::Done),
             Standing::Cancelled => Ok(Outcome::Skipped(CANCELLED)),
+            // Sent again for a run whose first message was not lost after all.
+            Standing::Over if delivery.key.starts_with(&format!("{}:again:", run.run_id)) => {
+                Ok(Outcome::Skipped("its run is over"))
+            }
             Standing::Over => Err(IngestError::RunOver(run.run_id)),
         }
     }

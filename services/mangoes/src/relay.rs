@@ -90,11 +90,13 @@ impl State {
         if self.births_seen.is_none_or(|at| at.elapsed() >= BIRTHS_EVERY) {
             self.note_births().await?;
         }
-        let blocked = Blocked::default();
+        let (blocked, begun) = (Blocked::default(), Instant::now());
         let mut after = 0;
-        loop {
+        // Then from the oldest row on again: one may have been committed behind this look.
+        while begun.elapsed() < BIRTHS_EVERY {
             let (bus, held) = (self.bus.clone(), blocked.clone());
             let Some(pass) = self.store.relay((after, BATCH_MAX), move |rows| publish(bus, rows, held)).await? else { break };
+            self.bus.pulse().beat(PART);
             after = pass.last_id;
             if pass.sent + pass.left == 0 || !self.bus.is_connected() {
                 break;
@@ -116,6 +118,7 @@ impl State {
             noted?;
             self.births_seen = Some(Instant::now());
         }
+        self.bus.pulse().beat(PART);
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use runtime::{Part, Still};
-use store::Store;
+use store::{Seen, Store};
 
 /// How often the process looks at itself.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -36,14 +36,20 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
     }
 }
 
-/// The vital parts that stand still although NATS and the database answer.
+/// The vital parts that stand still although NATS and the database answer. A question that the database works on for long, or that
+/// waits for a lock there, explains any of them; the pool may also be wanted by more than it has.
 pub(crate) async fn ill(bus: &Bus, store: &Store) -> Vec<Still> {
     let mut still = bus.pulse().still();
     still.retain(|s| s.part.vital);
-    match still.is_empty() || (bus.answers(ANSWER).await && store.answers_anew(ANSWER).await) {
-        true => still,
-        false => Vec::new(),
+    if still.is_empty() || !bus.answers(ANSWER).await {
+        return Vec::new();
     }
+    match store.seen_anew(ANSWER).await {
+        None | Some(Seen { waits: true, .. }) => still.clear(),
+        Some(Seen { moves: true, .. }) => still.retain(|s| s.part != POOL),
+        Some(Seen { .. }) => {}
+    }
+    still
 }
 
 pub(crate) fn words(still: &Still) -> String {

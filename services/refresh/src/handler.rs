@@ -8,7 +8,7 @@ use std::{marker::PhantomData, sync::Arc};
 use bus::{Delivery, Handler, Outcome};
 use proto::{Lane, MovieStale, Tick};
 use runtime::{Classify, Clock, Fate, LedgerError, Letter};
-use store::{Effect, Gone, RunRef, Save, Standing, Store, Writer};
+use store::{Beginning, Effect, Gone, RunRef, Save, Standing, Store, Writer};
 use tmdb::{CallContext, TmdbError};
 
 use crate::RefreshError;
@@ -63,8 +63,14 @@ impl<L: LaneName> Handler for RefreshHandler<L> {
         if self.0.tmdb.cancelled().contains(event.run_id.as_deref()) {
             return Ok(Outcome::Skipped(CANCELLED));
         }
-        if self.0.store.begin_refresh(&event, self.0.clock.now()).await?.is_none() {
-            return Err(RefreshError::Unknown(event.tmdb_id));
+        match self.0.store.begin_refresh(&event, self.0.clock.now()).await? {
+            Beginning::Begun => {}
+            Beginning::Unknown => return Err(RefreshError::Unknown(event.tmdb_id)),
+            Beginning::Over => {
+                let item = (event.run_id.as_deref(), event.tmdb_id);
+                self.0.store.skip_item((L::DURABLE, &delivery.key), item, self.0.clock.now()).await?;
+                return Ok(Outcome::Skipped("another message has done what it was sent for"));
+            }
         }
         let result = self.0.refresh((L::DURABLE, delivery), &event).await;
         match (result, &event.run_id) {
