@@ -472,7 +472,7 @@ impl Oracle {
         for event in events.iter().filter(|e| seen.insert(&e.message_id)) {
             let before = last.insert(event.tmdb_id, event.revision).unwrap_or(0);
             if event.revision < before {
-                found.push(format!("{}: revision {} after {before}", event.tmdb_id, event.revision));
+                found.push(format!("{}: revision {} after {before} ({})", event.tmdb_id, event.revision, event.message_id));
             }
         }
         found

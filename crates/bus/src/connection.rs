@@ -19,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A server that answers none of three pings is given up, so that a frozen one of a cluster holds nobody up for long; the
 /// client's own default would take three minutes.
 const PING_EVERY: Duration = Duration::from_secs(4);
+/// The longest pause between two tries to reach a server that is away; the client's own would be four seconds.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long the last flush may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -106,6 +108,7 @@ impl Bus {
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
             .ping_interval(PING_EVERY)
+            .reconnect_delay_callback(reconnect_delay)
             .event_callback(|event| async move { log_event(&event) });
         if let Some(path) = &options.creds {
             let text = std::fs::read_to_string(path).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
@@ -155,6 +158,12 @@ impl Bus {
         // Without it the client would try to connect again until the process ends.
         drop(self.client.drain().await);
     }
+}
+
+/// After so many tries in vain.
+fn reconnect_delay(tries: usize) -> Duration {
+    let doubled = Duration::from_millis(20).saturating_mul(1 << tries.min(10));
+    if tries <= 1 { Duration::ZERO } else { doubled.min(RECONNECT_PAUSE_MAX) }
 }
 
 /// One address, or several of a cluster joined by commas.

@@ -13,12 +13,14 @@ use crate::{Store, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a connection, also one of the pool: whoever waits longer takes the database for away, and comes again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the end may wait for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What each session asks of the server: a client that stands still in a transaction, or is gone without a word, must not hold
-/// its locks until somebody looks. A step of the outbox relay is done within this span, or is done again by another.
-const SESSION: &str = "set idle_in_transaction_session_timeout = '30s'; set tcp_keepalives_idle = 15;
+/// its locks until somebody looks. Between two statements of a transaction nothing but this machine's own time passes; the
+/// relay, which publishes meanwhile, asks for more.
+const SESSION: &str = "set idle_in_transaction_session_timeout = '5s'; set tcp_keepalives_idle = 15;
     set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3";
 /// Oldest Postgres that is supported.
 const MIN_VERSION: i32 = 150_000;
@@ -33,16 +35,16 @@ pub struct Seen {
 }
 
 impl Store {
-    /// Connects, checks the server's version. `application_name` shows in `pg_stat_activity`, with the
-    /// process's number.
+    /// Connects, checks the server's version. `application_name` shows in `pg_stat_activity`, with a
+    /// number that no other process has.
     ///
     /// # Errors
-    /// Within about 5 s: one sentence with the remedy, without the password.
+    /// Within about 3 s: one sentence with the remedy, without the password.
     pub async fn connect(url: &Secret, application_name: &str, connections: u32) -> Result<Self, StoreError> {
         let shown = runtime::config::mask_url(url.reveal());
         let options = PgConnectOptions::from_str(url.reveal())
             .map_err(|e| StoreError::Setup(format!("DATABASE_URL is no usable URL: {e}")))?
-            .application_name(&format!("{application_name} {}", std::process::id()));
+            .application_name(&format!("{application_name} {:08x}", own_number()));
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -115,6 +117,12 @@ impl Store {
             tracing::warn!("connections to the database were still in use at the end");
         }
     }
+}
+
+/// In containers every process has the same id.
+fn own_number() -> u32 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default()
 }
 
 fn explain(shown: &str, error: &sqlx::Error) -> String {

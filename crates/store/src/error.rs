@@ -42,7 +42,10 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|e| e.code()).map(|c| c.to_string());
         match code.as_deref() {
-            Some(c) if c.starts_with("08") || c.starts_with("57") || c.starts_with("53") => Self::Unavailable(error),
+            // 25P03: this process stood still in a transaction, and the server did not wait for it.
+            Some(c) if c.starts_with("08") || c.starts_with("57") || c.starts_with("53") || c == "25P03" => {
+                Self::Unavailable(error)
+            }
             Some(c) if c.starts_with("40") || c.starts_with("55") => Self::Conflict(error),
             Some(c) if c.starts_with("22") || c.starts_with("23") || c.starts_with("54") => Self::Data(error),
             Some("P0002") => Self::Unknown(words(&error)),

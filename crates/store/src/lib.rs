@@ -35,7 +35,7 @@ pub use error::StoreError;
 pub use jobs::{DueJob, JobRow, Nominal, NominalFate, QuietRun, RunRow, run_id};
 pub use lookup::{MovieRow, WorkEvent};
 pub use maintain::Retention;
-pub use outbox::{Pass, Relayed, Sent, WORKERS};
+pub use outbox::{Pass, Reached, Relayed, Sent, WORKERS};
 pub use queue::{Beginning, Gone, Scan};
 pub use runs::{FanOut, RunRef, Standing};
 pub use save::{Save, Saved};

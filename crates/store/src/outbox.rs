@@ -11,6 +11,8 @@ use crate::{Store, StoreError, dead_letter, queue};
 
 /// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
 const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
+/// How long one step of a relay may take; when it is cut off, its rows are published again with the same ids.
+const LONGEST_PASS: &str = "30s";
 /// How long the lock may be held for making streams anew.
 const LONGEST_HOLD: &str = "2min";
 /// How long published rows are kept, to be published again after the loss of a stream.
@@ -41,11 +43,20 @@ pub struct Sent {
     pub refused: Vec<(i64, String)>,
 }
 
+/// How far a relay is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reached {
+    /// The last row that was looked at.
+    last_id: i64,
+    /// When a stream was made anew last.
+    births: Option<OffsetDateTime>,
+}
+
 /// A step of the relay.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass {
-    /// The last row that was looked at.
-    pub last_id: i64,
+    /// Where the next step goes on.
+    pub reached: Reached,
     /// Rows that are done.
     pub sent: usize,
     /// Rows that could not be sent now.
@@ -126,6 +137,13 @@ pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<
     Ok(())
 }
 
+/// For the rest of this transaction.
+async fn session_may_idle(conn: &mut PgConnection, span: &str) -> Result<(), StoreError> {
+    let set = sqlx::query_scalar!("select set_config('idle_in_transaction_session_timeout', $1, true)", span);
+    set.fetch_one(conn).await?;
+    Ok(())
+}
+
 /// What no stream takes is kept where people look for what was given up.
 async fn bury_refused(conn: &mut PgConnection, refused: &[(i64, String)]) -> Result<(), StoreError> {
     for (id, reason) in refused {
@@ -152,24 +170,28 @@ async fn bury_refused(conn: &mut PgConnection, refused: &[(i64, String)]) -> Res
 }
 
 impl Store {
-    /// Hands the oldest unsent rows after `after` to `publish`, which gives back what was confirmed and what can never be,
+    /// Hands the oldest unsent rows after `reached` to `publish`, which gives back what was confirmed and what can never be,
     /// and marks both as sent; the latter become dead letters. `None`: another process is at it. A crash in between publishes
-    /// again, with the same message ids.
+    /// again, with the same message ids. When a stream was made anew since, by whomever, it begins with the oldest row: what was
+    /// lost goes out before anything new.
     ///
     /// # Errors
     /// When the database does not answer; nothing is marked then.
-    pub async fn relay<F, Fut>(&self, (after, limit): (i64, i64), publish: F) -> Result<Option<Pass>, StoreError>
+    pub async fn relay<F, Fut>(&self, (reached, limit): (Reached, i64), publish: F) -> Result<Option<Pass>, StoreError>
     where
         F: FnOnce(Vec<Relayed>) -> Fut + Send,
         Fut: Future<Output = Sent> + Send,
     {
         let mut tx = self.pool.begin().await?;
         let conn = tx.acquire().await?;
+        session_may_idle(&mut *conn, LONGEST_PASS).await?;
         let mine =
             sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK).fetch_one(&mut *conn).await?;
         if !mine {
             return Ok(None);
         }
+        let births = sqlx::query_scalar!("select max(noted_at) from stream_generation").fetch_one(&mut *conn).await?;
+        let after = if births == reached.births { reached.last_id } else { 0 };
         let rows = sqlx::query_as!(
             Relayed,
             "select id, subject, message_id, ordering_key, headers, payload from outbox where published_at is null and id > $2 order by id limit $1",
@@ -178,7 +200,9 @@ impl Store {
         )
         .fetch_all(&mut *conn)
         .await?;
-        let Some(last_id) = rows.last().map(|r| r.id) else { return Ok(Some(Pass { last_id: after, sent: 0, left: 0 })) };
+        let Some(last_id) = rows.last().map(|r| r.id) else {
+            return Ok(Some(Pass { reached: Reached { last_id: after, births }, sent: 0, left: 0 }));
+        };
         let looked_at = rows.len();
         let sent = publish(rows).await;
         let refused: Vec<i64> = sent.refused.iter().map(|(id, _)| *id).collect();
@@ -186,7 +210,7 @@ impl Store {
         let done: Vec<i64> = sent.confirmed.iter().chain(&refused).copied().collect();
         sqlx::query!("update outbox set published_at = clock_timestamp() where id = any($1)", &done).execute(&mut *conn).await?;
         tx.commit().await?;
-        Ok(Some(Pass { last_id, sent: done.len(), left: looked_at - done.len() }))
+        Ok(Some(Pass { reached: Reached { last_id, births }, sent: done.len(), left: looked_at - done.len() }))
     }
 
     /// Does something while no relay publishes. `patient` = false: `None` when one does at this moment.
@@ -208,9 +232,7 @@ impl Store {
             return Ok(None);
         }
         // It stands idle here while the work goes on elsewhere: a cluster may have to choose leaders first.
-        sqlx::query_scalar!("select set_config('idle_in_transaction_session_timeout', $1, true)", LONGEST_HOLD)
-            .fetch_one(&mut *tx)
-            .await?;
+        session_may_idle(&mut tx, LONGEST_HOLD).await?;
         let done = work.await;
         tx.commit().await?;
         Ok(Some(done))

@@ -13,7 +13,7 @@ use bus::{Bus, BusError, Outgoing};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Part};
-use store::{Relayed, Sent, Store, StoreError};
+use store::{Reached, Relayed, Sent, Store, StoreError};
 use tracing::{error, warn};
 
 const BATCH_MAX: i64 = 512;
@@ -91,13 +91,13 @@ impl State {
             self.note_births().await?;
         }
         let (blocked, begun) = (Blocked::default(), Instant::now());
-        let mut after = 0;
+        let mut reached = Reached::default();
         // Then from the oldest row on again: one may have been committed behind this look.
         while begun.elapsed() < BIRTHS_EVERY {
             let (bus, held) = (self.bus.clone(), blocked.clone());
-            let Some(pass) = self.store.relay((after, BATCH_MAX), move |rows| publish(bus, rows, held)).await? else { break };
+            let Some(pass) = self.store.relay((reached, BATCH_MAX), move |rows| publish(bus, rows, held)).await? else { break };
             self.bus.pulse().beat(PART);
-            after = pass.last_id;
+            reached = pass.reached;
             if pass.sent + pass.left == 0 || !self.bus.is_connected() {
                 break;
             }
