@@ -100,14 +100,6 @@ impl Broker {
         }
     }
 
-    /// Removes every message of work, as an operator may.
-    pub(crate) async fn purge_work(&self) {
-        let jetstream = jetstream::new(connect(&self.url()).await.unwrap());
-        for stream in ["MOVIES_INGEST", "MOVIES_STALE"] {
-            jetstream.get_stream(stream).await.unwrap().purge().await.unwrap();
-        }
-    }
-
     pub(crate) fn any_stream(dice: &mut tests::Dice) -> &'static str {
         STREAMS[usize::try_from(dice.roll(STREAMS.len() as u64)).unwrap()]
     }

@@ -57,13 +57,13 @@ faults! {
     StopLeader = "SIGSTOP of a stream's leader for 11 s",
     StepDown = "a stream's leader steps down",
     LoseCopy = "a stream's leader loses its store",
-    Purge = "all services killed, streams of work purged by hand",
+    Orphans = "queue rows of workers that vanished with their messages",
 }
 
 /// Only a cluster has leaders and copies.
 const OF_A_CLUSTER: &[Fault] = &[Fault::KillLeader, Fault::StopLeader, Fault::StepDown, Fault::LoseCopy];
-/// What an operator has to mean: it is for the hunt.
-const ON_PURPOSE: &[Fault] = &[Fault::Purge];
+/// What no other fault brings about by itself: it is for the hunt.
+const OF_THE_HUNT: &[Fault] = &[Fault::Orphans];
 /// What no cluster survives without loss: the stores of all its servers are gone.
 const OF_A_LONE_SERVER: &[Fault] = &[Fault::DeleteStore, Fault::LoseBoth];
 
@@ -71,7 +71,7 @@ impl Fault {
     /// What can go wrong with one server, or with a cluster of several.
     pub(crate) fn kinds(servers: usize) -> Vec<Self> {
         let foreign = if servers == 1 { OF_A_CLUSTER } else { OF_A_LONE_SERVER };
-        Self::ALL.iter().copied().filter(|fault| !foreign.contains(fault) && !ON_PURPOSE.contains(fault)).collect()
+        Self::ALL.iter().copied().filter(|fault| !foreign.contains(fault) && !OF_THE_HUNT.contains(fault)).collect()
     }
 
     /// How soon all is whole again, by docs/reliability.md.
@@ -96,7 +96,7 @@ impl Fault {
         let secs = Duration::from_secs(2 + dice.roll(4));
         match self {
             Self::KillService | Self::KillAll | Self::Term | Self::Stop => return self.on_services(scene, dice).await,
-            Self::KillNats | Self::DeleteStore | Self::LoseBoth | Self::Purge => self.on_the_broker(scene, (dice, secs)).await,
+            Self::KillNats | Self::DeleteStore | Self::LoseBoth => self.on_the_broker(scene, (dice, secs)).await,
             Self::KillLeader | Self::StopLeader | Self::StepDown | Self::LoseCopy => {
                 return self.on_a_leader(scene, (dice, secs)).await;
             }
@@ -105,6 +105,7 @@ impl Fault {
                 scene.wait(secs).await;
                 scene.postgres.restart().await.unwrap();
             }
+            Self::Orphans => scene.oracle.leave_orphans().await,
             Self::SilentNats => scene.broker.silence(),
             Self::SilentPostgres => scene.to_postgres.silence(),
             Self::CutNats => scene.broker.cut(),
@@ -156,15 +157,10 @@ impl Fault {
         if self != Self::DeleteStore {
             (0..scene.fleet.replicas.len()).for_each(|n| scene.kill(n));
         }
-        if self == Self::Purge {
-            scene.broker.purge_work().await;
-            scene.oracle.store_is_gone().await;
-        } else {
-            scene.broker.servers[0].delete_store().await.unwrap();
-            scene.oracle.store_is_gone().await;
-            scene.wait(Duration::from_millis(500)).await;
-            scene.broker.servers[0].restart().await.unwrap();
-        }
+        scene.broker.servers[0].delete_store().await.unwrap();
+        scene.oracle.store_is_gone().await;
+        scene.wait(Duration::from_millis(500)).await;
+        scene.broker.servers[0].restart().await.unwrap();
         (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.release(n));
     }
 

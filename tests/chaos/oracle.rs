@@ -292,6 +292,18 @@ impl Oracle {
         }
     }
 
+    /// Rows in work whose worker is gone and whose message is gone too.
+    pub(crate) async fn leave_orphans(&self) {
+        sqlx::raw_sql(
+            "insert into refresh_queue (work_id, tmdb_id, status, lane, reason, released_at, lease_until)
+             select work_id, tmdb_id::bigint, 'processing', 'bulk', 'orphan', now(), now() - interval '1 second' from works order by random() limit 20
+             on conflict do nothing",
+        )
+        .execute(&self.pool())
+        .await
+        .unwrap();
+    }
+
     /// Waits until everything that was confirmed up to now is met. Returns how long it took, `None` for too long, and what was
     /// open at `promised`.
     pub(crate) async fn settled(&self, (promised, limit): (Duration, Duration)) -> (Option<Duration>, Vec<String>) {

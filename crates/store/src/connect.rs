@@ -9,7 +9,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    within::{SHORT, within},
+};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
@@ -52,19 +55,23 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|e| StoreError::Setup(explain(&shown, &e)))?;
-        let version =
-            sqlx::query_scalar!(r#"select current_setting('server_version_num')::int as "version!""#).fetch_one(&pool).await?;
+        let version = sqlx::query_scalar!(r#"select current_setting('server_version_num')::int as "version!""#);
+        let version = within(SHORT, async { Ok(version.fetch_one(&pool).await?) }).await?;
         if version < MIN_VERSION {
             return Err(StoreError::Setup(format!("Postgres at {shown} is version {}; 15 or later is needed", version / 10_000)));
         }
         Ok(Self { pool })
     }
 
-    /// Applies what is missing of `migrations/`. Several processes may do it at once.
+    /// Applies what is missing of `migrations/`, however long that takes. Several processes may do it at once; a database that a
+    /// newer program has taken further is left alone.
     ///
     /// # Errors
     /// Names the migration.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        if within(SHORT, self.is_migrated()).await? {
+            return Ok(());
+        }
         MIGRATIONS.run(&self.pool).await.map_err(|e| StoreError::Setup(format!("migration failed: {}", runtime::chain(&e))))
     }
 

@@ -67,8 +67,9 @@ pub(crate) async fn write(tx: &mut PgConnection, letter: &Letter, now: OffsetDat
         return Ok(());
     }
     let id = format!("dead:{}:{}", letter.consumer, letter.message_key);
-    let event = event(letter, trace_id, now);
-    outbox::enqueue(tx, &[entry(&event, id, letter.consumer.to_owned(), &letter.message_key, now)]).await
+    let event = event(letter, trace_id.clone(), now);
+    let entry = entry(&event, id, letter.consumer.to_owned(), &letter.message_key, now).in_trace(&trace_id);
+    outbox::enqueue(tx, &[entry]).await
 }
 
 fn event(letter: &Letter, trace_id: String, now: OffsetDateTime) -> DeadLetter {

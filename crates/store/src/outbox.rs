@@ -89,6 +89,17 @@ pub(crate) struct Entry {
     payload: Value,
 }
 
+impl Entry {
+    /// The same, in a trace that is known.
+    pub(crate) fn in_trace(mut self, trace_id: &str) -> Self {
+        let own = format!("00-{trace_id}-{}-01", hex(&self.message_id, 8));
+        if let Some(headers) = self.headers.as_object_mut() {
+            headers.insert("traceparent".to_owned(), own.into());
+        }
+        self
+    }
+}
+
 /// An event with the id that its cause gives it.
 pub(crate) fn entry<E: Event>(event: &E, message_id: String, ordering_key: String, cause: &str, at: OffsetDateTime) -> Entry {
     let headers = json!({

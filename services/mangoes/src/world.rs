@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +20,8 @@ use crate::relay;
 pub(crate) const CONNECTIONS: u32 = 24;
 /// Database connections of a service alone: eight of them stay below the hundred of a Postgres as it comes.
 pub(crate) const CONNECTIONS_ALONE: u32 = 8;
+/// How long streams and consumers may take at the start; another process may be at them.
+const START_LIMIT: Duration = Duration::from_secs(45);
 /// The port that the `nats` command line uses when nothing else is said.
 const NATS_PORT: u16 = 4222;
 
@@ -70,12 +73,10 @@ impl World {
         let store = Store::connect(&database_url, "mangoes", wanted.connections).await?;
         store.migrate().await?;
         let bus = Bus::connect(&bus_options(config, nats_url.clone(), "mangoes")).await?;
-        relay::make_topology(&bus, &store).await?;
-        for d in bus.topology_differences().await? {
-            // Somebody may want it so; a server that drops settings in silence is too old and was refused above.
-            tracing::warn!(asset = d.asset, setting = d.setting, wanted = %d.wanted, actual = %d.actual, "NATS has it differently");
-        }
-        bus.check_publish().await?;
+        // A connection that falls silent now would keep the process from ever coming up.
+        tokio::time::timeout(START_LIMIT, check_in(&bus, &store))
+            .await
+            .with_context(|| format!("NATS or the database fell silent at the start, for {} s", START_LIMIT.as_secs()))??;
         let mut endpoints = None;
         if nats.is_some() || postgres.is_some() {
             let there = Endpoints { nats_url: nats_url.reveal().to_owned(), database_url: database_url.reveal().to_owned() };
@@ -101,6 +102,16 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Streams, consumers, permissions: what a process needs before its work begins.
+async fn check_in(bus: &Bus, store: &Store) -> Result<()> {
+    relay::make_topology(bus, store).await?;
+    for d in bus.topology_differences().await? {
+        // Somebody may want it so; a server that drops settings in silence is too old and was refused above.
+        tracing::warn!(asset = d.asset, setting = d.setting, wanted = %d.wanted, actual = %d.actual, "NATS has it differently");
+    }
+    Ok(bus.check_publish().await?)
 }
 
 fn endpoints_path(data_dir: &Path) -> PathBuf {
