@@ -145,8 +145,8 @@ async fn a_process_that_only_a_new_start_helps_ends() {
     let (host, name) = rest.split_once('/').unwrap();
     let proxy = Proxy::start(host.parse().unwrap()).await;
     let through = format!("{account}@{}/{name}", proxy.address);
-    let mut ingest = Watched::start(&folder, "ingest", (&nats, &through), &sim);
-    ingest.until(200, "ready").await;
+    let mut scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
+    scheduler.until(200, "ready").await;
     let pool = sqlx::PgPool::connect(&database).await.unwrap();
     let until = async |sql: &str| {
         let begun = Instant::now();
@@ -155,18 +155,19 @@ async fn a_process_that_only_a_new_start_helps_ends() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    // The relay waits for an answer when its connection falls silent.
+    // A sweep waits for an answer when its connection falls silent.
     let mut lock = pool.begin().await.unwrap();
-    sqlx::raw_sql("lock table outbox in access exclusive mode").execute(&mut *lock).await.unwrap();
-    until("select count(*) from pg_stat_activity where application_name like 'mangoes %' and wait_event_type = 'Lock' and query like '%from outbox where published_at is null and%'").await;
+    sqlx::raw_sql("lock table job in access exclusive mode").execute(&mut *lock).await.unwrap();
+    until("select count(*) from pg_stat_activity where application_name like 'mangoes %' and wait_event_type = 'Lock'").await;
     proxy.silence();
     lock.rollback().await.unwrap();
-    request_raw(&nats, "movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
-    assert_eq!(ingest.ended().await, 1);
+    let beat = "insert into job (name, action, payload, schedule) values ('beat', 'refresh', '{\"max_items\": 1}', 'every 2s')";
+    sqlx::raw_sql(beat).execute(&pool).await.unwrap();
+    assert_eq!(scheduler.ended().await, 1);
     let said = std::fs::read_to_string(folder.0.join("up.log")).unwrap();
-    assert!(said.contains("outbox-relay has stood still") && said.contains("only a new start helps"), "{said}");
-    let again = Watched::start(&folder, "ingest", (&nats, &through), &sim);
+    assert!(said.contains("scheduler has stood still") && said.contains("only a new start helps"), "{said}");
+    let again = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
     again.until(200, "ready").await;
-    until("select count(*) from works where tmdb_id = '603' and ingestion_status = 'complete'").await;
-    until("select count(*) from outbox where subject = 'movies.refreshed.603' and published_at is not null").await;
+    until("select count(*) from job_run where job = 'beat' and status <> 'skipped'").await;
+    until("select count(*) from outbox where subject = 'movies.tick.refresh.beat' and published_at is not null").await;
 }

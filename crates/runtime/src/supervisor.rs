@@ -163,6 +163,8 @@ pub fn restart_delay(n: usize) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -170,5 +172,76 @@ mod tests {
         for (n, ms) in [(1, 200), (2, 400), (3, 800), (6, 6_400), (7, 10_000), (1_000, 10_000)] {
             assert_eq!(restart_delay(n), Duration::from_millis(ms), "restart {n}");
         }
+    }
+
+    /// Ends with an error at the first message.
+    struct Fragile;
+
+    impl Actor for Fragile {
+        type Msg = ();
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
+            Ok(())
+        }
+
+        async fn handle(&self, _: ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorProcessingErr> {
+            Err("on purpose".into())
+        }
+    }
+
+    /// A child that notes each of its starts.
+    fn child(name: &'static str, started: &Arc<Mutex<Vec<ActorRef<()>>>>) -> ChildSpec {
+        let started = Arc::clone(started);
+        ChildSpec::new(name, move |root| {
+            let started = Arc::clone(&started);
+            async move {
+                let (child, _) = Actor::spawn_linked(None, Fragile, (), root).await?;
+                started.lock().unwrap().push(child.clone());
+                Ok(child.get_cell())
+            }
+        })
+    }
+
+    async fn until(what: &str, condition: impl Fn() -> bool) {
+        for _ in 0..2_000 {
+            if condition() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never: {what}");
+    }
+
+    #[tokio::test]
+    async fn one_actor_is_started_again_and_its_neighbour_is_left_alone() {
+        let (fragile, steady) = (Arc::default(), Arc::default());
+        let children = vec![child("fragile", &fragile), child("steady", &steady)];
+        let args = RootArgs { children, drain: CancellationToken::new() };
+        let (root, ended) = Actor::spawn(None, Root("test"), args).await.unwrap();
+        let starts = |of: &Arc<Mutex<Vec<ActorRef<()>>>>| of.lock().unwrap().len();
+        until("both start", || starts(&fragile) == 1 && starts(&steady) == 1).await;
+        let first = fragile.lock().unwrap().last().unwrap().clone();
+        first.cast(()).unwrap();
+        until("a second start", || starts(&fragile) == 2).await;
+        assert_eq!(starts(&steady), 1);
+        root.stop(None);
+        ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_root_gives_up_on_a_child_that_cannot_be_kept_alive() {
+        let mut state = RootState {
+            args: RootArgs { children: Vec::new(), drain: CancellationToken::new() },
+            alive: HashMap::new(),
+            restarts: HashMap::new(),
+        };
+        let (myself, _) = Actor::spawn(None, Fragile, ()).await.unwrap();
+        let myself: ActorRef<RootMsg> = myself.get_cell().into();
+        for _ in 0..MAX_RESTARTS {
+            Root("test").restart(&myself, &mut state, "child", "it ended").unwrap();
+        }
+        assert!(Root("test").restart(&myself, &mut state, "child", "it ended").is_err());
     }
 }

@@ -4,10 +4,13 @@ use proto::Event;
 use runtime::Letter;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::{Acquire, PgConnection, postgres::PgListener};
+use sqlx::{PgConnection, postgres::PgListener};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{Store, StoreError, dead_letter, queue};
+use crate::{
+    Store, StoreError, dead_letter, queue,
+    within::{LONG, SHORT, within},
+};
 
 /// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
 const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
@@ -193,35 +196,37 @@ impl Store {
         F: FnOnce(Vec<Relayed>) -> Fut + Send,
         Fut: Future<Output = Sent> + Send,
     {
-        let mut tx = self.pool.begin().await?;
-        let conn = tx.acquire().await?;
-        session_may_idle(&mut *conn, LONGEST_PASS).await?;
-        let mine =
-            sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK).fetch_one(&mut *conn).await?;
-        if !mine {
-            return Ok(None);
-        }
-        let births = sqlx::query_scalar!("select max(noted_at) from stream_generation").fetch_one(&mut *conn).await?;
-        let after = if births == reached.births { reached.last_id } else { 0 };
-        let rows = sqlx::query_as!(
-            Relayed,
-            "select id, subject, message_id, ordering_key, headers, payload from outbox where published_at is null and id > $2 order by id limit $1",
-            limit,
-            after
-        )
-        .fetch_all(&mut *conn)
-        .await?;
-        let Some(last_id) = rows.last().map(|r| r.id) else {
-            return Ok(Some(Pass { reached: Reached { last_id: after, births }, sent: 0, left: 0 }));
-        };
+        let taken = within(SHORT, async {
+            let mut tx = self.pool.begin().await?;
+            session_may_idle(&mut tx, LONGEST_PASS).await?;
+            let mine = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK);
+            if !mine.fetch_one(&mut *tx).await? {
+                return Ok(None);
+            }
+            let births = sqlx::query_scalar!("select max(noted_at) from stream_generation").fetch_one(&mut *tx).await?;
+            let after = if births == reached.births { reached.last_id } else { 0 };
+            let rows = sqlx::query_as!(
+                Relayed,
+                "select id, subject, message_id, ordering_key, headers, payload from outbox where published_at is null and id > $2 order by id limit $1",
+                limit,
+                after
+            );
+            let rows = rows.fetch_all(&mut *tx).await?;
+            Ok(Some((tx, rows, Reached { last_id: after, births })))
+        });
+        let Some((mut tx, rows, reached)) = taken.await? else { return Ok(None) };
+        let Some(last_id) = rows.last().map(|r| r.id) else { return Ok(Some(Pass { reached, sent: 0, left: 0 })) };
         let looked_at = rows.len();
         let sent = publish(rows).await;
-        let refused: Vec<i64> = sent.refused.iter().map(|(id, _)| *id).collect();
-        bury_refused(&mut *conn, &sent.refused).await?;
-        let done: Vec<i64> = sent.confirmed.iter().chain(&refused).copied().collect();
-        sqlx::query!("update outbox set published_at = clock_timestamp() where id = any($1)", &done).execute(&mut *conn).await?;
-        tx.commit().await?;
-        Ok(Some(Pass { reached: Reached { last_id, births }, sent: done.len(), left: looked_at - done.len() }))
+        let done: Vec<i64> = sent.confirmed.iter().copied().chain(sent.refused.iter().map(|(id, _)| *id)).collect();
+        let marked = within(SHORT, async {
+            bury_refused(&mut tx, &sent.refused).await?;
+            let mark = sqlx::query!("update outbox set published_at = clock_timestamp() where id = any($1)", &done);
+            mark.execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
+        });
+        marked.await?;
+        Ok(Some(Pass { reached: Reached { last_id, ..reached }, sent: done.len(), left: looked_at - done.len() }))
     }
 
     /// Does something while no relay publishes. `patient` = false: `None` when one does at this moment.
@@ -233,19 +238,20 @@ impl Store {
         patient: bool,
         work: Fut,
     ) -> Result<Option<T>, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        if patient {
-            sqlx::query_scalar!("select pg_advisory_xact_lock($1)::text", RELAY_LOCK).fetch_one(&mut *tx).await?;
-        } else if !sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK)
-            .fetch_one(&mut *tx)
-            .await?
-        {
-            return Ok(None);
-        }
-        // It stands idle here while the work goes on elsewhere: a cluster may have to choose leaders first.
-        session_may_idle(&mut tx, LONGEST_HOLD).await?;
+        let taken = within(if patient { LONG } else { SHORT }, async {
+            let mut tx = self.pool.begin().await?;
+            // It stands idle while the work goes on elsewhere: a cluster may have to choose leaders first.
+            session_may_idle(&mut tx, LONGEST_HOLD).await?;
+            if patient {
+                sqlx::query_scalar!("select pg_advisory_xact_lock($1)::text", RELAY_LOCK).fetch_one(&mut *tx).await?;
+                return Ok(Some(tx));
+            }
+            let mine = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK);
+            Ok(if mine.fetch_one(&mut *tx).await? { Some(tx) } else { None })
+        });
+        let Some(tx) = taken.await? else { return Ok(None) };
         let done = work.await;
-        tx.commit().await?;
+        within(SHORT, async { Ok(tx.commit().await?) }).await?;
         Ok(Some(done))
     }
 
