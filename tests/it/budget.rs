@@ -50,7 +50,7 @@ async fn three_processes_share_one_rate() {
     world
         .until(
             "select least(count(distinct application_name), 3) from pg_stat_activity where application_name like 'mangoes%'",
-            1,
+            3,
         )
         .await;
     let span = measured();
