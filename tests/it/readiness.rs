@@ -1,4 +1,4 @@
-//! `/readyz` is false exactly while no work is done, `/healthz` when a new start would help; a process that stands still ends.
+//! `/readyz` is false exactly while no work is done, `/healthz` when a new start would help.
 
 use std::{
     net::SocketAddr,
@@ -135,10 +135,10 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
     assert_eq!(titles, 1, "what was in hand was finished");
 }
 
-/// A connection to the database that falls silent under a question would hold a part of the process up until the kernel gives it
-/// up, a quarter of an hour later. The process ends by itself, says why, and whoever comes after it does the work.
+/// A connection to the database that falls silent under a question stands until the kernel gives it up, a quarter of an hour
+/// later. Work goes on long before.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_only_a_new_start_helps_ends() {
+async fn work_goes_on_when_connections_fall_silent() {
     let (folder, servers, sim) = stage("silent").await;
     let (nats, database) = (servers.nats_url(), servers.database_url());
     let (account, rest) = database.split_once('@').unwrap();
@@ -163,11 +163,17 @@ async fn a_process_that_only_a_new_start_helps_ends() {
     lock.rollback().await.unwrap();
     let beat = "insert into job (name, action, payload, schedule) values ('beat', 'refresh', '{\"max_items\": 1}', 'every 2s')";
     sqlx::raw_sql(beat).execute(&pool).await.unwrap();
-    assert_eq!(scheduler.ended().await, 1);
-    let said = std::fs::read_to_string(folder.0.join("up.log")).unwrap();
-    assert!(said.contains("scheduler has stood still") && said.contains("only a new start helps"), "{said}");
-    let again = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
-    again.until(200, "ready").await;
-    until("select count(*) from job_run where job = 'beat' and status <> 'skipped'").await;
-    until("select count(*) from outbox where subject = 'movies.tick.refresh.beat' and published_at is not null").await;
+    // It goes on by itself, or ends, says why, and goes on after a new start.
+    let fired = "select count(*) from outbox where subject = 'movies.tick.refresh.beat' and published_at is not null";
+    let begun = Instant::now();
+    while sqlx::query_scalar::<_, i64>(fired).fetch_one(&pool).await.unwrap() == 0 {
+        if let Some(status) = scheduler.child.try_wait().unwrap() {
+            let said = std::fs::read_to_string(folder.0.join("up.log")).unwrap();
+            assert!(status.code() == Some(1) && said.contains("only a new start helps"), "{status}: {said}");
+            scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
+        }
+        assert!(begun.elapsed() < PATIENCE * 2, "no tick goes out");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    scheduler.until(200, "ready").await;
 }

@@ -128,7 +128,13 @@ impl World {
 
     /// Asks `movies.api.<verb>`; an error is its code and its words.
     pub(crate) async fn request(&self, verb: &str, request: &Value) -> Result<Value, (u16, String)> {
-        let answer = self.ask(&format!("movies.api.{verb}"), request.to_string().as_bytes()).await;
+        // A process that has just begun may not serve it yet.
+        let begun = Instant::now();
+        let mut answer = self.ask(&format!("movies.api.{verb}"), request.to_string().as_bytes()).await;
+        while answer.contains("NATS/1.0 503") && begun.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            answer = self.ask(&format!("movies.api.{verb}"), request.to_string().as_bytes()).await;
+        }
         let header = |name: &str| answer.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim().to_owned());
         if let Some(code) = header("Nats-Service-Error-Code:") {
             return Err((code.parse().unwrap(), header("Nats-Service-Error:").unwrap_or_default()));
