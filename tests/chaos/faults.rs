@@ -155,7 +155,7 @@ impl Fault {
             return scene.broker.servers[n].restart().await.unwrap();
         }
         if self != Self::DeleteStore {
-            (0..scene.fleet.replicas.len()).for_each(|n| scene.kill(n));
+            (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.kill(n));
         }
         scene.broker.servers[0].delete_store().await.unwrap();
         scene.oracle.store_is_gone().await;
@@ -213,13 +213,13 @@ impl Fault {
                 name
             }
             Self::KillAll => {
-                (0..scene.fleet.replicas.len()).for_each(|n| scene.kill(n));
+                (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.kill(n));
                 scene.wait(away).await;
                 (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.release(n));
                 String::new()
             }
             _ => {
-                scene.kill(n);
+                scene.fleet.kill(n);
                 scene.wait(away).await;
                 scene.fleet.release(n);
                 name

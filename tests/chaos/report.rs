@@ -77,6 +77,8 @@ pub(crate) async fn summary(scene: &Scene, report: &Report, seed: u64) -> String
     let confirmed = |kind: Kind| all.iter().filter(|o| o.kind == kind && o.confirmed).count();
     let number = async |sql: &str| oracle.look(sql).await.unwrap_or(-1);
     let stats = scene.sim.control().stats();
+    // As `not-found 12, invalid-payload 3`.
+    let letters = oracle.rows("select reason || ' ' || count(*) from dead_letter group by reason order by count(*) desc").await;
     let minutes = (SystemClock.now() - oracle.begun()).as_seconds_f64() / 60.0;
     let mut lines = vec![
         format!("seed {seed}, {} NATS server(s), {minutes:.1} min, {} faults", scene.broker.servers.len(), report.injected.len()),
@@ -100,7 +102,7 @@ pub(crate) async fn summary(scene: &Scene, report: &Report, seed: u64) -> String
             number("select count(*) from oracle_tries").await,
             oracle.retries().await,
             number("select count(*) from dead_letter").await,
-            oracle.letters_by_reason().await,
+            letters.join(", "),
             number("select count(*) from works").await,
             number("select count(*) from outbox").await,
             number("select count(*) from job_run where status <> 'skipped'").await,

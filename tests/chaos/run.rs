@@ -115,12 +115,10 @@ pub(crate) async fn finish(scene: &mut Scene, report: &mut Report, limit: Durati
     quiet(scene, LAST_RUNS).await;
     let stats = scene.sim.control().stats();
     violations.extend(scene.oracle.violations().await);
-    let (tries, allowed) = (scene.oracle.movie_tries().await, scene.oracle.tries_allowed(scene.lost_tries).await);
+    violations.extend(scene.oracle.tried_without_cause(&report.injected).await);
+    let tries = scene.oracle.movie_tries().await;
     if stats.detail_calls > tries {
         violations.push(format!("{} TMDB calls for movies in {tries} tries", stats.detail_calls));
-    }
-    if tries > allowed {
-        violations.push(format!("{tries} tries of work on movies, {allowed} would do"));
     }
     // A process that was stopped may send what it had taken before: a slice of the rate, on top of a second's worth.
     let most = u64::from(scene::RATE) * 3 / 2;

@@ -19,8 +19,6 @@ use crate::{
 
 /// Calls per second of all processes together.
 pub(crate) const RATE: u32 = 40;
-/// What may be in hand of one service when it is killed.
-const IN_HAND: u64 = 60;
 /// One of so many handlers panics.
 const PANIC_EVERY: &str = "150";
 /// Pages of a list from which the oracle takes its movies.
@@ -37,8 +35,6 @@ pub(crate) struct Scene {
     pub(crate) fleet: Fleet,
     pub(crate) oracle: Shared,
     pub(crate) violations: Vec<String>,
-    /// Calls of which the answer may be lost: of killed processes and to a failing TMDB.
-    pub(crate) lost_tries: u64,
     pub(crate) folder: Folder,
 }
 
@@ -87,7 +83,7 @@ impl Scene {
         .await
         .unwrap();
         let fleet = Fleet::start(settings);
-        Self { sim, broker, postgres, to_postgres, fleet, oracle, violations: Vec::new(), lost_tries: 0, folder }
+        Self { sim, broker, postgres, to_postgres, fleet, oracle, violations: Vec::new(), folder }
     }
 
     /// Of a cluster: until every copy has all that its leader has.
@@ -124,11 +120,6 @@ impl Scene {
         }
     }
 
-    pub(crate) fn kill(&mut self, n: usize) {
-        self.lost_tries += IN_HAND;
-        self.fleet.kill(n);
-    }
-
     pub(crate) async fn nats_mode(&mut self, mode: Mode, span: Duration) {
         self.broker.set(mode);
         self.wait(span).await;
@@ -145,7 +136,6 @@ impl Scene {
         self.sim.control().fail(faults);
         self.wait(span).await;
         self.sim.control().fail(Faults::default());
-        self.lost_tries += 10 * span.as_secs() * u64::from(RATE);
     }
 
     /// Streams take no byte more: publishing is refused as by a full disk.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{IngestMovie, Lane, MovieRemoved, MovieStale, TmdbId};
+use proto::{Lane, MovieStale, TmdbId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -15,27 +15,12 @@ use crate::{
 
 /// A movie whose refresh failed is left alone by scans for this many hours times two to the failures, at most a day.
 const HOLD_AFTER_FAILURE_HOURS: i32 = 1;
-/// A second 404 makes a tombstone only this long after the first: TMDB caches 404s for up to 8 h.
-const CONFIRM_MISSING_AFTER: &str = "24 hours";
 /// How long a row may be `processing` before the sweep takes it for lost. Longer than any work that is in hand waits at the gate.
 const LEASE: &str = "1 minute";
 /// How long a released row may stay `queued` before the sweep publishes it again.
 const RELEASE_AGAIN_AFTER: &str = "10 minutes";
 /// Bands with at most this interval go into the fresh lane.
 const FRESH_LANE_MAX_DAYS: i32 = 7;
-
-/// A 404 of TMDB for a movie of the catalogue.
-#[derive(Debug, Clone, Copy)]
-pub struct Gone<'a> {
-    /// The movie.
-    pub tmdb_id: TmdbId,
-    /// Why it was asked for, for people.
-    pub cause: &'a str,
-    /// The run of the message, if any.
-    pub run_id: Option<&'a str>,
-    /// The entry that has its imdb_id now.
-    pub survivor: Option<TmdbId>,
-}
 
 /// Whether a refresh begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,78 +238,6 @@ impl Store {
         })
         .await
     }
-
-    /// The imdb_id by which the survivor of a movie is found, once a second 404 would make it a tombstone.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn imdb_id_of_missing(&self, id: TmdbId, now: OffsetDateTime) -> Result<Option<String>, StoreError> {
-        within(SHORT, async {
-            let imdb_id = sqlx::query_scalar!(
-                "select coalesce(imdb_id, imdb_id_clash) from works
-             where tmdb_id = $1 and removed_at is null and missing_since <= $2::timestamptz - $3::text::interval",
-                id.to_string(),
-                now,
-                CONFIRM_MISSING_AFTER
-            )
-            .fetch_optional(&self.pool)
-            .await?;
-            Ok(imdb_id.flatten())
-        })
-        .await
-    }
-
-    /// TMDB answered 404 for a movie of the catalogue. The first time it is remembered; a second time at least a day later
-    /// makes the tombstone and `movies.removed`, and has the survivor brought in. Returns whether it is a tombstone now;
-    /// `None`: the catalogue never held it, and nothing is written.
-    ///
-    /// # Errors
-    /// When the database does not answer; nothing is written then.
-    pub async fn missing(
-        &self,
-        (consumer, key): (&str, &str),
-        gone: Gone<'_>,
-        now: OffsetDateTime,
-    ) -> Result<Option<bool>, StoreError> {
-        within(SHORT, async {
-            let mut tx = self.pool.begin().await?;
-            let row = sqlx::query!(
-                r#"update works set missing_since = coalesce(missing_since, $2), hold_until = $2::timestamptz + $3::text::interval,
-                removed_at = coalesce(removed_at, case when missing_since <= $2::timestamptz - $3::text::interval then $2 end)
-            where tmdb_id = $1
-            returning work_id, coalesce(title, 'TMDB ' || tmdb_id) as "title!", removed_at, coalesce(removed_at = $2, false) as "just_removed!""#,
-                gone.tmdb_id.to_string(),
-                now,
-                CONFIRM_MISSING_AFTER
-            )
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some(row) = row else { return Ok(None) };
-            let removed = Some(row.removed_at.is_some());
-            if !ledger::claim_one(&mut tx, consumer, key).await? {
-                return Ok(removed);
-            }
-            if row.just_removed {
-                outbox::enqueue(&mut tx, &removal_entries(row.work_id, &row.title, (gone, key), now)).await?;
-            }
-            sqlx::query!(
-                "insert into work_events (work_id, tmdb_id, kind, cause, diff, at) values ($1, $2, $3, $4, $5, $6)",
-                row.work_id,
-                gone.tmdb_id.get(),
-                if row.removed_at.is_some() { "removed" } else { "missing" },
-                gone.cause,
-                gone.survivor.map(|id| serde_json::json!({ "survivor": id })),
-                now
-            )
-            .execute(&mut *tx)
-            .await?;
-            let text = "TMDB has no such movie any more (404)";
-            give_up(&mut tx, (gone.tmdb_id, gone.run_id), (Some(row.title), text), now).await?;
-            tx.commit().await?;
-            Ok(removed)
-        })
-        .await
-    }
 }
 
 /// Rows of movies that are not in the catalogue, or that TMDB cannot know by their id, end: at the head of the queue they would stop
@@ -346,20 +259,8 @@ async fn give_up_strangers(tx: &mut PgConnection, now: OffsetDateTime) -> Result
     runs::settle(tx, &items, now).await
 }
 
-/// `movies.removed`, and a message for the survivor.
-fn removal_entries(work_id: i64, title: &str, (gone, key): (Gone<'_>, &str), now: OffsetDateTime) -> Vec<Entry> {
-    let (id, order) = (gone.tmdb_id, gone.tmdb_id.to_string());
-    let removed = MovieRemoved { work_id, tmdb_id: id, title: title.to_owned(), removed_at: now, survivor: gone.survivor };
-    let mut entries = vec![entry(&removed, format!("removed:{id}:{key}"), order.clone(), key, now)];
-    entries.extend(gone.survivor.map(|survivor| {
-        let ingest = IngestMovie { tmdb_id: survivor, run_id: None, force: false };
-        entry(&ingest, format!("survivor:{survivor}:{key}"), order, key, now)
-    }));
-    entries
-}
-
 /// The movie's open queue row ends as failed, and so do the items that wait for it: of the row's run and of the message's.
-async fn give_up(
+pub(crate) async fn give_up(
     tx: &mut PgConnection,
     (tmdb_id, run_id): (TmdbId, Option<&str>),
     (title, error): (Option<String>, &str),

@@ -3,18 +3,18 @@
 //! Inbox row, guarded upsert (the newest `fetched_at` wins), queue row, run item and outbox rows commit together. A message
 //! that was handled before writes nothing. Unchanged movies touch `works` and `rating_sources` only.
 
-use std::collections::{HashMap, HashSet};
+mod events;
+mod ratings;
 
-use proto::{FieldChange, Movie, MovieChanged, MovieRefreshed, RefreshOutcome, diff};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use proto::{FieldChange, Movie, RefreshOutcome, diff};
 use serde_json::Value;
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use crate::{
-    Store, StoreError, card, ledger,
-    outbox::{self, Entry, entry},
-    rows,
+    Store, StoreError, card, ledger, rows,
     runs::{self, Settled},
 };
 
@@ -85,8 +85,8 @@ impl Store {
         let changes = decide(&mut tx, &todo, &known).await?;
         write_works(&mut tx, &changes).await?;
         write_details(&mut tx, &changes).await?;
-        write_ratings(&mut tx, &changes).await?;
-        write_events(&mut tx, &changes, now).await?;
+        ratings::write(&mut tx, &changes).await?;
+        events::write(&mut tx, &changes, now).await?;
         settle(&mut tx, &todo, now).await?;
         tx.commit().await?;
         let stored: HashMap<&str, RefreshOutcome> = changes.iter().map(|c| (c.save.key.as_str(), c.outcome)).collect();
@@ -346,82 +346,6 @@ async fn write_cards(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(
     .execute(&mut *tx)
     .await?;
     Ok(())
-}
-
-/// Votes move daily: written always, silently. `aggregates` follows: with one source its score is that source's.
-async fn write_ratings(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
-    let averages: Vec<Option<f64>> = changes.iter().map(|c| c.movie.rating.vote_average).collect();
-    let counts: Vec<i64> = changes.iter().map(|c| c.movie.rating.vote_count).collect();
-    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
-    sqlx::query!(
-        "with new as (select * from unnest($1::bigint[], $2::float8[], $3::bigint[], $4::timestamptz[]) as t(work_id, average, votes, at)),
-        ratings as (
-            insert into rating_sources (work_id, source_name, scale_type, value_raw, value_0_100, votes_count, last_seen_at)
-            select work_id, 'tmdb', '0_10', average, average * 10, votes, at from new
-            on conflict (work_id, source_name) do update set value_raw = excluded.value_raw, value_0_100 = excluded.value_0_100,
-                votes_count = excluded.votes_count, last_seen_at = excluded.last_seen_at)
-        insert into aggregates (work_id, method_version, ai_score, source_scores, computed_at)
-        select work_id, 'v1', average * 10, jsonb_build_object('tmdb', average * 10), at from new
-        on conflict (work_id, method_version) do update set ai_score = excluded.ai_score, source_scores = excluded.source_scores,
-            computed_at = excluded.computed_at where aggregates.ai_score is distinct from excluded.ai_score",
-        &works,
-        &averages as &[Option<f64>],
-        &counts,
-        &times
-    )
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
-}
-
-async fn write_events(tx: &mut PgConnection, changes: &[Change<'_>], now: OffsetDateTime) -> Result<(), StoreError> {
-    let entries: Vec<Entry> = changes.iter().flat_map(events).collect();
-    outbox::enqueue(tx, &entries).await?;
-    let real: Vec<&Change<'_>> = changes.iter().filter(|c| c.outcome != RefreshOutcome::Unchanged).collect();
-    let works: Vec<i64> = real.iter().map(|c| c.work_id).collect();
-    let ids: Vec<i64> = real.iter().map(|c| c.movie.tmdb_id.get()).collect();
-    let kinds: Vec<String> =
-        real.iter().map(|c| if c.outcome == RefreshOutcome::Created { "created" } else { "updated" }.to_owned()).collect();
-    let causes: Vec<String> = real.iter().map(|c| c.save.cause.clone()).collect();
-    let revisions: Vec<i64> = real.iter().map(|c| c.revision).collect();
-    let diffs: Vec<Value> = real.iter().map(|c| serde_json::to_value(&c.diff).unwrap_or_default()).collect();
-    sqlx::query!(
-        "insert into work_events (work_id, tmdb_id, kind, cause, revision, diff, at)
-         select w, t, k, c, r, d, $7 from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::jsonb[]) as x(w, t, k, c, r, d)",
-        &works,
-        &ids,
-        &kinds,
-        &causes,
-        &revisions,
-        &diffs,
-        now
-    )
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
-}
-
-fn events(change: &Change<'_>) -> Vec<Entry> {
-    let (save, id) = (change.save, change.movie.tmdb_id);
-    let refreshed = MovieRefreshed {
-        work_id: change.work_id,
-        tmdb_id: id,
-        title: change.movie.title.clone(),
-        outcome: change.outcome,
-        revision: change.revision,
-        changed: change.diff.keys().cloned().collect(),
-        refreshed_at: save.fetched_at,
-        cause: save.cause.clone(),
-    };
-    let cause = save.run_id.as_deref().unwrap_or(&save.key);
-    let event_id = |kind: &str| format!("{kind}:{id}:{}:{}", save.consumer, save.key);
-    let mut entries = vec![entry(&refreshed, event_id("refreshed"), id.to_string(), cause, save.fetched_at)];
-    if change.outcome == RefreshOutcome::Updated {
-        let changed = MovieChanged { refreshed, diff: change.diff.clone() };
-        entries.push(entry(&changed, event_id("changed"), id.to_string(), cause, save.fetched_at));
-    }
-    entries
 }
 
 /// Queue rows and run items of everything that this batch handled, also of what a newer answer superseded. A queue row may

@@ -11,13 +11,15 @@ mod config;
 mod error;
 mod gate;
 mod json;
+mod list;
 mod map;
 
 pub use breaker::Health;
 pub use call::{Call, CallContext, CallLog};
 pub use cancelled::CancelledRuns;
-pub use client::{Client, Fetched, List, ListPage, ListRow, MAX_PAGE, PARTS};
+pub use client::{Client, Fetched, PARTS};
 pub use config::{Config, Credential, Secret};
 pub use error::TmdbError;
 pub use gate::{Rate, Unlimited};
+pub use list::{List, ListPage, ListRow, MAX_PAGE};
 pub use map::{MapOptions, map};

@@ -1,0 +1,69 @@
+//! Lists of movies and their pages.
+
+use proto::TmdbId;
+use serde_json::Value;
+
+use crate::TmdbError;
+
+/// Pages above are refused by TMDB, whatever `total_pages` says.
+pub const MAX_PAGE: u32 = 500;
+
+/// A list of movies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// In cinemas now.
+    NowPlaying,
+    /// By popularity.
+    Popular,
+    /// By rating.
+    TopRated,
+    /// In cinemas soon.
+    Upcoming,
+    /// Trending this week.
+    TrendingWeek,
+}
+
+impl List {
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::NowPlaying => "/movie/now_playing",
+            Self::Popular => "/movie/popular",
+            Self::TopRated => "/movie/top_rated",
+            Self::Upcoming => "/movie/upcoming",
+            Self::TrendingWeek => "/trending/movie/week",
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct ListPage {
+    /// Its number, from 1.
+    pub page: u32,
+    /// Pages that can be read, at most [`MAX_PAGE`].
+    pub total_pages: u32,
+    /// Its rows.
+    pub rows: Vec<ListRow>,
+}
+
+/// A row of a list.
+#[derive(Debug, Clone)]
+pub struct ListRow {
+    /// The movie.
+    pub tmdb_id: TmdbId,
+    /// Its title.
+    pub title: String,
+}
+
+pub(crate) fn list_page(body: &[u8]) -> Result<ListPage, TmdbError> {
+    let malformed = |detail: &str| TmdbError::Malformed { detail: detail.to_owned() };
+    let body: Value = serde_json::from_slice(body).map_err(|e| malformed(&e.to_string()))?;
+    let body = crate::json::without_nul(body);
+    let results = crate::json::list(&body, "results").ok_or_else(|| malformed("the list has no results"))?;
+    let rows = results.iter().filter_map(|row| {
+        let tmdb_id = TmdbId::try_from(row.get("id")?.as_i64()?).ok()?;
+        Some(ListRow { tmdb_id, title: crate::json::text(row, "title").unwrap_or_default() })
+    });
+    let whole = |key: &str| crate::json::positive(&body, key).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+    Ok(ListPage { page: whole("page"), total_pages: whole("total_pages").min(MAX_PAGE), rows: rows.collect() })
+}
