@@ -1,6 +1,9 @@
 //! A run: faults one after the other, each with a look at how soon all is whole again; then rest, and what the oracle says.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use runtime::{Clock, SystemClock};
 use tests::Dice;
@@ -57,7 +60,12 @@ pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
         // A message that fails by itself waits for its backoff, whatever else goes on.
         let excused = recovered.is_some() && scene.oracle.failed_by_themselves(&late).await;
         if recovered.is_none_or(|span| span > promised) && !excused {
-            scene.violations.push(format!("#{} {}: not whole within {} s", step.number, step.fault.words(), promised.as_secs()));
+            let (words, secs, open) = (step.fault.words(), promised.as_secs(), scene.oracle.told(&late));
+            let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+            let number = step.number;
+            scene
+                .violations
+                .push(format!("#{number} {words}: not whole within {secs} s; open then: {open}; the machine's load: {load}"));
         }
         all_ready(scene, step.fault).await;
     }

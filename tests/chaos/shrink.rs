@@ -17,15 +17,25 @@ use crate::{
 const RUNS: usize = 24;
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What failed, with its timeline; `None`: all was well.
-async fn fails(number: usize, plan: &Plan, servers: usize) -> Option<String> {
+/// A run that failed.
+struct Failure {
+    /// The faults that were injected, by their numbers.
+    faults: Vec<usize>,
+    /// Timeline, violations, open obligations.
+    story: String,
+}
+
+/// `None`: all was well.
+async fn fails(number: usize, plan: &Plan, servers: usize) -> Option<Failure> {
     let (without, name) = (words("WITHOUT"), format!("shrink-{number}"));
     let mut scene = Scene::set(Props { name: &name, without: &without, servers }).await;
     let mut report = Report::default();
     run(&mut scene, &mut report, plan).await;
     let violations = finish(&mut scene, &mut report, QUIET).await;
     let stories = crate::explain::open_obligations(&scene, &report).await;
-    (!violations.is_empty()).then(|| format!("{}\n\nVIOLATIONS\n{}\n{stories}", report.timeline(), violations.join("\n")))
+    let faults = report.injected.iter().map(|i| i.step.number).collect();
+    let story = format!("{}\n\nVIOLATIONS\n{}\n{stories}", report.timeline(), violations.join("\n"));
+    (!violations.is_empty()).then_some(Failure { faults, story })
 }
 
 /// Leaves out one part after the other; smaller parts when none can go (Zeller's ddmin without its subsets).
@@ -61,17 +71,15 @@ async fn shrink() {
         kinds: Fault::kinds(servers),
         only: plan::only(&words("ONLY")),
     };
-    let Some(mut story) = fails(0, &plan, servers).await else { return println!("seed {seed} does not fail: nothing to shrink") };
-    let numbers = story.lines().filter_map(|l| l.strip_prefix('#')?.split(' ').next()?.parse().ok());
-    let all: Vec<usize> = numbers.collect();
+    let Some(mut last) = fails(0, &plan, servers).await else { return println!("seed {seed} does not fail: nothing to shrink") };
     let mut runs = 0;
-    let few = smallest(all, async |some: &[usize]| {
+    let few = smallest(last.faults.clone(), async |some: &[usize]| {
         runs += 1;
         plan.only = some.to_vec();
         println!("run {runs} of at most {RUNS}: faults {some:?}");
         match if runs > RUNS { None } else { fails(runs, &plan, servers).await } {
-            Some(told) => {
-                story = told;
+            Some(failure) => {
+                last = failure;
                 true
             }
             None => false,
@@ -79,7 +87,7 @@ async fn shrink() {
     })
     .await;
     let numbers = few.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    panic!("it still fails with the faults {numbers} alone: make chaos SEED={seed} ONLY={numbers}\n\n{story}");
+    panic!("it still fails with the faults {numbers} alone: make chaos SEED={seed} ONLY={numbers}\n\n{}", last.story);
 }
 
 #[tokio::test]

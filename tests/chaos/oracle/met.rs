@@ -109,6 +109,15 @@ impl Oracle {
         }
     }
 
+    /// The first few of these, in words.
+    pub(crate) fn told(&self, keys: &[String]) -> String {
+        let all = self.all.lock().unwrap();
+        let some = all.iter().filter(|o| keys.contains(&o.key)).take(5);
+        let some: Vec<String> =
+            some.map(|o| format!("{} ({:?} {}, sent at {})", o.key, o.kind, o.tmdb_id, o.at.time())).collect();
+        if some.is_empty() { "nothing new was accepted".to_owned() } else { some.join(", ") }
+    }
+
     /// Waits until nothing moves any more, or the time is over.
     pub(crate) async fn quiet(&self, limit: Duration) {
         let begun = Instant::now();
