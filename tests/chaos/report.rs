@@ -98,9 +98,10 @@ pub(crate) async fn summary(scene: &Scene, report: &Report, seed: u64) -> String
             all.iter().filter(|o| o.confirmed && o.exempt && !o.met).count()
         ),
         format!(
-            "tries {}, of them retries {}; dead letters {} ({}); movies {}, events {}, runs {}, nominal times of the beat {}",
+            "tries {}, of them retries {}, alone as suspects {}; dead letters {} ({}); movies {}, events {}, runs {}, nominal times of the beat {}",
             number("select count(*) from oracle_tries").await,
             oracle.retries().await,
+            number("select count(*) from oracle_suspects").await,
             number("select count(*) from dead_letter").await,
             letters.join(", "),
             number("select count(*) from works").await,

@@ -16,12 +16,15 @@ const ACK_WAIT: Duration = Duration::from_secs(6);
 pub(super) const COUNT_TRIES: &str = "
     create table oracle_tries (consumer text not null, message_key text not null, retried bool not null, at timestamptz not null);
     create table oracle_ends (consumer text not null, message_key text not null, failed bool not null);
+    create table oracle_suspects (consumer text not null, message_key text not null);
     create function oracle_tries() returns trigger language plpgsql as $$
     begin
         if tg_op = 'INSERT' or new.started > old.started then
             insert into oracle_tries values (new.consumer, new.message_key, tg_op = 'UPDATE', clock_timestamp());
         elsif new.failed > old.failed or new.started < old.started then
             insert into oracle_ends values (new.consumer, new.message_key, new.failed > old.failed);
+        elsif new.alone > old.alone then
+            insert into oracle_suspects values (new.consumer, new.message_key);
         end if;
         return null;
     end $$;
