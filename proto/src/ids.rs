@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Why a number is no movie id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,13 +90,47 @@ impl From<MaxMovies> for i64 {
 
 /// Longest `run_id`.
 const RUN_ID_MAX_CHARS: usize = 200;
+const RUN_ID_WANTED: &str = "run_id must have 1 to 200 characters, none of them a control character such as a line break";
+/// Longest name of a job.
+const JOB_NAME_MAX_CHARS: usize = 64;
 
-/// A `run_id` that a table can be keyed by.
+/// A `run_id` that a table can be keyed by and a header can hold.
 pub(crate) fn run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(input)? {
-        Some(id) if id.is_empty() || id.chars().count() > RUN_ID_MAX_CHARS => {
-            Err(serde::de::Error::custom(format!("run_id must have 1 to {RUN_ID_MAX_CHARS} characters; or leave it out")))
+        Some(id) if !is_run_id(&id) => Err(serde::de::Error::custom(format!("{RUN_ID_WANTED}; or leave it out"))),
+        id => Ok(id),
+    }
+}
+
+/// The same for a list, which may not take the id of a job's run before that begins: `<job>@<nominal time>`. Lists without an
+/// id are named `list@<their message>`.
+pub(crate) fn list_run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    let of_a_job =
+        |id: &str| id.split_once('@').is_some_and(|(name, at)| name != "list" && OffsetDateTime::parse(at, &Rfc3339).is_ok());
+    match run_id(input)? {
+        Some(id) if of_a_job(&id) => {
+            Err(serde::de::Error::custom(format!("run_id '{id}' is kept for a run of a job: leave it out, or give another")))
         }
         id => Ok(id),
+    }
+}
+
+/// The same where it has to be there.
+pub(crate) fn own_run_id<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    let id = String::deserialize(input)?;
+    if is_run_id(&id) { Ok(id) } else { Err(serde::de::Error::custom(RUN_ID_WANTED)) }
+}
+
+fn is_run_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().count() <= RUN_ID_MAX_CHARS && !id.chars().any(char::is_control)
+}
+
+/// A job's name: it becomes a part of subjects.
+pub(crate) fn job_name<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    let name = String::deserialize(input)?;
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    match (1..=JOB_NAME_MAX_CHARS).contains(&name.len()) && name.bytes().all(fits) {
+        true => Ok(name),
+        false => Err(serde::de::Error::custom(format!("a job's name has 1 to {JOB_NAME_MAX_CHARS} of a-z, 0-9, _ and -"))),
     }
 }

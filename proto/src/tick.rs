@@ -78,7 +78,8 @@ impl TriggerType {
 /// Subject `movies.tick.<action>.<job>`, stream `MOVIES_TICKS`; from `scheduler`, to the service that owns the action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tick {
-    /// The job's name.
+    /// The job's name: 1 to 64 of a-z, 0-9, `_` and `-`.
+    #[serde(deserialize_with = "crate::ids::job_name")]
     pub job: String,
     /// What is to be done.
     pub action: Action,
@@ -93,6 +94,7 @@ pub struct Tick {
     /// What made it fire.
     pub trigger_type: TriggerType,
     /// The run that it begins: a row of `job_run`.
+    #[serde(deserialize_with = "crate::ids::own_run_id")]
     pub run_id: String,
     /// The job's payload at that moment, of the shape that the action wants.
     #[serde(default)]

@@ -6,7 +6,7 @@ use crate::world::World;
 async fn each_bad_message_is_one_dead_letter() {
     let world = World::start("bad-input").await;
     let long = vec![b'x'; 1 << 20];
-    let cases: [(&str, &[u8], &str, &str); 17] = [
+    let cases: [(&str, &[u8], &str, &str); 20] = [
         ("movies.ingest.movie", b"hello", "invalid-payload", "JSON object"),
         ("movies.ingest.movie", b"[603]", "invalid-payload", "an array"),
         ("movies.ingest.movie", br#"{"tmdb_id": "603"}"#, "invalid-payload", "tmdb_id"),
@@ -24,11 +24,25 @@ async fn each_bad_message_is_one_dead_letter() {
         ("movies.stale.now", br#"{"tmdb_id": "x"}"#, "invalid-payload", "tmdb_id"),
         ("movies.stale.now", br#"{"tmdb_id": 999999999}"#, "not-in-catalogue", "999999999"),
         ("movies.stale.now", br#"{"tmdb_id": 1.5}"#, "invalid-payload", "tmdb_id"),
+        // What would become a header or a subject, or take the id of a run that is to come.
+        (
+            "movies.ingest.list",
+            br#"{"source": "popular", "max_movies": 1, "run_id": "a\nb"}"#,
+            "invalid-payload",
+            "control character",
+        ),
+        (
+            "movies.ingest.list",
+            br#"{"source": "popular", "max_movies": 1, "run_id": "refresh_worker@2030-01-01T00:00:00Z"}"#,
+            "invalid-payload",
+            "kept for a run of a job",
+        ),
+        ("movies.tick.scan.nightly", br#"{"job": "a.b", "action": "scan"}"#, "invalid-payload", "a job's name"),
     ];
     for (subject, payload, ..) in &cases {
         world.publish(subject, payload).await;
     }
-    world.until("select count(*) from dead_letter", 17).await;
+    world.until("select count(*) from dead_letter", 20).await;
     for (subject, payload, reason, words) in &cases {
         let sql = "select error from dead_letter where subject = $1 and payload = $2 and reason = $3 and tries = 1";
         let rows: Vec<String> =
@@ -39,6 +53,6 @@ async fn each_bad_message_is_one_dead_letter() {
     }
     world.publish("movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
     world.until("select count(*) from works where tmdb_id = '603' and ingestion_status = 'complete'", 1).await;
-    world.until("select count(*) from outbox where subject like 'movies.dead.%' and published_at is not null", 17).await;
-    assert_eq!(world.one("select count(*) from dead_letter").await, 17);
+    world.until("select count(*) from outbox where subject like 'movies.dead.%' and published_at is not null", 20).await;
+    assert_eq!(world.one("select count(*) from dead_letter").await, 20);
 }

@@ -131,7 +131,8 @@ fn the_table_of_fates_stands_in_the_docs() {
          | bus | the handler panicked | retry with backoff, at most 3 times; then a dead letter `retries-exhausted` |\n\
          | bus | the process died under it, thrice while it ran alone | dead letter `poison` |\n\
          | bus | delivered `max_deliver` times | dead letter `max-deliver` |\n\
-         | outbox | larger than any stream takes | dead letter `not-publishable` |\n",
+         | bus | its headers cannot be read | dead letter `unreadable-headers` |\n\
+         | outbox | no stream takes it: too large, another subject, an id that no header holds | dead letter `not-publishable` |\n",
     );
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fates.md");
     if std::env::var_os("MANGOES_BLESS").is_some() {

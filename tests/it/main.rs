@@ -14,6 +14,7 @@ mod control;
 mod crash;
 mod dead;
 mod fates;
+mod hostile;
 mod jobs;
 mod maintenance;
 mod old_design;

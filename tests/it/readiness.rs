@@ -101,8 +101,24 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
     signal(servers.nats.pid(), Signal::CONT);
     both(200, "ready").await;
     servers.postgres.kill().await.unwrap();
-    both(503, "the database does not answer").await;
+    both(503, "the database").await;
     servers.postgres.restart().await.unwrap();
+    both(200, "ready").await;
+    // A database that answers and takes nothing.
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&urls.1).await.unwrap();
+    let read_only = async |on: &str| {
+        // It holds for sessions that begin after it.
+        let sql = format!(
+            "do $$ begin execute format('alter database %I set default_transaction_read_only = {on}', current_database()); end $$;
+             select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    };
+    read_only("on").await;
+    request_raw(&urls.0, "movies.stale.now", br#"{"tmdb_id": 603}"#).await;
+    refresh.until(503, "refresh-now fails").await;
+    scheduler.until(503, "scheduler fails").await;
+    read_only("off").await;
     both(200, "ready").await;
     // Its stream is gone and cannot be made: another took the subjects. The scheduler does not need it.
     let api = async |subject: &str, body: &str| request_raw(&urls.0, &format!("$JS.API.STREAM.{subject}"), body.as_bytes()).await;
@@ -119,7 +135,6 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
     both(200, "ready").await;
     // In hand while it drains: not ready, and then gone with exit code 0.
     sim.control().set_latency(Duration::from_secs(3));
-    let pool = sqlx::PgPool::connect(&urls.1).await.unwrap();
     sqlx::raw_sql("insert into works (tmdb_id, title) values ('603', 'The Matrix')").execute(&pool).await.unwrap();
     request_raw(&urls.0, "movies.stale.now", br#"{"tmdb_id": 603}"#).await;
     let in_hand = || sim.control().stats().detail_calls > 0;

@@ -103,6 +103,12 @@ impl World {
         assert!(answer.contains("\"seq\":") && !answer.contains("error"), "{answer}");
     }
 
+    /// Publishes headers that no library would send.
+    pub(crate) async fn publish_raw(&self, subject: &str, headers: &[u8], payload: &[u8]) {
+        let body = [headers, payload].concat();
+        self.talk(&format!("HPUB {subject} {} {}\r\n", headers.len(), body.len()), &body, "PONG").await;
+    }
+
     /// Waits until a dead letter stands (true) or the process has ended (false).
     pub(crate) async fn buried_within(&mut self, limit: Duration) -> bool {
         let begun = Instant::now();

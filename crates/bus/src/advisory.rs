@@ -45,10 +45,8 @@ async fn give_up<H: Handler, L: Ledger>(
     let headers = headers(Some(&message.headers));
     let key = message_key(&headers, (&stream.cached_info().config.name, message.time.unix_timestamp_nanos(), message.sequence));
     let text = format!("delivered {} times without an end (max_deliver of nats/consumers/{}.json)", told.deliveries, H::DURABLE);
-    worker
-        .bury_undelivered((key, message.subject.to_string()), (message.payload, headers), text)
-        .await
-        .map_err(|e| e.to_string())?;
+    let what = ((key, message.subject.to_string()), (message.payload, headers));
+    worker.bury_unread(what, ("max-deliver", text)).await.map_err(|e| e.to_string())?;
     stream.delete_message(told.stream_seq).await.map_err(|e| runtime::chain(&e))?;
     Ok(())
 }

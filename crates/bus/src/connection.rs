@@ -34,7 +34,8 @@ pub struct BusOptions {
     pub creds: Option<PathBuf>,
     /// Name shown in `nats server report connections`.
     pub name: String,
-    /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of `nats/streams/*.json`.
+    /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of `nats/streams/*.json`. A stream
+    /// that has more keeps them.
     pub replicas: u8,
 }
 
@@ -75,6 +76,14 @@ pub enum BusError {
         /// What it may have.
         limit: usize,
     },
+    /// No stream takes a message like this; repeating does not help.
+    #[error("{subject} can never be published: {reason}")]
+    Unpublishable {
+        /// The subject.
+        subject: String,
+        /// What no stream takes.
+        reason: String,
+    },
     /// A message was not confirmed. It may be stored all the same: repeat it with the same id.
     #[error("{subject} was not confirmed: {reason}")]
     Publish {
@@ -91,6 +100,7 @@ pub struct Bus {
     pub(crate) client: async_nats::Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) handed_back: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
     pub(crate) pulse: Pulse,
     pub(crate) replicas: u8,
 }
@@ -103,13 +113,20 @@ impl Bus {
     pub async fn connect(options: &BusOptions) -> Result<Self, BusError> {
         let url = shown(options.url.reveal());
         let failed = |reason: String| BusError::Connect { url: url.clone(), reason };
+        let connections = Arc::<AtomicU64>::default();
+        let made = Arc::clone(&connections);
         let mut connect = ConnectOptions::new()
             .name(&options.name)
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
             .ping_interval(PING_EVERY)
             .reconnect_delay_callback(reconnect_delay)
-            .event_callback(|event| async move { log_event(&event) });
+            .event_callback(move |event| {
+                if matches!(event, async_nats::Event::Connected) {
+                    made.fetch_add(1, Ordering::Relaxed);
+                }
+                async move { log_event(&event) }
+            });
         if let Some(path) = &options.creds {
             let text = std::fs::read_to_string(path).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
             connect = connect.credentials(&text).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
@@ -128,13 +145,31 @@ impl Bus {
             return Err(BusError::TooOld { url, version });
         }
         let jetstream = jetstream::new(client.clone());
-        Ok(Self { client, jetstream, handed_back: Arc::default(), pulse: Pulse::default(), replicas: options.replicas })
+        Ok(Self {
+            client,
+            jetstream,
+            handed_back: Arc::default(),
+            connections,
+            pulse: Pulse::default(),
+            replicas: options.replicas,
+        })
     }
 
     /// Whether the connection stands at this moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         matches!(self.client.connection_state(), async_nats::connection::State::Connected)
+    }
+
+    /// How often a connection was made.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Whether the library's own task has ended: it never connects again.
+    pub async fn is_dead(&self) -> bool {
+        let asked = tokio::time::timeout(CLOSE_TIMEOUT, self.client.flush()).await;
+        matches!(asked, Ok(Err(e)) if e.kind() == async_nats::client::FlushErrorKind::SendError)
     }
 
     /// What is seen at work in this process.

@@ -21,7 +21,7 @@ use crate::{
     Bus, Delivery, Handler, advisory,
     key::{clean, headers, message_key},
     settle::{Job, Pace, Worker, settle},
-    topology,
+    topology, unreadable,
 };
 
 /// How long one pull stays open at the server. Short, for it takes the heartbeat's place: async-nats 0.51 answers a
@@ -144,7 +144,7 @@ fn beat<H: Handler>(bus: &Bus, wait: Duration) {
 async fn session<H: Handler, L: Ledger>(args: &ConsumerArgs<H, L>) -> Result<(), String> {
     args.bus.ensure_consumer(H::DURABLE).await.map_err(|e| e.to_string())?;
     let name = topology::stream_of(H::DURABLE).map_err(|e| e.to_string())?;
-    let stream = args.bus.jetstream.get_stream(name).await.map_err(|e| runtime::chain(&e))?;
+    let stream = args.bus.jetstream.get_stream(&name).await.map_err(|e| runtime::chain(&e))?;
     let consumer: jetstream::consumer::Consumer<pull::Config> =
         stream.get_consumer(H::DURABLE).await.map_err(|e| e.to_string())?;
     let worker = Worker {
@@ -153,9 +153,10 @@ async fn session<H: Handler, L: Ledger>(args: &ConsumerArgs<H, L>) -> Result<(),
         handed_back: Arc::clone(&args.bus.handed_back),
         drain: args.drain.clone(),
     };
+    unreadable::give_up(&args.bus, &name, &worker).await;
     let advisories = tokio::spawn(advisory::listen(args.bus.clone(), stream, worker.clone()));
     let tracker = TaskTracker::new();
-    let ended = pull(args, &consumer, (&worker, &tracker)).await;
+    let ended = pull(args, (&name, &consumer), (&worker, &tracker)).await;
     advisories.abort();
     tracker.close();
     tracker.wait().await;
@@ -164,11 +165,12 @@ async fn session<H: Handler, L: Ledger>(args: &ConsumerArgs<H, L>) -> Result<(),
 
 async fn pull<H: Handler, L: Ledger>(
     args: &ConsumerArgs<H, L>,
-    consumer: &jetstream::consumer::Consumer<pull::Config>,
+    (stream, consumer): (&str, &jetstream::consumer::Consumer<pull::Config>),
     (worker, tracker): (&Worker<H, L>, &TaskTracker),
 ) -> Result<(), String> {
     let permits = Arc::new(Semaphore::new(args.permits.max(1)));
     let (pace_tx, mut pace_rx) = mpsc::channel(1);
+    let mut connections = args.bus.connections();
     loop {
         let mut free = tokio::select! {
             () = args.drain.cancelled() => return Ok(()),
@@ -181,6 +183,11 @@ async fn pull<H: Handler, L: Ledger>(
                 () = args.drain.cancelled() => return Ok(()),
                 () = tokio::time::sleep(pause) => continue,
             }
+        }
+        if connections != args.bus.connections() {
+            // A message that the library cannot read may have ended the last one.
+            connections = args.bus.connections();
+            unreadable::give_up(&args.bus, stream, worker).await;
         }
         let batch = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
         let batch = batch.map_err(|e| format!("cannot pull: {}", runtime::chain(&e)))?;
@@ -250,7 +257,8 @@ impl<H: Handler, L: Ledger> Spawner<'_, H, L> {
             Ok(standings) => standings,
             Err(e) => {
                 let pause = self.worker.ledger.pause();
-                warn!(consumer = H::DURABLE, error = %e, "the database does not answer; {} messages are handed back", jobs.len());
+                warn!(consumer = H::DURABLE, error = %e, "the database takes no try; {} messages are handed back", jobs.len());
+                self.bus.pulse.fails(H::DURABLE, &e.to_string());
                 for job in jobs {
                     settle(&job.acker, AckKind::Nak(Some(pause))).await;
                 }

@@ -12,6 +12,7 @@ mod publish;
 mod service;
 mod settle;
 pub mod topology;
+mod unreadable;
 
 pub use connection::{Bus, BusError, BusOptions};
 pub use consumer::{ConsumerActor, ConsumerArgs, consumer_child};

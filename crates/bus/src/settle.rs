@@ -186,12 +186,14 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         self.handler.bury(event, letter).await
     }
 
-    /// A message that the server delivers no more.
-    pub(crate) async fn bury_undelivered(
+    /// A message that never comes to a handler; its key and subject, its payload and headers.
+    pub(crate) async fn bury_unread(
         &self,
-        (message_key, subject): (String, String),
-        (payload, headers): (bytes::Bytes, serde_json::Map<String, serde_json::Value>),
-        error: String,
+        ((message_key, subject), (payload, headers)): (
+            (String, String),
+            (bytes::Bytes, serde_json::Map<String, serde_json::Value>),
+        ),
+        (reason, error): (&'static str, String),
     ) -> Result<(), LedgerError> {
         let standing = self.ledger.begin(H::DURABLE, std::slice::from_ref(&message_key)).await?.into_iter().next();
         let Some(standing) = standing.filter(|s| !s.handled) else { return Ok(()) };
@@ -199,7 +201,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             consumer: H::DURABLE,
             message_key,
             subject,
-            reason: "max-deliver".to_owned(),
+            reason: reason.to_owned(),
             error,
             tries: standing.failed + 1,
             payload: payload.to_vec(),
@@ -285,7 +287,8 @@ mod tests {
             (r#"{"tmdb_id": "603"}"#, "tmdb_id"),
             (r#"{"tmdb_id": -1}"#, "1 to 2147483647"),
             ("{}", "missing field `tmdb_id`"),
-            (r#"{"tmdb_id": 1, "run_id": "a\u0000b"}"#, "U+0000"),
+            (r#"{"tmdb_id": 1, "run_id": "a\u0000b"}"#, "control character"),
+            (r#"{"tmdb_id": 1, "more": "a\u0000b"}"#, "U+0000"),
             (r#"{"tmdb_id": 1, "run_id": ""}"#, "run_id"),
             (r#"{"tmdb_id": 1} {}"#, "after its JSON object"),
         ] {

@@ -1,5 +1,7 @@
 //! Streams and consumers: made from `nats/*.json`, compared with `nats/*.json`, never written anywhere else.
 
+use std::sync::LazyLock;
+
 use async_nats::jetstream::{
     consumer::{self, FromConsumer, pull},
     stream,
@@ -61,6 +63,24 @@ pub fn stream_of(durable: &str) -> Result<String, BusError> {
     Ok(consumer_file(durable)?.stream_name)
 }
 
+/// Whether a stream takes messages of this subject.
+pub(crate) fn is_taken(subject: &str) -> bool {
+    static SUBJECTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let read = |text| serde_json::from_str::<stream::Config>(text).map(|config| config.subjects).unwrap_or_default();
+        STREAMS.iter().flat_map(|(_, text)| read(text)).map(|subject| subject.to_string()).collect()
+    });
+    SUBJECTS.iter().any(|pattern| matches(pattern, subject))
+}
+
+/// `*` stands for one token of at least one character; no file has `>`.
+fn matches(pattern: &str, subject: &str) -> bool {
+    let fits = |(wanted, token): (&str, &str)| {
+        let word = !token.is_empty() && !token.contains(|c: char| c.is_whitespace() || c.is_control() || c == '*' || c == '>');
+        word && (wanted == "*" || wanted == token)
+    };
+    pattern.split('.').count() == subject.split('.').count() && pattern.split('.').zip(subject.split('.')).all(fits)
+}
+
 fn broken(what: &str, reason: impl ToString) -> BusError {
     BusError::Topology { what: what.to_owned(), reason: reason.to_string() }
 }
@@ -102,6 +122,10 @@ impl Bus {
     async fn ensure_stream(&self, name: &str, text: &str) -> Result<(), BusError> {
         let mut config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
         config.num_replicas = self.replicas.into();
+        if let Ok(there) = self.jetstream.get_stream(name).await {
+            // A process or a shell that was told of fewer copies takes none away: it may know no better.
+            config.num_replicas = config.num_replicas.max(there.cached_info().config.num_replicas);
+        }
         match self.jetstream.create_or_update_stream(config).await {
             Ok(_) => Ok(()),
             Err(e) => Err(broken(name, with_remedy(runtime::chain(&e), self.replicas))),
@@ -159,7 +183,8 @@ impl Bus {
             };
             let mut wanted = wanted(name, text)?;
             if let Some(replicas) = wanted.get_mut("num_replicas") {
-                *replicas = self.replicas.into();
+                let there = actual.get("num_replicas").and_then(Value::as_u64).unwrap_or(0);
+                *replicas = u64::from(self.replicas).max(there).into();
             }
             compare(name, &wanted, &actual, &mut found);
         }
@@ -222,6 +247,16 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn only_subjects_of_the_streams_are_taken() {
+        for subject in ["movies.ingest.movie", "movies.tick.scan.nightly", "movies.refreshed.603", "movies.run.a-b_1"] {
+            assert!(is_taken(subject), "{subject}");
+        }
+        for subject in ["movies.run.a.b", "movies.run.", "movies.run.a b", "movies.run.*", "movies.else", ""] {
+            assert!(!is_taken(subject), "{subject:?}");
+        }
     }
 
     #[test]

@@ -274,7 +274,13 @@ pub fn mask_url(text: &str) -> String {
 
 fn mask_one(text: &str) -> String {
     let Ok(mut url) = url::Url::parse(text) else { return "***".to_owned() };
-    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+    let hidden = match (url.password(), url.username()) {
+        (Some(_), _) => url.set_password(Some("***")),
+        // A name without a password is a token of NATS.
+        (None, name) if !name.is_empty() && url.scheme() != "postgres" && url.scheme() != "postgresql" => url.set_username("***"),
+        (None, _) => Ok(()),
+    };
+    if hidden.is_err() {
         return "***".to_owned();
     }
     url.set_query(None);

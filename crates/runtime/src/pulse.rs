@@ -34,17 +34,39 @@ struct Seen {
     until: Instant,
 }
 
+/// A failure is told for so long after it: whoever goes on failing tells anew.
+const TOLD: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+struct All {
+    seen: BTreeMap<&'static str, Seen>,
+    failed: BTreeMap<&'static str, (Instant, String)>,
+}
+
 /// The parts of a process. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, Seen>>>);
+pub struct Pulse(Arc<Mutex<All>>);
 
 impl Pulse {
     /// This part is at work at this moment.
     pub fn beat(&self, part: Part) {
         let at = Instant::now();
-        let mut all = self.lock();
-        let until = all.get(part.name).map_or(at, |seen| seen.until).max(at + part.allowed);
-        all.insert(part.name, Seen { part, at, until });
+        let seen = &mut self.lock().seen;
+        let until = seen.get(part.name).map_or(at, |seen| seen.until).max(at + part.allowed);
+        seen.insert(part.name, Seen { part, at, until });
+    }
+
+    /// This part is alive and cannot do its work.
+    pub fn fails(&self, name: &'static str, why: &str) {
+        self.lock().failed.insert(name, (Instant::now(), why.to_owned()));
+    }
+
+    /// What failed within the last seconds, each with the reason.
+    #[must_use]
+    pub fn failing(&self) -> Vec<String> {
+        let all = self.lock();
+        let failed = all.failed.iter().filter(|(_, (at, _))| at.elapsed() < TOLD);
+        failed.map(|(name, (_, why))| format!("{name} fails: {why}")).collect()
     }
 
     /// The parts that stand still.
@@ -52,11 +74,11 @@ impl Pulse {
     pub fn still(&self) -> Vec<Still> {
         let now = Instant::now();
         let all = self.lock();
-        let still = all.values().filter(|seen| seen.until < now);
+        let still = all.seen.values().filter(|seen| seen.until < now);
         still.map(|seen| Still { part: seen.part, span: seen.at.elapsed() }).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Seen>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,5 +100,8 @@ mod tests {
         assert!(still().is_empty());
         pulse.beat(part("quick", Duration::ZERO));
         assert!(still().is_empty(), "the longer wait counts");
+        pulse.fails("quick", "the disk is full");
+        assert_eq!(pulse.failing(), ["quick fails: the disk is full"]);
+        assert!(still().is_empty(), "it is alive");
     }
 }

@@ -137,6 +137,17 @@ impl Store {
         Ok(())
     }
 
+    /// For how many seconds nobody calls; 0 = calls are made.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn calls_paused_secs(&self) -> Result<i64, StoreError> {
+        let secs = sqlx::query_scalar!(
+            r#"select coalesce(greatest(0, extract(epoch from paused_until - clock_timestamp()))::bigint, 0) as "secs!" from tmdb_budget"#
+        );
+        Ok(secs.fetch_one(&self.pool).await?)
+    }
+
     /// The budget as it stands.
     ///
     /// # Errors

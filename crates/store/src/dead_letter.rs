@@ -66,9 +66,10 @@ pub(crate) async fn write(tx: &mut PgConnection, letter: &Letter, now: OffsetDat
     if written.rows_affected() == 0 {
         return Ok(());
     }
-    let id = format!("dead:{}:{}", letter.consumer, letter.message_key);
+    // A letter must go out whatever its message was called.
+    let id = format!("dead:{}:{}", letter.consumer, letter.message_key).replace(char::is_control, "?");
     let event = event(letter, trace_id.clone(), now);
-    let entry = entry(&event, id, letter.consumer.to_owned(), &letter.message_key, now).in_trace(&trace_id);
+    let entry = entry(&event, id.clone(), id, &letter.message_key, now).in_trace(&trace_id);
     outbox::enqueue(tx, &[entry]).await
 }
 

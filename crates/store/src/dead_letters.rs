@@ -81,6 +81,8 @@ pub enum Replay {
     Before(String),
     /// Its payload is no JSON object; it needs another one.
     NoJson,
+    /// It is a tick of this job, and the run that it was for is over.
+    Tick(String),
     /// There is no such letter.
     Unknown,
 }
@@ -155,8 +157,12 @@ impl Store {
         }
         let own = || serde_json::from_slice::<Value>(&letter.payload).ok().filter(Value::is_object);
         let Some(mut payload) = payload.cloned().or_else(own) else { return Ok(Replay::NoJson) };
-        // Its queue row ended with it; the replay is work of its own.
-        payload.as_object_mut().map(|object| object.remove("queue_id"));
+        if letter.subject.starts_with("movies.tick.") {
+            return Ok(Replay::Tick(letter.subject.rsplit('.').next().unwrap_or_default().to_owned()));
+        }
+        // Its queue row, or its run, ended with it; the replay is work of its own.
+        let ended = if letter.subject == "movies.ingest.list" { "run_id" } else { "queue_id" };
+        payload.as_object_mut().map(|object| object.remove(ended));
         let before = letter.replayed_as.as_deref().and_then(|r| r.rsplit_once(':')?.1.parse::<u32>().ok()).unwrap_or(0);
         let message_id = format!("replay:{id}:{}", before + 1);
         sqlx::query!(

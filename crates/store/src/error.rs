@@ -7,8 +7,8 @@ use runtime::{Classify, Fate};
 /// Why the database did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached or is restarting; the work is not at fault.
-    #[error("the database does not answer")]
+    /// It cannot be reached, is restarting, or cannot write (full, read-only, a grant is missing); the work is not at fault.
+    #[error("the database cannot be used")]
     Unavailable(#[source] sqlx::Error),
     /// Another transaction was in the way; repeating helps.
     #[error("the database was busy")]
@@ -43,7 +43,10 @@ impl From<sqlx::Error> for StoreError {
         let code = error.as_database_error().and_then(|e| e.code()).map(|c| c.to_string());
         match code.as_deref() {
             // 25P03: this process stood still in a transaction, and the server did not wait for it.
-            Some(c) if c.starts_with("08") || c.starts_with("57") || c.starts_with("53") || c == "25P03" => {
+            Some(c)
+                if ["08", "53", "57", "58"].iter().any(|class| c.starts_with(class))
+                    || ["25006", "25P03", "42501"].contains(&c) =>
+            {
                 Self::Unavailable(error)
             }
             Some(c) if c.starts_with("40") || c.starts_with("55") => Self::Conflict(error),

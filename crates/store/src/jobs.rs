@@ -77,9 +77,6 @@ pub struct QuietRun {
     pub action: String,
 }
 
-/// A run of no job is lost when nothing happened to it for so long.
-const LOST_AFTER_SECS: i32 = 60;
-
 impl Store {
     /// Jobs whose time has come, or has to be computed; paused ones too, for their nominal times leave rows as well.
     ///
@@ -226,26 +223,31 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn quiet_runs(&self) -> Result<Vec<QuietRun>, StoreError> {
-        let rows = sqlx::query_as!(
-            QuietRun,
-            "select run_id, r.action from job_run r left join job j on j.name = r.job
-             where status in ('queued', 'running') and touched_at < now() - make_interval(secs => coalesce(j.lost_after_secs, $1))
-                and not exists (select 1 from outbox where published_at is null)
-                and not exists (select 1 from refresh_queue q where q.run_id = r.run_id and q.status in ('queued', 'processing'))
-             order by touched_at limit 100",
-            LOST_AFTER_SECS
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = sqlx::query_as!(QuietRun, r#"select run_id as "run_id!", action as "action!" from quiet_runs() limit 100"#)
+            .fetch_all(&self.pool)
+            .await?;
         Ok(rows)
     }
 
-    /// Ends a run that nobody works on as lost. Returns the run that begins in its place, if its job says so.
+    /// Ends a run that nobody works on as lost. Returns the run that begins in its place, if its job says so. `None`: something
+    /// has happened to it after all.
     ///
     /// # Errors
     /// When the database does not answer; nothing is changed then.
-    pub async fn lose_run(&self, run_id: &str) -> Result<Option<String>, StoreError> {
-        Ok(sqlx::query_scalar!("select run_lost($1)", run_id).fetch_one(&self.pool).await?)
+    pub async fn lose_run(&self, run_id: &str) -> Result<Option<Option<String>>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // The job first, as whoever claims its nominal times does.
+        sqlx::query!("select name from job where name = (select job from job_run where run_id = $1) for update", run_id)
+            .fetch_optional(&mut *tx)
+            .await?;
+        sqlx::query!("select run_id from job_run where run_id = $1 for update", run_id).fetch_optional(&mut *tx).await?;
+        let quiet = sqlx::query_scalar!(r#"select exists (select 1 from quiet_runs() where run_id = $1) as "quiet!""#, run_id);
+        if !quiet.fetch_one(&mut *tx).await? {
+            return Ok(None);
+        }
+        let again = sqlx::query_scalar!("select run_lost($1)", run_id).fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(Some(again))
     }
 
     /// Whether everything is held: `Some(note)`.

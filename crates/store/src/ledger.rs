@@ -62,19 +62,24 @@ impl Store {
         let mut sorted = keys.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        // What is handled needs no try: its row would stay for ever.
+        // What is handled needs no try: its row would stay for ever. A try that ended without a word did not die with its process
+        // when that still lives: the database was away when it was to be told.
+        let own = self.pool.connect_options();
         let rows = sqlx::query!(
             r#"with begun as (
-                insert into attempt (consumer, message_key, started) select $1, k, 1 from unnest($2::text[]) as k
+                insert into attempt (consumer, message_key, started, holder) select $1, k, 1, $4 from unnest($2::text[]) as k
                 where $3 or not exists (select 1 from inbox i where i.consumer = $1 and i.message_key = k)
-                on conflict (consumer, message_key) do update set started = attempt.started + 1, last_at = now()
+                on conflict (consumer, message_key) do update set last_at = now(), holder = excluded.holder,
+                    started = attempt.started + case when outlived(attempt) then 0 else 1 end,
+                    alone = greatest(attempt.alone - case when outlived(attempt) then 1 else 0 end, 0)
                 returning message_key, started, failed, first_at)
             select k as "key!", coalesce(b.started, 1) as "started!", coalesce(b.failed, 0) as "failed!", coalesce(b.first_at, now()) as "first_at!",
                 b.message_key is null as "handled!"
             from unnest($2::text[]) as k left join begun b on b.message_key = k"#,
             consumer,
             &sorted,
-            trial::without("inbox")
+            trial::without("inbox"),
+            own.get_application_name()
         )
         .fetch_all(&self.pool)
         .await?;

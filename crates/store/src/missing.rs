@@ -1,6 +1,7 @@
 //! Movies that TMDB does not have any more: remembered at first, a tombstone when it is confirmed.
 
 use proto::{IngestMovie, MovieRemoved, TmdbId};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{
@@ -22,6 +23,8 @@ pub struct Gone<'a> {
     pub cause: &'a str,
     /// The run of the message, if any.
     pub run_id: Option<&'a str>,
+    /// When it was asked for: an answer that was asked for later stands over it.
+    pub asked_at: OffsetDateTime,
     /// The entry that has its imdb_id now.
     pub survivor: Option<TmdbId>,
 }
@@ -49,7 +52,7 @@ impl Store {
 
     /// TMDB answered 404 for a movie of the catalogue. The first time it is remembered; a second time at least a day later
     /// makes the tombstone and `movies.removed`, and has the survivor brought in. Returns whether it is a tombstone now;
-    /// `None`: the catalogue never held it, and nothing is written.
+    /// `None`: the catalogue never held it, and nothing is written. A newer answer makes it as if it had not come.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
@@ -64,15 +67,20 @@ impl Store {
             let row = sqlx::query!(
                 r#"update works set missing_since = coalesce(missing_since, $2), hold_until = $2::timestamptz + $3::text::interval,
                 removed_at = coalesce(removed_at, case when missing_since <= $2::timestamptz - $3::text::interval then $2 end)
-            where tmdb_id = $1
+            where tmdb_id = $1 and (fetched_at is null or fetched_at < $4)
             returning work_id, coalesce(title, 'TMDB ' || tmdb_id) as "title!", removed_at, coalesce(removed_at = $2, false) as "just_removed!""#,
                 gone.tmdb_id.to_string(),
                 now,
-                CONFIRM_MISSING_AFTER
+                CONFIRM_MISSING_AFTER,
+                gone.asked_at
             )
             .fetch_optional(&mut *tx)
             .await?;
-            let Some(row) = row else { return Ok(None) };
+            let Some(row) = row else {
+                let known = overtaken(&mut tx, (consumer, key), gone, now).await?;
+                tx.commit().await?;
+                return Ok(known.then_some(false));
+            };
             let removed = Some(row.removed_at.is_some());
             if !ledger::claim_one(&mut tx, consumer, key).await? {
                 return Ok(removed);
@@ -92,12 +100,27 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             let text = "TMDB has no such movie any more (404)";
-            queue::give_up(&mut tx, (gone.tmdb_id, gone.run_id), (Some(row.title), text), now).await?;
+            queue::end(&mut tx, (gone.tmdb_id, gone.run_id), (Some(row.title), Some(text)), now).await?;
             tx.commit().await?;
             Ok(removed)
         })
         .await
     }
+}
+
+/// An answer that was asked for later is there: what the message was for is done. False: the catalogue has no such movie.
+async fn overtaken(
+    tx: &mut PgConnection,
+    (consumer, key): (&str, &str),
+    gone: Gone<'_>,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let title = sqlx::query_scalar!("select title from works where tmdb_id = $1", gone.tmdb_id.to_string());
+    let Some(title) = title.fetch_optional(&mut *tx).await? else { return Ok(false) };
+    if ledger::claim_one(tx, consumer, key).await? {
+        queue::end(tx, (gone.tmdb_id, gone.run_id), (title, None), now).await?;
+    }
+    Ok(true)
 }
 
 /// `movies.removed`, and a message for the survivor.

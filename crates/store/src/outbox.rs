@@ -1,5 +1,7 @@
 //! Events wait here, written with their cause in one transaction, until the stream has confirmed them.
 
+use std::time::Duration;
+
 use proto::Event;
 use runtime::Letter;
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Store, StoreError, dead_letter, queue,
-    within::{LONG, SHORT, within},
+    within::{SHORT, within},
 };
 
 /// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
@@ -18,6 +20,12 @@ const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
 const LONGEST_PASS: &str = "30s";
 /// How long the lock may be held for making streams anew.
 const LONGEST_HOLD: &str = "2min";
+/// How often whoever holds it shows that it lives.
+const SHOWS_LIFE_EVERY: Duration = Duration::from_secs(20);
+/// How long a process that starts waits for the lock: another may be at its streams.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// Rows that wait again after the loss of a stream, marked in one step.
+const MARKED_AT_ONCE: i64 = 20_000;
 /// How long published rows are kept, to be published again after the loss of a stream.
 const KEEP_PUBLISHED: &str = "1 day";
 
@@ -46,20 +54,9 @@ pub struct Sent {
     pub refused: Vec<(i64, String)>,
 }
 
-/// How far a relay is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reached {
-    /// The last row that was looked at.
-    last_id: i64,
-    /// When a stream was made anew last.
-    births: Option<OffsetDateTime>,
-}
-
 /// A step of the relay.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass {
-    /// Where the next step goes on.
-    pub reached: Reached,
     /// Rows that are done.
     pub sent: usize,
     /// Rows that could not be sent now.
@@ -184,14 +181,14 @@ async fn bury_refused(conn: &mut PgConnection, refused: &[(i64, String)]) -> Res
 }
 
 impl Store {
-    /// Hands the oldest unsent rows after `reached` to `publish`, which gives back what was confirmed and what can never be,
-    /// and marks both as sent; the latter become dead letters. `None`: another process is at it. A crash in between publishes
-    /// again, with the same message ids. When a stream was made anew since, by whomever, it begins with the oldest row: what was
-    /// lost goes out before anything new.
+    /// Hands the oldest unsent rows, but those of the `held` keys, to `publish`, which gives back what was confirmed and what can
+    /// never be, and marks both as sent; the latter become dead letters. `None`: another process is at it. A crash in between
+    /// publishes again, with the same message ids. Every step begins with the oldest row: one with a lower number may be committed
+    /// later than its neighbour, though never later than its own key's next.
     ///
     /// # Errors
     /// When the database does not answer; nothing is marked then.
-    pub async fn relay<F, Fut>(&self, (reached, limit): (Reached, i64), publish: F) -> Result<Option<Pass>, StoreError>
+    pub async fn relay<F, Fut>(&self, (held, limit): (&[String], i64), publish: F) -> Result<Option<Pass>, StoreError>
     where
         F: FnOnce(Vec<Relayed>) -> Fut + Send,
         Fut: Future<Output = Sent> + Send,
@@ -203,19 +200,20 @@ impl Store {
             if !mine.fetch_one(&mut *tx).await? {
                 return Ok(None);
             }
-            let births = sqlx::query_scalar!("select max(noted_at) from stream_generation").fetch_one(&mut *tx).await?;
-            let after = if births == reached.births { reached.last_id } else { 0 };
             let rows = sqlx::query_as!(
                 Relayed,
-                "select id, subject, message_id, ordering_key, headers, payload from outbox where published_at is null and id > $2 order by id limit $1",
+                "select id, subject, message_id, ordering_key, headers, payload from outbox
+                 where published_at is null and ordering_key <> all($2) order by id limit $1",
                 limit,
-                after
+                held
             );
             let rows = rows.fetch_all(&mut *tx).await?;
-            Ok(Some((tx, rows, Reached { last_id: after, births })))
+            Ok(Some((tx, rows)))
         });
-        let Some((mut tx, rows, reached)) = taken.await? else { return Ok(None) };
-        let Some(last_id) = rows.last().map(|r| r.id) else { return Ok(Some(Pass { reached, sent: 0, left: 0 })) };
+        let Some((mut tx, rows)) = taken.await? else { return Ok(None) };
+        if rows.is_empty() {
+            return Ok(Some(Pass { sent: 0, left: 0 }));
+        }
         let looked_at = rows.len();
         let sent = publish(rows).await;
         let done: Vec<i64> = sent.confirmed.iter().copied().chain(sent.refused.iter().map(|(id, _)| *id)).collect();
@@ -226,7 +224,7 @@ impl Store {
             Ok(tx.commit().await?)
         });
         marked.await?;
-        Ok(Some(Pass { reached: Reached { last_id, ..reached }, sent: done.len(), left: looked_at - done.len() }))
+        Ok(Some(Pass { sent: done.len(), left: looked_at - done.len() }))
     }
 
     /// Does something while no relay publishes. `patient` = false: `None` when one does at this moment.
@@ -238,7 +236,7 @@ impl Store {
         patient: bool,
         work: Fut,
     ) -> Result<Option<T>, StoreError> {
-        let taken = within(if patient { LONG } else { SHORT }, async {
+        let taken = within(if patient { PATIENCE } else { SHORT }, async {
             let mut tx = self.pool.begin().await?;
             // It stands idle while the work goes on elsewhere: a cluster may have to choose leaders first.
             session_may_idle(&mut tx, LONGEST_HOLD).await?;
@@ -249,56 +247,83 @@ impl Store {
             let mine = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK);
             Ok(if mine.fetch_one(&mut *tx).await? { Some(tx) } else { None })
         });
-        let Some(tx) = taken.await? else { return Ok(None) };
-        let done = work.await;
+        let Some(mut tx) = taken.await? else { return Ok(None) };
+        let mut work = std::pin::pin!(work);
+        let done = loop {
+            tokio::select! {
+                done = &mut work => break done,
+                // The lock goes with its session, and that must not look idle.
+                () = tokio::time::sleep(SHOWS_LIFE_EVERY) => {
+                    within(SHORT, async { Ok(sqlx::query!(r#"select 1 as "one!""#).fetch_one(&mut *tx).await?) }).await?;
+                }
+            }
+        };
         within(SHORT, async { Ok(tx.commit().await?) }).await?;
         Ok(Some(done))
     }
 
     /// Compares a stream's birth with the one that was published into. A stream that was born anew lost what it held: the
     /// rows that are kept go out again, with the same message ids; whoever handled one before meets its inbox row. Returns
-    /// how many.
+    /// how many. A million rows take a while: step by step, the oldest first, and the birth is noted when all are marked, so
+    /// whoever dies in between leaves it to the next.
     ///
     /// # Errors
-    /// When the database does not answer; nothing is noted then.
+    /// When the database does not answer; the birth is not noted then.
     pub async fn note_generation(&self, stream: &str, created_at: &str, subjects: &[String]) -> Result<u64, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let known = sqlx::query_scalar!("select created_at from stream_generation where stream = $1 for update", stream)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let known = sqlx::query_scalar!("select created_at from stream_generation where stream = $1", stream);
+        let known = within(SHORT, async { Ok(known.fetch_optional(&self.pool).await?) }).await?;
         if known.as_deref() == Some(created_at) {
             return Ok(0);
         }
-        sqlx::query!(
-            "insert into stream_generation (stream, created_at) values ($1, $2)
-             on conflict (stream) do update set created_at = excluded.created_at, noted_at = now()",
-            stream,
-            created_at
-        )
-        .execute(&mut *tx)
-        .await?;
-        let again = match known {
-            None => 0,
-            // Work that is done needs no second message; events are for others, who may have missed them.
-            Some(_) => sqlx::query!(
-                "update outbox o set published_at = null where published_at is not null and subject like any($1)
-                 and (subject !~ '^movies\\.(ingest|stale|tick)\\.' or not exists (select 1 from inbox i where i.consumer = any($2) and i.message_key = o.message_id))",
-                &subjects.iter().map(|s| s.replace('*', "%").replace('>', "%")).collect::<Vec<_>>(),
-                &WORKERS.map(ToOwned::to_owned)
+        let again = if known.is_some() { self.mark_again(subjects).await? } else { 0 };
+        within(SHORT, async {
+            let mut tx = self.pool.begin().await?;
+            sqlx::query!(
+                "insert into stream_generation (stream, created_at) values ($1, $2)
+                 on conflict (stream) do update set created_at = excluded.created_at, noted_at = now()",
+                stream,
+                created_at
             )
             .execute(&mut *tx)
-            .await?
-            .rows_affected(),
-        };
-        if known.is_some() && subjects.iter().any(|s| s.starts_with("movies.ingest.")) {
-            // So did lists; their runs remember them.
-            sqlx::query!(r#"select lists_again() as "n!""#).fetch_one(&mut *tx).await?;
-        }
-        if known.is_some() && subjects.iter().any(|s| s.starts_with("movies.stale.")) {
-            queue::send_again(&mut tx).await?;
-        }
-        tx.commit().await?;
+            .await?;
+            if known.is_some() && subjects.iter().any(|s| s.starts_with("movies.ingest.")) {
+                // So did lists; their runs remember them.
+                sqlx::query!(r#"select lists_again() as "n!""#).fetch_one(&mut *tx).await?;
+            }
+            if known.is_some() && subjects.iter().any(|s| s.starts_with("movies.stale.")) {
+                queue::send_again(&mut tx).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+        .await?;
         Ok(again)
+    }
+
+    /// Published rows of these subjects wait again; but work that is done needs no second message.
+    async fn mark_again(&self, subjects: &[String]) -> Result<u64, StoreError> {
+        let patterns: Vec<String> = subjects.iter().map(|s| s.replace(['*', '>'], "%")).collect();
+        let (mut after, mut marked) = (0, 0);
+        loop {
+            let step = sqlx::query!(
+                r#"with lost as (
+                    select id from outbox o where id > $3 and published_at is not null and subject like any($1)
+                        and (subject !~ '^movies\.(ingest|stale|tick)\.'
+                            or not exists (select 1 from inbox i where i.consumer = any($2) and i.message_key = o.message_id))
+                    order by id limit $4),
+                marked as (update outbox o set published_at = null from lost where o.id = lost.id returning o.id)
+                select count(*) as "n!", max(id) as last from marked"#,
+                &patterns,
+                &WORKERS.map(ToOwned::to_owned),
+                after,
+                MARKED_AT_ONCE
+            );
+            let step = within(SHORT, async { Ok(step.fetch_one(&self.pool).await?) }).await?;
+            marked += step.n;
+            match step.last {
+                Some(last) => after = last,
+                None => return Ok(u64::try_from(marked).unwrap_or(0)),
+            }
+        }
     }
 
     /// Forgets rows that were published long ago, and inbox rows and tries that no stream can repeat any more.
@@ -326,13 +351,14 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a row waits for longer than so many seconds.
+    /// Whether a row waits for longer than so many seconds, and no stream was made anew since: then all of them wait again.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn outbox_is_late(&self, secs: i32) -> Result<bool, StoreError> {
         let late = sqlx::query_scalar!(
-            r#"select exists (select 1 from outbox where published_at is null and created_at < now() - make_interval(secs => $1)) as "late!""#,
+            r#"select exists (select 1 from outbox where published_at is null and created_at < now() - make_interval(secs => $1))
+                and coalesce((select max(noted_at) from stream_generation) < now() - make_interval(secs => $1), true) as "late!""#,
             f64::from(secs)
         );
         Ok(late.fetch_one(&self.pool).await?)

@@ -1,6 +1,6 @@
 //! The refresh queue: `queued -> processing -> completed | failed`, at most one open row per movie.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use proto::{Lane, MovieStale, TmdbId};
 use sqlx::PgConnection;
@@ -19,6 +19,8 @@ const HOLD_AFTER_FAILURE_HOURS: i32 = 1;
 const LEASE: &str = "1 minute";
 /// How long a released row may stay `queued` before the sweep publishes it again.
 const RELEASE_AGAIN_AFTER: &str = "10 minutes";
+/// Events that are made between two statements: a transaction must not stand idle while a million are.
+const ENTRIES_AT_ONCE: usize = 5_000;
 /// Bands with at most this interval go into the fresh lane.
 const FRESH_LANE_MAX_DAYS: i32 = 7;
 
@@ -102,8 +104,8 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-            if release {
-                outbox::enqueue(&mut tx, &stale_entries(&rows, "due", Some(&run.run_id), now)).await?;
+            for some in rows.chunks(ENTRIES_AT_ONCE).filter(|_| release) {
+                outbox::enqueue(&mut tx, &stale_entries(some, "due", Some(&run.run_id), now)).await?;
             }
             sqlx::query!("update sync_state set last_sync_at = $1, updated_at = $1 where sync_type = 'daily_refresh_stale'", now)
                 .execute(&mut *tx)
@@ -156,8 +158,7 @@ impl Store {
             )
             .fetch_all(&mut *tx)
             .await?;
-            let entries = released_entries(&mut tx, &rows, now).await?;
-            outbox::enqueue(&mut tx, &entries).await?;
+            send_released(&mut tx, &rows, now).await?;
             let released = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             sqlx::query!("update job_run set checked = $2, done = $2 where run_id = $1", run_id, released).execute(&mut *tx).await?;
             runs::close(&mut tx, run_id, now).await?;
@@ -259,15 +260,16 @@ async fn give_up_strangers(tx: &mut PgConnection, now: OffsetDateTime) -> Result
     runs::settle(tx, &items, now).await
 }
 
-/// The movie's open queue row ends as failed, and so do the items that wait for it: of the row's run and of the message's.
-pub(crate) async fn give_up(
+/// The movie's open queue row ends, as failed where there is an error, and so do the items that wait for it: of the row's run and
+/// of the message's.
+pub(crate) async fn end(
     tx: &mut PgConnection,
     (tmdb_id, run_id): (TmdbId, Option<&str>),
-    (title, error): (Option<String>, &str),
+    (title, error): (Option<String>, Option<&str>),
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let queued = sqlx::query_scalar!(
-        "update refresh_queue q set status = 'failed', processed_at = $2, lease_until = null, last_error = $3
+        "update refresh_queue q set status = case when $3::text is null then 'completed' else 'failed' end, processed_at = $2, lease_until = null, last_error = $3
          from works w where w.tmdb_id = $1 and q.work_id = w.work_id and q.status in ('queued', 'processing') returning q.run_id",
         tmdb_id.to_string(),
         now,
@@ -281,9 +283,9 @@ pub(crate) async fn give_up(
         .map(|run_id| Settled {
             run_id,
             tmdb_id: tmdb_id.get(),
-            state: "failed",
+            state: if error.is_some() { "failed" } else { "done" },
             title: title.clone(),
-            error: Some(error.to_owned()),
+            error: error.map(ToOwned::to_owned),
         })
         .collect();
     runs::settle(tx, &items, now).await
@@ -306,7 +308,7 @@ pub(crate) async fn fail(
     )
     .execute(&mut *tx)
     .await?;
-    give_up(tx, (tmdb_id, run_id), (None, error), now).await
+    end(tx, (tmdb_id, run_id), (None, Some(error)), now).await
 }
 
 /// Titles of a list that the catalogue has and that are due: queued in the fresh lane, in the list's transaction.
@@ -365,18 +367,19 @@ pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> 
     )
     .fetch_all(&mut *tx)
     .await?;
-    let entries = released_entries(&mut *tx, &rows, now).await?;
-    outbox::enqueue(tx, &entries).await
+    send_released(tx, &rows, now).await
 }
 
 /// Released rows belong to different runs: each event names its own.
-async fn released_entries(tx: &mut PgConnection, rows: &[Queued], now: OffsetDateTime) -> Result<Vec<Entry>, StoreError> {
+async fn send_released(tx: &mut PgConnection, rows: &[Queued], now: OffsetDateTime) -> Result<(), StoreError> {
     let ids: Vec<i64> = rows.iter().map(|r| r.id).collect();
     let runs = sqlx::query!("select id, run_id from refresh_queue where id = any($1)", &ids).fetch_all(&mut *tx).await?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in rows {
-        let run_id = runs.iter().find(|r| r.id == row.id).and_then(|r| r.run_id.as_deref());
-        entries.extend(stale_entries(std::slice::from_ref(row), "due", run_id, now));
+    let runs: HashMap<i64, Option<String>> = runs.into_iter().map(|r| (r.id, r.run_id)).collect();
+    for some in rows.chunks(ENTRIES_AT_ONCE) {
+        let run_of = |row: &Queued| runs.get(&row.id).and_then(Option::as_deref);
+        let entries: Vec<Entry> =
+            some.iter().flat_map(|row| stale_entries(std::slice::from_ref(row), "due", run_of(row), now)).collect();
+        outbox::enqueue(&mut *tx, &entries).await?;
     }
-    Ok(entries)
+    Ok(())
 }

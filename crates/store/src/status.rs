@@ -73,7 +73,7 @@ impl Store {
                 (select count(*) from refresh_queue where status = 'processing') as "processing!",
                 (select count(*) from job_run where status in ('queued', 'running')) as "open_runs!",
                 (select count(*) from outbox where published_at is null) as "outbox!",
-                (select count(*) from dead_letter) as "dead_letters!",
+                (select count(*) from dead_letter where replayed_as is null) as "dead_letters!",
                 (select count(*) from tmdb_api_logs where created_at > now() - interval '1 hour') as "calls!",
                 (select count(*) from tmdb_api_logs where created_at > now() - interval '1 hour' and (http_status is null or http_status >= 400)) as "errors!",
                 (select count(*) from tmdb_api_logs where created_at > now() - interval '1 hour' and http_status = 429) as "refused!""#

@@ -1,7 +1,10 @@
 //! The client: one request per movie, through the gate, with deadlines and a size limit, logged whatever comes of it.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -20,6 +23,9 @@ use crate::{
 
 /// Pause before a request that TMDB failed on is made once more.
 const CONFIRM_AFTER: Duration = Duration::from_millis(500);
+
+/// The longest pause that TMDB is granted at a time.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 /// What is asked for with every movie, in one request (TMDB takes at most 20 parts).
 pub const PARTS: [&str; 11] = [
@@ -55,6 +61,8 @@ pub struct Client {
     rate: Arc<dyn Rate>,
     gate: Gate,
     breaker: Arc<Breaker>,
+    /// The credential was accepted, and that was noted.
+    accepted: Arc<AtomicBool>,
     draining: CancellationToken,
     cancelled: CancelledRuns,
 }
@@ -101,6 +109,7 @@ impl Client {
             calls,
             rate,
             breaker: Arc::default(),
+            accepted: Arc::default(),
             draining: CancellationToken::new(),
             cancelled: CancelledRuns::default(),
         })
@@ -254,6 +263,7 @@ impl Client {
                     tracing::error!(
                         "ALARM: TMDB refuses the credential; all calls stop: set TMDB_TOKEN or TMDB_API_KEY anew and restart"
                     );
+                    self.accepted.store(false, Ordering::Relaxed);
                     self.rate.credential(false);
                 }
                 return;
@@ -267,12 +277,12 @@ impl Client {
             Some(TmdbError::RateLimited { retry_after }) => self.rate.refused(*retry_after),
             Some(_) | None => {}
         }
-        let before = self.breaker.health();
         if attempt.answered() {
             tracing::info!("TMDB answers again");
-            if before == Health::CredentialRefused {
-                self.rate.credential(true);
-            }
+        }
+        // Another process, or an earlier life of this one, may have noted that the credential is refused.
+        if !self.accepted.swap(true, Ordering::Relaxed) {
+            self.rate.credential(true);
         }
     }
 
@@ -288,12 +298,13 @@ impl Client {
         let response = response.map_err(|e| broken(None, e))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let retry_after = retry_after.map(|secs| Duration::from_secs(secs).min(RETRY_AFTER_MAX));
         let html = response.headers().get("content-type").and_then(|v| v.to_str().ok()).is_some_and(|v| !v.contains("json"));
         if status == 200 && html {
             return Err(unavailable(Some(status), "the answer is no JSON"));
         }
         let body = self.body(status, response).await?;
-        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
+        Ok(Answer { status, retry_after, body })
     }
 
     async fn body(&self, status: u16, response: reqwest::Response) -> Result<Vec<u8>, TmdbError> {

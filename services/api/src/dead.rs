@@ -99,6 +99,11 @@ pub async fn replay_one(store: &Store, id: i64, (payload, again): (Option<&Value
         Replay::As(message_id) => return Ok(Replayed { id, replayed_as: Some(message_id), reason: None }),
         Replay::Before(message_id) => format!("it went out before as {message_id}; --again (by NATS: again) sends it once more"),
         Replay::NoJson => "its payload is no JSON object; give another with --payload (by NATS: payload)".to_owned(),
+        Replay::Tick(job) => {
+            format!(
+                "the run that the tick was for is over; begin another: mangoes jobs run {job}, with --payload where the job's does not fit"
+            )
+        }
         Replay::Unknown => "it is gone".to_owned(),
     };
     Ok(Replayed { id, replayed_as: None, reason: Some(reason) })

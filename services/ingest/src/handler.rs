@@ -32,6 +32,7 @@ impl Handler for IngestMovieHandler {
         }
         let lane = if event.run_id.is_some() { Lane::Fresh } else { Lane::Now };
         let context = CallContext { service: "ingest", run_id: event.run_id.clone(), try_number: delivery.failed_tries, lane };
+        let asked_at = clock.now();
         let fetched = match self.lists.tmdb.movie(event.tmdb_id, &context).await {
             Ok(fetched) => fetched,
             Err(e @ TmdbError::NotFound(_)) => {
@@ -40,7 +41,7 @@ impl Handler for IngestMovieHandler {
                     Some(imdb_id) => self.lists.tmdb.survivor(event.tmdb_id, &imdb_id, &context).await?,
                     None => None,
                 };
-                let gone = Gone { tmdb_id: event.tmdb_id, cause: "ingest", run_id: event.run_id.as_deref(), survivor };
+                let gone = Gone { tmdb_id: event.tmdb_id, cause: "ingest", run_id: event.run_id.as_deref(), asked_at, survivor };
                 return match store.missing((Self::DURABLE, &delivery.key), gone, clock.now()).await? {
                     Some(_) => Ok(Outcome::Skipped("TMDB answered 404 for a movie of the catalogue")),
                     None => Err(e.into()),

@@ -152,12 +152,12 @@ pub(crate) async fn drop(config: &Config, (filter, all): (&DeadFilter, bool), ou
     let store = world::connect_migrated(config).await?;
     let dropped = store.drop_dead(filter).await?;
     store.audit("dead.drop", &json!({"dropped": dropped}), &jobs::me()).await?;
-    out.say(&format!("{dropped} dead letters dropped"));
     if out.json {
         out.value(&json!({"dropped": dropped}));
-    }
-    if dropped == 0 {
+    } else if dropped == 0 {
         show::line("no dead letter matches; `mangoes dead list` shows them");
+    } else {
+        show::line(&format!("{dropped} dead letters dropped"));
     }
     Ok(())
 }

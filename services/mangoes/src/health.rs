@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context, Result};
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use bus::Bus;
-use store::Store;
+use store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,9 @@ use crate::{metrics, vitals};
 const ANSWER: Duration = Duration::from_secs(2);
 /// Events that wait longer tell of a stream that takes nothing.
 const LATE_OUTBOX_SECS: i32 = 60;
+
+/// A pause after a 429 that is worth a word.
+const LONG_PAUSE_SECS: i64 = 5;
 
 /// What is looked at.
 #[derive(Clone)]
@@ -57,19 +60,34 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
     }
     if !watched.bus.is_connected() {
         reasons.push("NATS is not connected".to_owned());
+    } else if watched.bus.is_dead().await {
+        reasons.push("the NATS client has ended: only a new start helps".to_owned());
     }
-    match tokio::time::timeout(ANSWER, watched.store.outbox_is_late(LATE_OUTBOX_SECS)).await {
-        Ok(Ok(false)) => {}
-        Ok(Ok(true)) => reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s")),
+    let database = async {
+        let store = &watched.store;
+        Ok::<_, StoreError>((store.outbox_is_late(LATE_OUTBOX_SECS).await?, store.calls_paused_secs().await?))
+    };
+    let mut paused_secs = 0;
+    match tokio::time::timeout(ANSWER, database).await {
+        Ok(Ok((late, secs))) => {
+            paused_secs = secs;
+            if late {
+                reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s"));
+            }
+        }
         Ok(Err(e)) => reasons.push(runtime::chain(&e)),
         Err(_) => reasons.push(format!("the database does not answer within {} s", ANSWER.as_secs())),
     }
     reasons.extend(watched.bus.pulse().still().iter().map(vitals::words));
+    reasons.extend(watched.bus.pulse().failing());
     match watched.tmdb.as_ref().map(tmdb::Client::health) {
         Some(tmdb::Health::CredentialRefused) => {
             reasons.push("TMDB refuses the credential: set TMDB_TOKEN or TMDB_API_KEY anew and restart".to_owned());
         }
         Some(tmdb::Health::Down) => reasons.push("TMDB is down; work waits for it".to_owned()),
+        Some(tmdb::Health::Up) if paused_secs >= LONG_PAUSE_SECS => {
+            reasons.push(format!("TMDB has enough of us (429): calls go on in {paused_secs} s"));
+        }
         Some(tmdb::Health::Up) | None => {}
     }
     answer(&reasons, "ready\n")

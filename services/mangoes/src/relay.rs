@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,11 +13,16 @@ use bus::{Bus, BusError, Outgoing};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Part};
-use store::{Reached, Relayed, Sent, Store, StoreError};
+use store::{Relayed, Sent, Store, StoreError};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
 const BATCH_MAX: i64 = 512;
 const IN_FLIGHT: usize = 128;
+/// After this a step begins no more rows: what is confirmed has to be marked before the database loses patience.
+const PASS_MAX: Duration = Duration::from_secs(15);
+/// More keys than these that cannot be sent: the stream is at fault, not the rows.
+const HELD_MAX: usize = 2_000;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -33,6 +38,8 @@ struct State {
     store: Store,
     pruned: Instant,
     births_seen: Option<Instant>,
+    /// Ends with the actor, however that ends: its connection would be missing in the pool.
+    _listening: AbortOnDropHandle<()>,
 }
 
 /// Something may wait in the outbox.
@@ -56,9 +63,8 @@ impl Actor for Relay {
     async fn pre_start(&self, myself: ActorRef<Look>, (bus, store): (Bus, Store)) -> Result<State, ActorProcessingErr> {
         myself.send_interval(SWEEP_EVERY, || Look);
         let (listener, listening) = (myself.clone(), store.clone());
-        tokio::spawn(async move {
-            // Ends with the actor's mailbox or with the connection; the sweep goes on without it.
-            while listener.get_status() as u8 <= ractor::ActorStatus::Running as u8 {
+        let listening = tokio::spawn(async move {
+            loop {
                 if let Err(e) = listening.listen("mangoes_outbox", || drop(listener.cast(Look))).await {
                     tracing::debug!(error = %runtime::chain(&e), "no notifications from the database for a while; the sweep goes on");
                 }
@@ -66,12 +72,13 @@ impl Actor for Relay {
             }
         });
         bus.pulse().beat(PART);
-        Ok(State { bus, store, pruned: Instant::now(), births_seen: None })
+        Ok(State { bus, store, pruned: Instant::now(), births_seen: None, _listening: AbortOnDropHandle::new(listening) })
     }
 
     async fn handle(&self, _: ActorRef<Look>, _: Look, state: &mut State) -> Result<(), ActorProcessingErr> {
         if let Err(e) = state.send_all().await {
             warn!(error = %runtime::chain(&e), "the outbox waits for the database");
+            state.bus.pulse().fails(PART.name, &runtime::chain(&e));
         }
         if state.pruned.elapsed() >= PRUNE_EVERY {
             state.pruned = Instant::now();
@@ -91,14 +98,12 @@ impl State {
             self.note_births().await?;
         }
         let (blocked, begun) = (Blocked::default(), Instant::now());
-        let mut reached = Reached::default();
-        // Then from the oldest row on again: one may have been committed behind this look.
         while begun.elapsed() < BIRTHS_EVERY {
-            let (bus, held) = (self.bus.clone(), blocked.clone());
-            let Some(pass) = self.store.relay((reached, BATCH_MAX), move |rows| publish(bus, rows, held)).await? else { break };
+            let (bus, held) = (self.bus.clone(), blocked.keys());
+            let publish = |rows| publish(bus, rows, blocked.clone());
+            let Some(pass) = self.store.relay((&held, BATCH_MAX), publish).await? else { break };
             self.bus.pulse().beat(PART);
-            reached = pass.reached;
-            if pass.sent + pass.left == 0 || !self.bus.is_connected() {
+            if pass.sent + pass.left == 0 || held.len() > HELD_MAX || !self.bus.is_connected() {
                 break;
             }
             if pass.sent == 0 {
@@ -160,15 +165,27 @@ pub(crate) async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()
 }
 
 /// Keys whose earlier row could not be sent: later ones wait, so that their order stays.
-type Blocked = Arc<Mutex<HashSet<String>>>;
+#[derive(Clone, Default)]
+struct Blocked(Arc<Mutex<HashSet<String>>>);
 
-/// Rows of one key one after the other, keys side by side.
+impl Blocked {
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.lock().iter().cloned().collect()
+    }
+}
+
+/// Rows of one key one after the other, keys side by side. What is not begun in time waits for the next step.
 async fn publish(bus: Bus, rows: Vec<Relayed>, blocked: Blocked) -> Sent {
     let mut by_key: BTreeMap<String, Vec<Relayed>> = BTreeMap::new();
     for row in rows {
         by_key.entry(row.ordering_key.clone()).or_default().push(row);
     }
-    let sent = stream::iter(by_key).map(|(key, rows)| publish_in_order(bus.clone(), (key, rows), blocked.clone()));
+    let deadline = Instant::now() + PASS_MAX;
+    let sent = stream::iter(by_key).map(|(key, rows)| publish_in_order(bus.clone(), (key, rows), (blocked.clone(), deadline)));
     sent.buffer_unordered(IN_FLIGHT)
         .fold(Sent::default(), |mut all, mut one| async move {
             all.confirmed.append(&mut one.confirmed);
@@ -178,12 +195,12 @@ async fn publish(bus: Bus, rows: Vec<Relayed>, blocked: Blocked) -> Sent {
         .await
 }
 
-async fn publish_in_order(bus: Bus, (key, rows): (String, Vec<Relayed>), blocked: Blocked) -> Sent {
+async fn publish_in_order(bus: Bus, (key, rows): (String, Vec<Relayed>), (blocked, deadline): (Blocked, Instant)) -> Sent {
     let mut sent = Sent::default();
-    if blocked.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
-        return sent;
-    }
     for row in rows {
+        if Instant::now() > deadline {
+            break;
+        }
         let (id, subject) = (row.id, row.subject.clone());
         let message = Outgoing {
             subject: row.subject,
@@ -193,14 +210,14 @@ async fn publish_in_order(bus: Bus, (key, rows): (String, Vec<Relayed>), blocked
         };
         match bus.publish(message).await {
             Ok(_) => sent.confirmed.push(id),
-            Err(e @ BusError::TooLarge { .. }) => {
+            Err(e @ (BusError::TooLarge { .. } | BusError::Unpublishable { .. })) => {
                 error!(error = %e, "never published; it is a dead letter now");
                 sent.refused.push((id, e.to_string()));
             }
             Err(_) if runtime::trial::without("outbox") => sent.confirmed.push(id),
             Err(e) => {
                 warn!(error = %e, subject, "not published; it stays in the outbox");
-                blocked.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+                blocked.lock().insert(key);
                 break;
             }
         }

@@ -103,18 +103,20 @@ impl Services {
         futures::future::select_all(ends).await.0
     }
 
-    /// Stops pulling, finishes what is in hand, then stops the rest.
-    pub(crate) async fn drain(self) {
+    /// Stops pulling, finishes what is in hand, then stops the rest. Returns the services that had not finished in time.
+    pub(crate) async fn drain(self) -> Vec<&'static str> {
         let deadline = tokio::time::Instant::now() + GRACE;
         self.drain.cancel();
         if let Some(upstream) = &self.upstream {
             upstream.client.drain();
         }
         let (serving, draining): (Vec<_>, Vec<_>) = self.roots.into_iter().partition(|(name, ..)| *name == "outbox");
+        let mut unfinished = Vec::new();
         for (name, root, handle) in draining {
             if tokio::time::timeout_at(deadline, handle).await.is_err() {
                 warn!(service = name, "did not drain in time; its messages will be delivered again");
                 root.kill();
+                unfinished.push(name);
             }
         }
         if let Some(upstream) = &self.upstream {
@@ -126,6 +128,7 @@ impl Services {
                 root.kill();
             }
         }
+        unfinished
     }
 }
 
@@ -244,10 +247,14 @@ async fn until_stopped(mut services: Services, world: World) -> Result<()> {
         }
     };
     eprintln!("mangoes: draining, at most {} s …", GRACE.as_secs());
-    services.drain().await;
+    let unfinished = services.drain().await;
     let handed_back = world.bus.handed_back();
     world.stop().await?;
     match handed_back {
+        _ if !unfinished.is_empty() => {
+            let names = unfinished.join(", ");
+            eprintln!("mangoes: stopped before {names} had finished; what was in hand there will be delivered again");
+        }
         0 => eprintln!("mangoes: stopped; nothing was left in hand"),
         n => eprintln!("mangoes: stopped; {n} messages were handed back unfinished and will be delivered again"),
     }

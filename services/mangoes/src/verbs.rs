@@ -28,7 +28,7 @@ pub(crate) async fn migrate(config: &Config) -> Result<()> {
 pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<ExitCode> {
     let bus = world::connect_bus(config).await?;
     if !check {
-        bus.ensure_topology().await?;
+        make_topology(config, &bus).await?;
     }
     let differences = bus.topology_differences().await?;
     if differences.is_empty() && !out.json {
@@ -41,6 +41,17 @@ pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<E
         .collect();
     out.table(&differences, &["ASSET", "SETTING", "WANTED", "ACTUAL"], rows);
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where there is a database, no relay publishes meanwhile, and what a stream had lost goes into it before anything new.
+async fn make_topology(config: &Config, bus: &bus::Bus) -> Result<()> {
+    match world::connect_migrated(config).await {
+        Ok(store) => crate::relay::make_topology(bus, &store).await,
+        Err(e) => {
+            tracing::debug!(error = %e, "streams are made without a look at the database");
+            Ok(bus.ensure_topology().await?)
+        }
+    }
 }
 
 pub(crate) async fn ingest_movies(config: &Config, ids: &[TmdbId], (force, follow): (bool, bool), out: Out) -> Result<ExitCode> {
@@ -224,8 +235,11 @@ pub(crate) async fn status(config: &Config, check: bool, out: Out) -> Result<Exi
         ("removed upstream", status.removed.to_string()),
         ("dead letters", status.dead_letters.to_string()),
     ]);
-    if check && !kept {
+    if check && late > 0 {
         eprintln!("mangoes: the promise is not kept: {late} titles are older than their policy allows");
+    }
+    if check && status.budget.credential_refused_at.is_some() {
+        eprintln!("mangoes: TMDB refuses the credential: set TMDB_TOKEN or TMDB_API_KEY anew and restart");
     }
     Ok(code)
 }

@@ -19,6 +19,9 @@ const LOOKS: u32 = 3;
 /// The pool of connections that everything here shares.
 const POOL: Part = Part { name: "database pool", allowed: Duration::from_secs(15), vital: true };
 
+/// The library's task, which no message should end and one has (docs/adr/0014).
+const NATS_CLIENT: Part = Part { name: "NATS client", allowed: Duration::ZERO, vital: true };
+
 /// Returns when this process is past help, with the reason.
 pub(crate) async fn lost(bus: Bus, store: Store) -> String {
     let mut looks = 0;
@@ -39,6 +42,9 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
 /// The vital parts that stand still although NATS and the database answer. A question that the database works on for long, or that
 /// waits for a lock there, explains any of them; the pool may also be wanted by more than it has.
 pub(crate) async fn ill(bus: &Bus, store: &Store) -> Vec<Still> {
+    if bus.is_dead().await {
+        return vec![Still { part: NATS_CLIENT, span: Duration::ZERO }];
+    }
     let mut still = bus.pulse().still();
     still.retain(|s| s.part.vital);
     if still.is_empty() || !bus.answers(ANSWER).await {

@@ -4,7 +4,6 @@ use std::{
     fs,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -20,8 +19,6 @@ use crate::relay;
 pub(crate) const CONNECTIONS: u32 = 24;
 /// Database connections of a service alone: eight of them stay below the hundred of a Postgres as it comes.
 pub(crate) const CONNECTIONS_ALONE: u32 = 8;
-/// How long streams and consumers may take at the start; another process may be at them.
-const START_LIMIT: Duration = Duration::from_secs(45);
 /// The port that the `nats` command line uses when nothing else is said.
 const NATS_PORT: u16 = 4222;
 
@@ -73,10 +70,7 @@ impl World {
         let store = Store::connect(&database_url, "mangoes", wanted.connections).await?;
         store.migrate().await?;
         let bus = Bus::connect(&bus_options(config, nats_url.clone(), "mangoes")).await?;
-        // A connection that falls silent now would keep the process from ever coming up.
-        tokio::time::timeout(START_LIMIT, check_in(&bus, &store))
-            .await
-            .with_context(|| format!("NATS or the database fell silent at the start, for {} s", START_LIMIT.as_secs()))??;
+        check_in(&bus, &store).await?;
         let mut endpoints = None;
         if nats.is_some() || postgres.is_some() {
             let there = Endpoints { nats_url: nats_url.reveal().to_owned(), database_url: database_url.reveal().to_owned() };
@@ -104,9 +98,10 @@ impl World {
     }
 }
 
-/// Streams, consumers, permissions: what a process needs before its work begins.
+/// Streams, consumers, permissions: what a process needs before its work begins. Every question has a deadline of its own: one to a
+/// connection that falls silent ends the start.
 async fn check_in(bus: &Bus, store: &Store) -> Result<()> {
-    relay::make_topology(bus, store).await?;
+    relay::make_topology(bus, store).await.context("streams and consumers could not be made at the start")?;
     for d in bus.topology_differences().await? {
         // Somebody may want it so; a server that drops settings in silence is too old and was refused above.
         tracing::warn!(asset = d.asset, setting = d.setting, wanted = %d.wanted, actual = %d.actual, "NATS has it differently");

@@ -9,6 +9,7 @@ use bus::{Delivery, Handler, Outcome};
 use proto::{Lane, MovieStale, Tick};
 use runtime::{Classify, Clock, Fate, LedgerError, Letter};
 use store::{Beginning, Effect, Gone, RunRef, Save, Standing, Store, Writer};
+use time::OffsetDateTime;
 use tmdb::{CallContext, TmdbError};
 
 use crate::RefreshError;
@@ -60,7 +61,11 @@ impl<L: LaneName> Handler for RefreshHandler<L> {
 
     async fn handle(&self, mut event: MovieStale, delivery: &Delivery) -> Result<Outcome, RefreshError> {
         event.lane = L::LANE;
-        if self.0.tmdb.cancelled().contains(event.run_id.as_deref()) {
+        if let Some(run_id) = event.run_id.as_deref()
+            && self.0.tmdb.cancelled().contains(Some(run_id))
+        {
+            // The cancel leaves out a row that somebody has in hand at that moment.
+            self.0.store.cancelled_in_hand(event.tmdb_id, run_id).await?;
             return Ok(Outcome::Skipped(CANCELLED));
         }
         match self.0.store.begin_refresh(&event, self.0.clock.now()).await? {
@@ -100,10 +105,11 @@ impl Refresher {
     ) -> Result<Outcome, RefreshError> {
         let context =
             CallContext { service: "refresh", run_id: event.run_id.clone(), try_number: delivery.failed_tries, lane: event.lane };
+        let asked_at = self.clock.now();
         let fetched = match self.tmdb.movie(event.tmdb_id, &context).await {
             Ok(fetched) => fetched,
             Err(TmdbError::NotFound(_)) => {
-                let gone = self.gone((consumer, delivery), event, &context).await?;
+                let gone = self.gone((consumer, delivery), (event, asked_at), &context).await?;
                 return Ok(Outcome::Skipped(if gone {
                     "TMDB has it no more"
                 } else {
@@ -128,14 +134,14 @@ impl Refresher {
     async fn gone(
         &self,
         (consumer, delivery): (&'static str, &Delivery),
-        event: &MovieStale,
+        (event, asked_at): (&MovieStale, OffsetDateTime),
         context: &CallContext,
     ) -> Result<bool, RefreshError> {
         let survivor = match self.store.imdb_id_of_missing(event.tmdb_id, self.clock.now()).await? {
             Some(imdb_id) => self.tmdb.survivor(event.tmdb_id, &imdb_id, context).await?,
             None => None,
         };
-        let gone = Gone { tmdb_id: event.tmdb_id, cause: &event.reason, run_id: event.run_id.as_deref(), survivor };
+        let gone = Gone { tmdb_id: event.tmdb_id, cause: &event.reason, run_id: event.run_id.as_deref(), asked_at, survivor };
         let removed = self.store.missing((consumer, &delivery.key), gone, self.clock.now()).await?;
         removed.ok_or(RefreshError::Unknown(event.tmdb_id))
     }

@@ -13,8 +13,9 @@ use proto::TriggerType;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Part};
 use sha2::{Digest, Sha256};
-use store::{DueJob, Nominal, NominalFate, Store};
+use store::{DueJob, Nominal, NominalFate, Store, StoreError};
 use time::OffsetDateTime;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::{Calendar, Config, SchedulerError, Tools, alarm::Alarm};
@@ -52,6 +53,8 @@ struct State {
     /// A sweep is asked for and not begun: ten thousand notifications are one sweep.
     asked: Asked,
     watched_at: Option<Instant>,
+    /// Ends with the actor, however that ends: its connection would be missing in the pool.
+    _waking: AbortOnDropHandle<()>,
 }
 
 type Asked = Arc<AtomicBool>;
@@ -80,7 +83,7 @@ impl Actor for Scheduler {
         myself.send_interval(config.sweep_every, || Wake::Sweep);
         let (drain, edited, waking) = (tools.drain.clone(), myself.clone(), Asked::clone(&asked));
         let store = tools.store.clone();
-        tokio::spawn(async move {
+        let waking = tokio::spawn(async move {
             tokio::select! {
                 () = drain.cancelled() => drop(edited.cast(Wake::Drain)),
                 // Lost notifications cost nothing but the time until the next sweep.
@@ -91,7 +94,14 @@ impl Actor for Scheduler {
             drop(edited.cast(Wake::Drain));
         });
         tools.bus.pulse().beat(PART);
-        Ok(State { tools, alarm: Alarm::new().await?, alarm_at: None, asked, watched_at: None })
+        Ok(State {
+            tools,
+            alarm: Alarm::new().await?,
+            alarm_at: None,
+            asked,
+            watched_at: None,
+            _waking: AbortOnDropHandle::new(waking),
+        })
     }
 
     async fn handle(&self, myself: ActorRef<Wake>, message: Wake, state: &mut State) -> Result<(), ActorProcessingErr> {
@@ -100,7 +110,8 @@ impl Actor for Scheduler {
             Wake::Sweep => {
                 state.asked.store(false, Ordering::Release);
                 if let Err(e) = state.sweep(&myself).await {
-                    warn!(error = %e, "the sweep failed; the next one makes up for it");
+                    warn!(error = %runtime::chain(&e), "the sweep failed; the next one makes up for it");
+                    state.tools.bus.pulse().fails(PART.name, &runtime::chain(&e));
                 }
                 state.tools.bus.pulse().beat(PART);
             }
@@ -190,7 +201,17 @@ impl State {
         let store = &self.tools.store;
         stream::iter(due)
             .map(Ok)
-            .try_for_each_concurrent(CLAIMS_AT_ONCE, |job| async move { fire_or_note(store, &job).await })
+            .try_for_each_concurrent(CLAIMS_AT_ONCE, |job| async move {
+                match fire_or_note(store, &job).await {
+                    Err(e @ SchedulerError::Store(StoreError::Unavailable(_))) => Err(e),
+                    // One job's trouble is no other's.
+                    Err(e) => {
+                        warn!(job = %job.name, error = %runtime::chain(&e), "this job's nominal time waits for the next sweep");
+                        Ok(())
+                    }
+                    Ok(()) => Ok(()),
+                }
+            })
             .await?;
         store.end_pauses().await?;
         store.promote_runs().await?;
@@ -212,7 +233,7 @@ impl State {
         }
         for run in self.tools.store.quiet_runs().await? {
             if !self.carried(&run.action).await {
-                let again = self.tools.store.lose_run(&run.run_id).await?;
+                let Some(again) = self.tools.store.lose_run(&run.run_id).await? else { continue };
                 warn!(run = %run.run_id, again = again.as_deref().unwrap_or("no"), "no message carries the run any more");
             }
         }

@@ -1,0 +1,164 @@
+//! Messages whose headers the client library cannot read: it drops the connection over them (no UTF-8, a bad name), or its task
+//! ends (a carriage return in a value); see docs/adr/0014. The server stores and confirms them all the same, so each becomes a
+//! dead letter like any other bad message.
+//!
+//! They are looked for where they can be: among what a consumer has in hand, when a process begins and when its connection was
+//! made anew. Messages are read as JSON of the API, for nothing else shows such headers.
+
+use std::time::{Duration, Instant};
+
+use async_nats::{HeaderName, HeaderValue};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use runtime::Ledger;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tracing::warn;
+
+use crate::{
+    Bus, Handler,
+    key::{clean, message_key},
+    settle::Worker,
+};
+
+/// How long a look may take: few messages are in hand, and work waits meanwhile.
+const LOOK_MAX: Duration = Duration::from_secs(5);
+/// The server's code for: no message there, or none of this subject from there on.
+const NO_MESSAGE: u64 = 10_037;
+/// How every block of headers begins.
+const VERSION_LINE: &str = "NATS/1.0";
+
+/// What a consumer has in hand, as the server tells it.
+#[derive(Deserialize)]
+struct InHand {
+    num_ack_pending: u64,
+    ack_floor: Place,
+    delivered: Place,
+    config: Filter,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    stream_seq: u64,
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    #[serde(default)]
+    filter_subject: String,
+}
+
+/// A stored message as JSON; headers and payload in base64.
+#[derive(Debug, Deserialize)]
+struct Stored {
+    subject: String,
+    seq: u64,
+    #[serde(default)]
+    hdrs: String,
+    #[serde(default)]
+    data: String,
+    time: String,
+}
+
+/// Buries what nobody could read. Whatever keeps it from looking keeps the messages where they are.
+pub(crate) async fn give_up<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H, L>) {
+    if let Err(reason) = look::<H, L>(bus, stream, worker).await {
+        warn!(consumer = H::DURABLE, reason, "what is in hand could not be looked through");
+    }
+}
+
+async fn look<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H, L>) -> Result<(), String> {
+    let begun = Instant::now();
+    let asked = ask(bus, &format!("CONSUMER.INFO.{stream}.{}", H::DURABLE), json!({})).await?;
+    let info: InHand = serde_json::from_value(asked).map_err(|e| e.to_string())?;
+    let (mut next, mut left) = (info.ack_floor.stream_seq + 1, info.num_ack_pending);
+    while left > 0 && next <= info.delivered.stream_seq && begun.elapsed() < LOOK_MAX {
+        let question = json!({"seq": next, "next_by_subj": info.config.filter_subject});
+        let answer = ask(bus, &format!("STREAM.MSG.GET.{stream}"), question).await?;
+        if answer.pointer("/error/err_code").and_then(Value::as_u64) == Some(NO_MESSAGE) {
+            return Ok(());
+        }
+        let message: Stored =
+            serde_json::from_value(answer.get("message").cloned().unwrap_or_default()).map_err(|e| e.to_string())?;
+        (next, left) = (message.seq + 1, left - 1);
+        let headers = BASE64_STANDARD.decode(&message.hdrs).map_err(|e| e.to_string())?;
+        if !headers.is_empty() && !is_readable(&headers) {
+            bury(bus, (stream, &message), &headers, worker).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn bury<H: Handler, L: Ledger>(
+    bus: &Bus,
+    (stream, message): (&str, &Stored),
+    headers: &[u8],
+    worker: &Worker<H, L>,
+) -> Result<(), String> {
+    let payload = BASE64_STANDARD.decode(&message.data).map_err(|e| e.to_string())?;
+    let stored_at = OffsetDateTime::parse(&message.time, &Rfc3339).map_err(|e| e.to_string())?;
+    let headers = as_far_as_readable(headers);
+    let key = message_key(&headers, (stream, stored_at.unix_timestamp_nanos(), message.seq));
+    let text =
+        "its headers cannot be read: names are printable ASCII without ':', values are UTF-8 without line breaks".to_owned();
+    let what = ((key, clean(&message.subject)), (payload.into(), headers));
+    worker.bury_unread(what, ("unreadable-headers", text)).await.map_err(|e| e.to_string())?;
+    ask(bus, &format!("STREAM.MSG.DELETE.{stream}"), json!({"seq": message.seq, "no_erase": true})).await?;
+    Ok(())
+}
+
+async fn ask(bus: &Bus, api: &str, question: Value) -> Result<Value, String> {
+    let answer =
+        bus.client.request(format!("$JS.API.{api}"), question.to_string().into()).await.map_err(|e| runtime::chain(&e))?;
+    serde_json::from_slice(&answer.payload).map_err(|e| e.to_string())
+}
+
+/// Whether async-nats 0.51 reads these headers: the rules of its `Connection::try_read_op`.
+fn is_readable(headers: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(headers) else { return false };
+    let mut lines = text.lines();
+    let mut goes_on = false;
+    lines.next() == Some(VERSION_LINE)
+        && lines.all(|line| {
+            let folded = goes_on && line.starts_with(char::is_whitespace);
+            goes_on = !line.is_empty();
+            match line.split_once(':') {
+                _ if line.is_empty() => true,
+                _ if folded => line.parse::<HeaderValue>().is_ok(),
+                Some((name, value)) => name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok(),
+                None => false,
+            }
+        })
+}
+
+/// For the letter: what can be shown of them.
+fn as_far_as_readable(headers: &[u8]) -> Map<String, Value> {
+    let text = String::from_utf8_lossy(headers).into_owned();
+    let lines = text.lines().skip(1).filter_map(|line| line.split_once(':'));
+    lines.map(|(name, value)| (clean(name.trim()), clean(value.trim()).into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_told_apart_as_the_library_does() {
+        for (headers, readable) in [
+            (&b"NATS/1.0\r\nNats-Msg-Id: order-1\r\nX: \xc3\xa9\r\n\r\n"[..], true),
+            (b"NATS/1.0\r\nX: a\r\n b\r\n\r\n", true),
+            (b"NATS/1.0\r\nX-User: Jos\xe9\r\n\r\n", false),
+            (b"NATS/1.0\r\nX: a\rb\r\n\r\n", false),
+            (b"NATS/1.0\r\nno colon\r\n\r\n", false),
+            (b"NATS/1.0\r\nX User: a\r\n\r\n", false),
+            (b"NATS/1.0 503\r\n\r\n", false),
+            (b"NATS/1.0\r\n folded: first\r\n\r\n", false),
+            (b"HTTP/1.1\r\n\r\n", false),
+        ] {
+            assert_eq!(is_readable(headers), readable, "{}", String::from_utf8_lossy(headers));
+        }
+        let shown = as_far_as_readable(b"NATS/1.0\r\nNats-Msg-Id: order-1\r\nX-User: Jos\xe9\r\n\r\n");
+        assert_eq!(shown["Nats-Msg-Id"], "order-1");
+        assert_eq!(shown["X-User"], "Jos\u{fffd}");
+    }
+}
