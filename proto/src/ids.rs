@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Why a number is no movie id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,19 +97,6 @@ const JOB_NAME_MAX_CHARS: usize = 64;
 pub(crate) fn run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(input)? {
         Some(id) if !is_run_id(&id) => Err(serde::de::Error::custom(format!("{RUN_ID_WANTED}; or leave it out"))),
-        id => Ok(id),
-    }
-}
-
-/// The same for a list, which may not take the id of a job's run before that begins: `<job>@<nominal time>`. Lists without an
-/// id are named `list@<their message>`.
-pub(crate) fn list_run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
-    let of_a_job =
-        |id: &str| id.split_once('@').is_some_and(|(name, at)| name != "list" && OffsetDateTime::parse(at, &Rfc3339).is_ok());
-    match run_id(input)? {
-        Some(id) if of_a_job(&id) => {
-            Err(serde::de::Error::custom(format!("run_id '{id}' is kept for a run of a job: leave it out, or give another")))
-        }
         id => Ok(id),
     }
 }

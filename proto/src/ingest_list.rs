@@ -80,9 +80,9 @@ pub struct IngestList {
     #[serde(default)]
     pub trigger_type: TriggerType,
     /// The run that it belongs to; derived from the message when absent. A run reads a source once: a second message with the same
-    /// two is taken for a repetition while the run is open.
+    /// two is taken for a repetition while the run is open. Not `<job>@<nominal time>`, the id of a job's run to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(deserialize_with = "crate::ids::list_run_id")]
+    #[serde(deserialize_with = "crate::ids::run_id")]
     pub run_id: Option<String>,
 }
 

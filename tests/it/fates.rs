@@ -112,6 +112,7 @@ fn the_table_of_fates_stands_in_the_docs() {
     }
     let field = || "max_items must be a whole number from 1 to 100000".to_owned();
     row(&mut table, "ingest RunOver", &IngestError::RunOver("a".to_owned()));
+    row(&mut table, "ingest RunIdKept", &IngestError::RunIdKept("a".to_owned()));
     row(&mut table, "ingest Payload", &IngestError::Payload("missing field `source`".to_owned()));
     row(&mut table, "refresh Unknown", &RefreshError::Unknown(movie()));
     row(&mut table, "refresh Payload", &RefreshError::Payload(field()));

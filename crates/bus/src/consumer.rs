@@ -254,7 +254,10 @@ impl<H: Handler, L: Ledger> Spawner<'_, H, L> {
         }
         let keys: Vec<_> = jobs.iter().map(|j| j.delivery.key.clone()).collect();
         let standings = match self.worker.ledger.begin(H::DURABLE, &keys).await {
-            Ok(standings) => standings,
+            Ok(standings) => {
+                self.bus.pulse.works(H::DURABLE);
+                standings
+            }
             Err(e) => {
                 let pause = self.worker.ledger.pause();
                 warn!(consumer = H::DURABLE, error = %e, "the database takes no try; {} messages are handed back", jobs.len());

@@ -122,14 +122,19 @@ impl Bus {
     async fn ensure_stream(&self, name: &str, text: &str) -> Result<(), BusError> {
         let mut config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
         config.num_replicas = self.replicas.into();
-        if let Ok(there) = self.jetstream.get_stream(name).await {
-            // A process or a shell that was told of fewer copies takes none away: it may know no better.
-            config.num_replicas = config.num_replicas.max(there.cached_info().config.num_replicas);
+        // A process or a shell that was told of fewer copies takes none away: it may know no better.
+        match self.jetstream.get_stream(name).await {
+            Ok(there) => config.num_replicas = config.num_replicas.max(there.cached_info().config.num_replicas),
+            Err(e) if is_missing(&runtime::chain(&e)) => {}
+            Err(e) => return Err(broken(name, runtime::chain(&e))),
         }
-        match self.jetstream.create_or_update_stream(config).await {
-            Ok(_) => Ok(()),
-            Err(e) => Err(broken(name, with_remedy(runtime::chain(&e), self.replicas))),
+        let mut made = self.jetstream.create_or_update_stream(config.clone()).await;
+        if matches!(&made, Err(e) if too_few_servers(&runtime::chain(e))) && config.num_replicas > self.replicas.into() {
+            // What was a cluster is none any more.
+            config.num_replicas = self.replicas.into();
+            made = self.jetstream.create_or_update_stream(config).await;
         }
+        made.map(|_| ()).map_err(|e| broken(name, with_remedy(runtime::chain(&e), self.replicas)))
     }
 
     async fn ensure_consumer_of(&self, name: &str, file: ConsumerFile) -> Result<(), BusError> {
@@ -178,7 +183,7 @@ impl Bus {
         for (name, text) in STREAMS {
             let actual = match self.jetstream.get_stream(name).await {
                 Ok(stream) => serde_json::to_value(&stream.cached_info().config).map_err(|e| broken(name, e))?,
-                Err(e) if runtime::chain(&e).contains("10059") || runtime::chain(&e).contains("not found") => Value::Null,
+                Err(e) if is_missing(&runtime::chain(&e)) => Value::Null,
                 Err(e) => return Err(broken(name, runtime::chain(&e))),
             };
             let mut wanted = wanted(name, text)?;
@@ -202,10 +207,17 @@ impl Bus {
     }
 }
 
+fn is_missing(reason: &str) -> bool {
+    reason.contains("10059") || reason.contains("not found")
+}
+
+fn too_few_servers(reason: &str) -> bool {
+    reason.contains("non-clustered") || reason.contains("no suitable peers")
+}
+
 /// A lone server, or too few, refuse copies in words that do not say whose setting it is.
 fn with_remedy(reason: String, replicas: u8) -> String {
-    let too_many = replicas > 1 && (reason.contains("non-clustered") || reason.contains("no suitable peers"));
-    match too_many {
+    match replicas > 1 && too_few_servers(&reason) {
         true => format!("{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, or start more"),
         false => reason,
     }

@@ -71,8 +71,14 @@ async fn look<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H,
     let begun = Instant::now();
     let asked = ask(bus, &format!("CONSUMER.INFO.{stream}.{}", H::DURABLE), json!({})).await?;
     let info: InHand = serde_json::from_value(asked).map_err(|e| e.to_string())?;
-    let (mut next, mut left) = (info.ack_floor.stream_seq + 1, info.num_ack_pending);
-    while left > 0 && next <= info.delivered.stream_seq && begun.elapsed() < LOOK_MAX {
+    if info.num_ack_pending == 0 {
+        return Ok(());
+    }
+    let mut next = info.ack_floor.stream_seq + 1;
+    while next <= info.delivered.stream_seq {
+        if begun.elapsed() > LOOK_MAX {
+            return Err(format!("no. {next} to {} were not reached in time", info.delivered.stream_seq));
+        }
         let question = json!({"seq": next, "next_by_subj": info.config.filter_subject});
         let answer = ask(bus, &format!("STREAM.MSG.GET.{stream}"), question).await?;
         if answer.pointer("/error/err_code").and_then(Value::as_u64) == Some(NO_MESSAGE) {
@@ -80,7 +86,7 @@ async fn look<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H,
         }
         let message: Stored =
             serde_json::from_value(answer.get("message").cloned().unwrap_or_default()).map_err(|e| e.to_string())?;
-        (next, left) = (message.seq + 1, left - 1);
+        next = message.seq + 1;
         let headers = BASE64_STANDARD.decode(&message.hdrs).map_err(|e| e.to_string())?;
         if !headers.is_empty() && !is_readable(&headers) {
             bury(bus, (stream, &message), &headers, worker).await?;
@@ -118,7 +124,7 @@ fn is_readable(headers: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(headers) else { return false };
     let mut lines = text.lines();
     let mut goes_on = false;
-    lines.next() == Some(VERSION_LINE)
+    lines.next().map(str::trim_end) == Some(VERSION_LINE)
         && lines.all(|line| {
             let folded = goes_on && line.starts_with(char::is_whitespace);
             goes_on = !line.is_empty();
@@ -151,6 +157,7 @@ mod tests {
             (b"NATS/1.0\r\nX: a\rb\r\n\r\n", false),
             (b"NATS/1.0\r\nno colon\r\n\r\n", false),
             (b"NATS/1.0\r\nX User: a\r\n\r\n", false),
+            (b"NATS/1.0 \r\nX: a\r\n\r\n", true),
             (b"NATS/1.0 503\r\n\r\n", false),
             (b"NATS/1.0\r\n folded: first\r\n\r\n", false),
             (b"HTTP/1.1\r\n\r\n", false),

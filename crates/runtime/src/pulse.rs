@@ -34,8 +34,8 @@ struct Seen {
     until: Instant,
 }
 
-/// A failure is told for so long after it: whoever goes on failing tells anew.
-const TOLD: Duration = Duration::from_secs(5);
+/// A failure is told until a success, or for so long: others may do what this part would have done next.
+const TOLD: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 struct All {
@@ -59,6 +59,11 @@ impl Pulse {
     /// This part is alive and cannot do its work.
     pub fn fails(&self, name: &'static str, why: &str) {
         self.lock().failed.insert(name, (Instant::now(), why.to_owned()));
+    }
+
+    /// This part does its work again.
+    pub fn works(&self, name: &'static str) {
+        self.lock().failed.remove(name);
     }
 
     /// What failed within the last seconds, each with the reason.
@@ -103,5 +108,7 @@ mod tests {
         pulse.fails("quick", "the disk is full");
         assert_eq!(pulse.failing(), ["quick fails: the disk is full"]);
         assert!(still().is_empty(), "it is alive");
+        pulse.works("quick");
+        assert!(pulse.failing().is_empty());
     }
 }

@@ -236,11 +236,16 @@ impl Store {
     /// When the database does not answer; nothing is changed then.
     pub async fn lose_run(&self, run_id: &str) -> Result<Option<Option<String>>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        // The job first, as whoever claims its nominal times does.
-        sqlx::query!("select name from job where name = (select job from job_run where run_id = $1) for update", run_id)
-            .fetch_optional(&mut *tx)
-            .await?;
-        sqlx::query!("select run_id from job_run where run_id = $1 for update", run_id).fetch_optional(&mut *tx).await?;
+        // The run first, as whoever closes it does; its job only when nobody has it.
+        let run = sqlx::query!(
+            r#"select job, exists (select 1 from job where name = r.job) as "of_a_job!" from job_run r where run_id = $1 for update"#,
+            run_id
+        );
+        let Some(run) = run.fetch_optional(&mut *tx).await? else { return Ok(None) };
+        let job = sqlx::query!("select name from job where name = $1 for update skip locked", run.job);
+        if job.fetch_optional(&mut *tx).await?.is_none() && run.of_a_job {
+            return Ok(None);
+        }
         let quiet = sqlx::query_scalar!(r#"select exists (select 1 from quiet_runs() where run_id = $1) as "quiet!""#, run_id);
         if !quiet.fetch_one(&mut *tx).await? {
             return Ok(None);

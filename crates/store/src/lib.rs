@@ -39,7 +39,7 @@ pub use jobs::{DueJob, Nominal, NominalFate, QuietRun, run_id};
 pub use lookup::{MovieRow, WorkEvent};
 pub use maintain::Retention;
 pub use missing::Gone;
-pub use outbox::{Pass, Relayed, Sent, WORKERS};
+pub use outbox::{Held, Pass, Relayed, Sent, WORKERS};
 pub use queue::{Beginning, Scan};
 pub use runs::{FanOut, RunRef, Standing};
 pub use save::{Save, Saved};

@@ -54,6 +54,15 @@ pub struct Sent {
     pub refused: Vec<(i64, String)>,
 }
 
+/// Rows that wait for the relay's next look.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Those of these keys.
+    pub keys: Vec<String>,
+    /// Those with one of these second words in their subject, as `ingest`.
+    pub kinds: Vec<String>,
+}
+
 /// A step of the relay.
 #[derive(Debug, Clone, Copy)]
 pub struct Pass {
@@ -181,14 +190,14 @@ async fn bury_refused(conn: &mut PgConnection, refused: &[(i64, String)]) -> Res
 }
 
 impl Store {
-    /// Hands the oldest unsent rows, but those of the `held` keys, to `publish`, which gives back what was confirmed and what can
+    /// Hands the oldest unsent rows, but those that are `held`, to `publish`, which gives back what was confirmed and what can
     /// never be, and marks both as sent; the latter become dead letters. `None`: another process is at it. A crash in between
     /// publishes again, with the same message ids. Every step begins with the oldest row: one with a lower number may be committed
     /// later than its neighbour, though never later than its own key's next.
     ///
     /// # Errors
     /// When the database does not answer; nothing is marked then.
-    pub async fn relay<F, Fut>(&self, (held, limit): (&[String], i64), publish: F) -> Result<Option<Pass>, StoreError>
+    pub async fn relay<F, Fut>(&self, (held, limit): (&Held, i64), publish: F) -> Result<Option<Pass>, StoreError>
     where
         F: FnOnce(Vec<Relayed>) -> Fut + Send,
         Fut: Future<Output = Sent> + Send,
@@ -203,9 +212,10 @@ impl Store {
             let rows = sqlx::query_as!(
                 Relayed,
                 "select id, subject, message_id, ordering_key, headers, payload from outbox
-                 where published_at is null and ordering_key <> all($2) order by id limit $1",
+                 where published_at is null and ordering_key <> all($2) and split_part(subject, '.', 2) <> all($3) order by id limit $1",
                 limit,
-                held
+                &held.keys,
+                &held.kinds
             );
             let rows = rows.fetch_all(&mut *tx).await?;
             Ok(Some((tx, rows)))

@@ -5,7 +5,7 @@
 
 use proto::{Action, IngestMovie, ListSource, TmdbId, TriggerType};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Store, StoreError, ledger,
@@ -107,6 +107,23 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Whether a run of this id is a job's and is still to come: `<job>@<nominal time>`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_kept_for_a_job(&self, run_id: &str) -> Result<bool, StoreError> {
+        let Some((job, at)) = run_id.split_once('@') else { return Ok(false) };
+        if OffsetDateTime::parse(at, &Rfc3339).is_err() {
+            return Ok(false);
+        }
+        let kept = sqlx::query_scalar!(
+            r#"select exists (select 1 from job where name = $1) and not exists (select 1 from job_run where run_id = $2) as "kept!""#,
+            job,
+            run_id
+        );
+        within(SHORT, async { Ok(kept.fetch_one(&self.pool).await?) }).await
     }
 
     /// Writes what a list gave: the run's items, one `movies.ingest.movie` each, the due ones to refresh; closes the run if

@@ -16,6 +16,9 @@ pub enum IngestError {
     /// A list came under the id of a run that has ended.
     #[error("run_id '{0}' names a run that is over: leave run_id out, or give a new one")]
     RunOver(String),
+    /// A list came under the id that a job's run is going to have.
+    #[error("run_id '{0}' is kept for a run of a job: leave run_id out, or give another")]
+    RunIdKept(String),
     /// A job's payload does not fit its action.
     #[error("the job's payload does not fit the action ingest: {0}")]
     Payload(String),
@@ -27,7 +30,7 @@ impl Classify for IngestError {
             Self::Tmdb(e) => e.fate(),
             Self::Store(e) => e.fate(),
             Self::RunOver(_) => Fate::Reject("run-is-over"),
-            Self::Payload(_) => Fate::Reject("invalid-payload"),
+            Self::Payload(_) | Self::RunIdKept(_) => Fate::Reject("invalid-payload"),
         }
     }
 }

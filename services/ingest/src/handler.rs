@@ -92,6 +92,11 @@ impl Handler for ListHandler {
     type Error = IngestError;
 
     async fn handle(&self, event: IngestList, delivery: &Delivery) -> Result<Outcome, IngestError> {
+        if let Some(id) = &event.run_id
+            && self.0.store.is_kept_for_a_job(id).await?
+        {
+            return Err(IngestError::RunIdKept(id.clone()));
+        }
         let run = run_of(&event, &delivery.key, self.0.clock.now());
         match self.0.run((Self::DURABLE, &delivery.key), &event, &run, delivery.failed_tries).await? {
             Standing::Open => Ok(Outcome::Done),

@@ -4,8 +4,8 @@
 //! database a crash publishes again, with the same message ids. A stream that was lost gets again what the outbox keeps.
 
 use std::{
-    collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use bus::{Bus, BusError, Outgoing};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Part};
-use store::{Relayed, Sent, Store, StoreError};
+use store::{Held, Relayed, Sent, Store, StoreError};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
@@ -21,8 +21,8 @@ const BATCH_MAX: i64 = 512;
 const IN_FLIGHT: usize = 128;
 /// After this a step begins no more rows: what is confirmed has to be marked before the database loses patience.
 const PASS_MAX: Duration = Duration::from_secs(15);
-/// More keys than these that cannot be sent: the stream is at fault, not the rows.
-const HELD_MAX: usize = 2_000;
+/// More rows than these that a stream does not take: the stream is at fault, and all of its rows wait for the next look.
+const REFUSED_MAX: usize = 500;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -76,9 +76,12 @@ impl Actor for Relay {
     }
 
     async fn handle(&self, _: ActorRef<Look>, _: Look, state: &mut State) -> Result<(), ActorProcessingErr> {
-        if let Err(e) = state.send_all().await {
-            warn!(error = %runtime::chain(&e), "the outbox waits for the database");
-            state.bus.pulse().fails(PART.name, &runtime::chain(&e));
+        match state.send_all().await {
+            Ok(()) => state.bus.pulse().works(PART.name),
+            Err(e) => {
+                warn!(error = %runtime::chain(&e), "the outbox waits for the database");
+                state.bus.pulse().fails(PART.name, &runtime::chain(&e));
+            }
         }
         if state.pruned.elapsed() >= PRUNE_EVERY {
             state.pruned = Instant::now();
@@ -99,11 +102,11 @@ impl State {
         }
         let (blocked, begun) = (Blocked::default(), Instant::now());
         while begun.elapsed() < BIRTHS_EVERY {
-            let (bus, held) = (self.bus.clone(), blocked.keys());
+            let (bus, held) = (self.bus.clone(), blocked.held());
             let publish = |rows| publish(bus, rows, blocked.clone());
             let Some(pass) = self.store.relay((&held, BATCH_MAX), publish).await? else { break };
             self.bus.pulse().beat(PART);
-            if pass.sent + pass.left == 0 || held.len() > HELD_MAX || !self.bus.is_connected() {
+            if pass.sent + pass.left == 0 || !self.bus.is_connected() {
                 break;
             }
             if pass.sent == 0 {
@@ -118,8 +121,19 @@ impl State {
         if !self.bus.is_connected() {
             return Ok(());
         }
-        let work = make_and_fill_again(&self.bus, &self.store);
-        if let Some(noted) = self.store.while_nothing_is_relayed(false, work).await? {
+        let work = self.store.while_nothing_is_relayed(false, make_and_fill_again(&self.bus, &self.store));
+        // Marking a million rows takes long; each of its steps has a deadline.
+        let beats = async {
+            loop {
+                self.bus.pulse().beat(PART);
+                tokio::time::sleep(PART.allowed / 4).await;
+            }
+        };
+        let noted = tokio::select! {
+            noted = work => noted?,
+            () = beats => None,
+        };
+        if let Some(noted) = noted {
             noted?;
             self.births_seen = Some(Instant::now());
         }
@@ -164,17 +178,32 @@ pub(crate) async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()
     Ok(())
 }
 
-/// Keys whose earlier row could not be sent: later ones wait, so that their order stays.
+/// Keys whose earlier row could not be sent, with their stream's kinds of event: later ones wait, so that their order stays.
 #[derive(Clone, Default)]
-struct Blocked(Arc<Mutex<HashSet<String>>>);
+struct Blocked(Arc<Mutex<HashMap<String, &'static [&'static str]>>>);
 
 impl Blocked {
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hold(&self, key: String, subject: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, kinds(subject));
     }
 
-    fn keys(&self) -> Vec<String> {
-        self.lock().iter().cloned().collect()
+    fn held(&self) -> Held {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused: HashMap<&[&str], usize> = HashMap::new();
+        keys.values().for_each(|kinds| *refused.entry(kinds).or_default() += 1);
+        let full = refused.into_iter().filter(|(_, n)| *n > REFUSED_MAX).flat_map(|(kinds, _)| kinds);
+        Held { keys: keys.keys().cloned().collect(), kinds: full.map(|kind| (*kind).to_owned()).collect() }
+    }
+}
+
+/// The second words of the subjects that stand in the same stream.
+fn kinds(subject: &str) -> &'static [&'static str] {
+    match subject.split('.').nth(1) {
+        Some("tick") => &["tick"],
+        Some("ingest") => &["ingest"],
+        Some("stale") => &["stale"],
+        Some("dead") => &["dead"],
+        Some(_) | None => &["refreshed", "changed", "removed", "run"],
     }
 }
 
@@ -216,8 +245,8 @@ async fn publish_in_order(bus: Bus, (key, rows): (String, Vec<Relayed>), (blocke
             }
             Err(_) if runtime::trial::without("outbox") => sent.confirmed.push(id),
             Err(e) => {
-                warn!(error = %e, subject, "not published; it stays in the outbox");
-                blocked.lock().insert(key);
+                warn!(error = %e, %subject, "not published; it stays in the outbox");
+                blocked.hold(key, &subject);
                 break;
             }
         }

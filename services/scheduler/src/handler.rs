@@ -109,9 +109,12 @@ impl Actor for Scheduler {
             Wake::Drain => myself.stop(Some("drained".to_owned())),
             Wake::Sweep => {
                 state.asked.store(false, Ordering::Release);
-                if let Err(e) = state.sweep(&myself).await {
-                    warn!(error = %runtime::chain(&e), "the sweep failed; the next one makes up for it");
-                    state.tools.bus.pulse().fails(PART.name, &runtime::chain(&e));
+                match state.sweep(&myself).await {
+                    Ok(()) => state.tools.bus.pulse().works(PART.name),
+                    Err(e) => {
+                        warn!(error = %runtime::chain(&e), "the sweep failed; the next one makes up for it");
+                        state.tools.bus.pulse().fails(PART.name, &runtime::chain(&e));
+                    }
                 }
                 state.tools.bus.pulse().beat(PART);
             }
@@ -233,7 +236,15 @@ impl State {
         }
         for run in self.tools.store.quiet_runs().await? {
             if !self.carried(&run.action).await {
-                let Some(again) = self.tools.store.lose_run(&run.run_id).await? else { continue };
+                let again = match self.tools.store.lose_run(&run.run_id).await {
+                    Ok(Some(again)) => again,
+                    Ok(None) => continue,
+                    Err(e @ StoreError::Unavailable(_)) => return Err(e.into()),
+                    Err(e) => {
+                        warn!(run = %run.run_id, error = %runtime::chain(&e), "the run is looked at again later");
+                        continue;
+                    }
+                };
                 warn!(run = %run.run_id, again = again.as_deref().unwrap_or("no"), "no message carries the run any more");
             }
         }
