@@ -8,7 +8,9 @@ use std::{
 };
 
 use embedded::{Options, Servers, free_port};
+use runtime::{Clock, Secret, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
+use store::{RunRef, Store, StoreError};
 use tests::{Folder, Proxy, http_get, mangoes};
 use tmdb_sim::Sim;
 
@@ -74,6 +76,15 @@ async fn stage(name: &str) -> (Folder, Servers, Sim) {
     let folder = Folder::new(name);
     let options = Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
     (folder, Servers::start(&options).await.unwrap(), Sim::start(tmdb_sim::Options::default()).await.unwrap())
+}
+
+/// A proxy before the database, and the way through it.
+async fn behind_a_proxy(database_url: &str) -> (Proxy, String) {
+    let (account, rest) = database_url.rsplit_once('@').unwrap();
+    let (host, name) = rest.split_once('/').unwrap();
+    let proxy = Proxy::start(host.parse().unwrap()).await;
+    let through = format!("{account}@{}/{name}", proxy.address);
+    (proxy, through)
 }
 
 fn signal(pid: i32, signal: Signal) {
@@ -156,10 +167,7 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
 async fn work_goes_on_when_connections_fall_silent() {
     let (folder, servers, sim) = stage("silent").await;
     let (nats, database) = (servers.nats_url(), servers.database_url());
-    let (account, rest) = database.split_once('@').unwrap();
-    let (host, name) = rest.split_once('/').unwrap();
-    let proxy = Proxy::start(host.parse().unwrap()).await;
-    let through = format!("{account}@{}/{name}", proxy.address);
+    let (proxy, through) = behind_a_proxy(&database).await;
     let mut scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
     scheduler.until(200, "ready").await;
     let pool = sqlx::PgPool::connect(&database).await.unwrap();
@@ -191,4 +199,34 @@ async fn work_goes_on_when_connections_fall_silent() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     scheduler.until(200, "ready").await;
+}
+
+/// Long work goes on while the database is at it, and is given back when its connection fell silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_work_is_told_from_a_silent_connection() {
+    const BUSY: Duration = Duration::from_secs(12);
+    let (_folder, servers, _sim) = stage("long-work").await;
+    let (proxy, through) = behind_a_proxy(&servers.database_url()).await;
+    let store = Store::connect(&Secret::new(through), "long", 1).await.unwrap();
+    store.migrate().await.unwrap();
+    let now = SystemClock.now();
+    let (job, action, trigger_type) = ("daily_refresh_enqueue".to_owned(), proto::Action::Scan, proto::TriggerType::Manual);
+    let run = RunRef { run_id: "long".to_owned(), job, action, trigger_type, scheduled_for: now };
+    store.start_run(&run, &serde_json::json!({"limit": 10}), now).await.unwrap();
+    let scan = async |key| store.scan(("ticks-scan", key), &run, (10, true), now).await;
+    let pool = sqlx::PgPool::connect(&servers.database_url()).await.unwrap();
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::raw_sql("lock table refresh_queue in access exclusive mode").execute(&mut *lock).await.unwrap();
+    let begun = Instant::now();
+    let released = async {
+        tokio::time::sleep(BUSY).await;
+        lock.commit().await.unwrap();
+    };
+    let (done, ()) = tokio::join!(scan("busy"), released);
+    done.unwrap();
+    assert!(begun.elapsed() >= BUSY);
+    proxy.silence();
+    let begun = Instant::now();
+    assert!(matches!(scan("silent").await, Err(StoreError::Unavailable(_))));
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
 }

@@ -118,6 +118,24 @@ impl Store {
         Some(Seen { waits: row.waits, moves: row.moves })
     }
 
+    /// Whether the database works on a transaction of this process that is older than five seconds, asked on a connection of its own.
+    /// False also when it does not answer within `limit`.
+    pub(crate) async fn is_in_a_transaction(&self, limit: Duration) -> bool {
+        let options = self.pool.connect_options();
+        let asked = async {
+            let mut session = options.connect().await?;
+            // A relay's session that stands idle while it publishes is not meant.
+            sqlx::query_scalar!(
+                r#"select exists (select 1 from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()
+                    and xact_start < now() - interval '5 seconds' and (state = 'active' or state_change > now() - interval '5 seconds')) as "seen!""#,
+                options.get_application_name()
+            )
+            .fetch_one(&mut session)
+            .await
+        };
+        matches!(tokio::time::timeout(limit, asked).await, Ok(Ok(true)))
+    }
+
     /// Closes all connections, but waits for none that never comes back.
     pub async fn close(&self) {
         if tokio::time::timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {

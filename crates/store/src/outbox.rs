@@ -18,10 +18,10 @@ use crate::{
 const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
 /// How long one step of a relay may take; when it is cut off, its rows are published again with the same ids.
 const LONGEST_PASS: &str = "30s";
-/// How long the lock may be held for making streams anew.
-const LONGEST_HOLD: &str = "2min";
+/// How long it may be held for making streams anew without a sign of life.
+const LONGEST_HOLD: &str = "20s";
 /// How often whoever holds it shows that it lives.
-const SHOWS_LIFE_EVERY: Duration = Duration::from_secs(20);
+const SHOWS_LIFE_EVERY: Duration = Duration::from_secs(5);
 /// How long a process that starts waits for the lock: another may be at its streams.
 const PATIENCE: Duration = Duration::from_secs(45);
 /// Rows that wait again after the loss of a stream, marked in one step.

@@ -10,7 +10,7 @@ use crate::{
     Store, StoreError, ledger,
     outbox::{self, Entry, entry},
     runs::{self, RunRef, Settled},
-    within::{LONG, SHORT, within},
+    within::{SHORT, within},
 };
 
 /// A movie whose refresh failed is left alone by scans for this many hours times two to the failures, at most a day.
@@ -62,7 +62,7 @@ impl Store {
         (limit, release): (i32, bool),
         now: OffsetDateTime,
     ) -> Result<Scan, StoreError> {
-        within(LONG, async {
+        self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
             if !ledger::claim_one(&mut tx, consumer, key).await? {
                 return Ok(Scan { queued: 0 });
@@ -130,7 +130,7 @@ impl Store {
         limit: i64,
         now: OffsetDateTime,
     ) -> Result<i64, StoreError> {
-        within(LONG, async {
+        self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
             if !ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
                 return Ok(0);

@@ -10,7 +10,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     Store, StoreError, ledger,
     outbox::{self, Entry, entry},
-    within::{LONG, SHORT, within},
+    within::{SHORT, within},
 };
 
 /// Which run a message begins.
@@ -138,7 +138,7 @@ impl Store {
         list: &FanOut,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        within(LONG, async {
+        self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
             if !ledger::claim_one(&mut tx, consumer, key).await? {
                 return Ok(());
