@@ -89,14 +89,13 @@ impl From<MaxMovies> for i64 {
 
 /// Longest `run_id`.
 const RUN_ID_MAX_CHARS: usize = 200;
-const RUN_ID_WANTED: &str = "run_id must have 1 to 200 characters, none of them a control character such as a line break";
 /// Longest name of a job.
 const JOB_NAME_MAX_CHARS: usize = 64;
 
 /// A `run_id` that a table can be keyed by and a header can hold.
 pub(crate) fn run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(input)? {
-        Some(id) if !is_run_id(&id) => Err(serde::de::Error::custom(format!("{RUN_ID_WANTED}; or leave it out"))),
+        Some(id) if !is_run_id(&id) => Err(serde::de::Error::custom(format!("{}; or leave it out", run_id_wanted()))),
         id => Ok(id),
     }
 }
@@ -104,19 +103,31 @@ pub(crate) fn run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Strin
 /// The same where it has to be there.
 pub(crate) fn own_run_id<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
     let id = String::deserialize(input)?;
-    if is_run_id(&id) { Ok(id) } else { Err(serde::de::Error::custom(RUN_ID_WANTED)) }
+    if is_run_id(&id) { Ok(id) } else { Err(serde::de::Error::custom(run_id_wanted())) }
+}
+
+fn run_id_wanted() -> String {
+    format!("run_id must have 1 to {RUN_ID_MAX_CHARS} characters, none of them a control character such as a line break")
 }
 
 fn is_run_id(id: &str) -> bool {
     !id.is_empty() && id.chars().count() <= RUN_ID_MAX_CHARS && !id.chars().any(char::is_control)
 }
 
-/// A job's name: it becomes a part of subjects.
-pub(crate) fn job_name<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
-    let name = String::deserialize(input)?;
+/// Whether this may name a job; the name becomes a part of subjects.
+///
+/// # Errors
+/// What a name has to be.
+pub fn check_job_name(name: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     match (1..=JOB_NAME_MAX_CHARS).contains(&name.len()) && name.bytes().all(fits) {
-        true => Ok(name),
-        false => Err(serde::de::Error::custom(format!("a job's name has 1 to {JOB_NAME_MAX_CHARS} of a-z, 0-9, _ and -"))),
+        true => Ok(()),
+        false => Err(format!("'{name}' is no name for a job: use 1 to {JOB_NAME_MAX_CHARS} of a-z, 0-9, _ and -")),
     }
+}
+
+pub(crate) fn job_name<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    let name = String::deserialize(input)?;
+    check_job_name(&name).map_err(serde::de::Error::custom)?;
+    Ok(name)
 }

@@ -22,7 +22,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use dead_letter::DeadLetter;
 pub use diff::{DIFF_TEXT_MAX_CHARS, FieldChange, diff};
-pub use ids::{InvalidTmdbId, MAX_MOVIES_LIMIT, MaxMovies, TmdbId};
+pub use ids::{InvalidTmdbId, MAX_MOVIES_LIMIT, MaxMovies, TmdbId, check_job_name};
 pub use ingest_list::{IngestList, ListSource};
 pub use ingest_movie::IngestMovie;
 pub use movie::{Movie, Rating, SimilarMovie};

@@ -37,11 +37,11 @@ impl DatabaseClock {
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
-                // The answer to a slow question may be off by half of the time that it took; the old look is better.
-                if let Ok((seen, took)) = look(&store).await
-                    && took <= SLOW
-                {
-                    *shared.0.write().unwrap_or_else(PoisonError::into_inner) = seen;
+                if let Ok((seen, took)) = look(&store).await {
+                    let mut known = shared.0.write().unwrap_or_else(PoisonError::into_inner);
+                    if is_better(*known, seen, took) {
+                        *known = seen;
+                    }
                 }
             }
         });
@@ -53,6 +53,13 @@ impl DatabaseClock {
     pub fn offset(&self) -> time::Duration {
         OffsetDateTime::from(std::time::SystemTime::now()) - self.now()
     }
+}
+
+/// A quick look is. A slow one is off by half of the time that it took at most, so it is better than a clock that differs from it by
+/// more than all of that time: of a machine that slept, or from before the database's clock was set.
+fn is_better((at, seen): (OffsetDateTime, Instant), (new, when): (OffsetDateTime, Instant), took: Duration) -> bool {
+    let kept = at + when.saturating_duration_since(seen);
+    took <= SLOW || (new - kept).unsigned_abs() > took
 }
 
 /// The quickest of a few looks, or the first that is quick enough.
@@ -81,5 +88,23 @@ impl Clock for DatabaseClock {
     fn now(&self) -> OffsetDateTime {
         let (at, seen) = *self.0.read().unwrap_or_else(PoisonError::into_inner);
         at + seen.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_look_counts_when_it_proves_the_old_one_wrong() {
+        let (began, later) = (OffsetDateTime::UNIX_EPOCH, Duration::from_secs(20));
+        let seen = Instant::now();
+        let better = |off_millis: i64, took_millis| {
+            let new = began + later + time::Duration::milliseconds(off_millis);
+            is_better((began, seen), (new, seen + later), Duration::from_millis(took_millis))
+        };
+        assert!(better(90, 200), "quick");
+        assert!(!better(900, 1_000) && !better(-900, 1_000), "the old one may be right");
+        assert!(better(1_100, 1_000) && better(-1_100, 1_000), "the old one is further off");
     }
 }

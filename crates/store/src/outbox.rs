@@ -327,7 +327,8 @@ impl Store {
                 after,
                 MARKED_AT_ONCE
             );
-            let step = within(SHORT, async { Ok(step.fetch_one(&self.pool).await?) }).await?;
+            // The last one looks through all that is left and finds nothing.
+            let step = self.while_seen_at_work(async { Ok(step.fetch_one(&self.pool).await?) }).await?;
             marked += step.n;
             match step.last {
                 Some(last) => after = last,

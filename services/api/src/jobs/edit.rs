@@ -17,12 +17,7 @@ const CLEARABLE: [&str; 6] = ["exclusions", "max_runs", "starts_at", "ends_at", 
 /// # Errors
 /// `Invalid` for what can never fire or does not fit; `Refused` when the name is or was taken.
 pub async fn create(store: &Store, name: &str, action: &str, edit: &JobEdit, author: &Author) -> Result<JobRow, ApiError> {
-    let right = name.len() <= 64
-        && !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
-    if !right {
-        return Err(ApiError::Invalid(format!("'{name}' is no name for a job: use 1 to 64 of a-z, 0-9, _ and -")));
-    }
+    proto::check_job_name(name).map_err(ApiError::Invalid)?;
     if edit.schedule.is_none() {
         return Err(ApiError::Invalid("schedule is missing: give a cron expression such as '0 3 * * *'".to_owned()));
     }
