@@ -1,9 +1,14 @@
 //! Generates the JSON Schemas, the AsyncAPI 3 document and `docs/events.md` from the types.
 
-use std::collections::BTreeMap;
+mod document;
+mod parameter;
 
-use schemars::{JsonSchema, schema_for};
-use serde_json::{Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, schema_for};
+use serde_json::Value;
+
+pub use document::asyncapi;
+pub use parameter::Parameter;
+use parameter::{action, consumer, job, lane, tmdb_id};
 
 use crate::{DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieRemoved, MovieStale, RunEvent, Tick};
 
@@ -13,90 +18,73 @@ pub struct Contract {
     pub event_type: &'static str,
     /// Subject with `{parameters}`.
     pub address: &'static str,
+    /// What the parameters of the subject stand for.
+    pub parameters: Vec<Parameter>,
     /// Stream that stores it.
     pub stream: &'static str,
     /// Whether mangoes sends it (the others may send what it receives).
     pub sent: bool,
-    /// JSON Schema of the payload.
+    /// JSON Schema of the payload, draft 2020-12; complete in itself.
     pub schema: Value,
+    /// Adds the payload's schema to a document and gives a reference to it.
+    embed: fn(&mut SchemaGenerator) -> Schema,
 }
 
-fn contract<E: Event + JsonSchema>(address: &'static str, stream: &'static str, sent: bool) -> Contract {
-    Contract { event_type: E::TYPE, address, stream, sent, schema: schema_for!(E).to_value() }
+/// The contract of an event that mangoes sends.
+fn contract<E: Event + JsonSchema>(address: &'static str, stream: &'static str) -> Contract {
+    let mut schema = schema_for!(E);
+    schema.insert("$id".to_owned(), format!("urn:mangoes:schema:{}", E::TYPE).into());
+    Contract {
+        event_type: E::TYPE,
+        address,
+        parameters: Vec::new(),
+        stream,
+        sent: true,
+        schema: schema.to_value(),
+        embed: SchemaGenerator::subschema_for::<E>,
+    }
+}
+
+impl Contract {
+    fn sent_by_anyone(mut self) -> Self {
+        self.sent = false;
+        self
+    }
+
+    fn with(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// The documentation of the type, as Markdown.
+    fn description(&self) -> &str {
+        self.schema.get("description").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What the event says, on one line: the first paragraph of the description.
+    fn summary(&self) -> String {
+        self.description().split("\n\n").next().unwrap_or_default().replace('\n', " ")
+    }
+
+    fn payload(&self, schemas: &mut SchemaGenerator) -> Value {
+        (self.embed)(schemas).to_value()
+    }
 }
 
 /// Every contract, in the order of the chain.
 #[must_use]
 pub fn contracts() -> Vec<Contract> {
     vec![
-        contract::<Tick>("movies.tick.{action}.{job}", "MOVIES_TICKS", true),
-        contract::<IngestList>("movies.ingest.list", "MOVIES_INGEST", false),
-        contract::<IngestMovie>("movies.ingest.movie", "MOVIES_INGEST", false),
-        contract::<MovieStale>("movies.stale.{lane}", "MOVIES_STALE", false),
-        contract::<MovieRefreshed>("movies.refreshed.{tmdb_id}", "MOVIES_EVENTS", true),
-        contract::<MovieChanged>("movies.changed.{tmdb_id}", "MOVIES_EVENTS", true),
-        contract::<MovieRemoved>("movies.removed.{tmdb_id}", "MOVIES_EVENTS", true),
-        contract::<RunEvent>("movies.run.{job}", "MOVIES_EVENTS", true),
-        contract::<DeadLetter>("movies.dead.{consumer}", "MOVIES_DEAD", true),
+        contract::<Tick>("movies.tick.{action}.{job}", "MOVIES_TICKS").with(action()).with(job()),
+        contract::<IngestList>("movies.ingest.list", "MOVIES_INGEST").sent_by_anyone(),
+        contract::<IngestMovie>("movies.ingest.movie", "MOVIES_INGEST").sent_by_anyone(),
+        contract::<MovieStale>("movies.stale.{lane}", "MOVIES_STALE").sent_by_anyone().with(lane()),
+        contract::<MovieRefreshed>("movies.refreshed.{tmdb_id}", "MOVIES_EVENTS").with(tmdb_id()),
+        contract::<MovieChanged>("movies.changed.{tmdb_id}", "MOVIES_EVENTS").with(tmdb_id()),
+        contract::<MovieRemoved>("movies.removed.{tmdb_id}", "MOVIES_EVENTS").with(tmdb_id()),
+        contract::<RunEvent>("movies.run.{job}", "MOVIES_EVENTS").with(job()),
+        contract::<DeadLetter>("movies.dead.{consumer}", "MOVIES_DEAD").with(consumer()),
     ]
-}
-
-/// The AsyncAPI 3 document over all contracts. `JetStream` facts stand in `x-` extensions, for the NATS binding has no place for them.
-#[must_use]
-pub fn asyncapi() -> Value {
-    let (mut channels, mut operations, mut messages) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    for contract in contracts() {
-        let id = contract.event_type.trim_end_matches(".v1").replace('.', "_");
-        let message = format!("#/components/messages/{id}");
-        channels.insert(id.clone(), channel(&contract, &message, &id));
-        let action = if contract.sent { "send" } else { "receive" };
-        operations.insert(format!("{action}_{id}"), json!({"action": action, "channel": {"$ref": format!("#/channels/{id}")}}));
-        messages.insert(id, message_of(contract));
-    }
-    json!({
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "mangoes",
-            "version": "1",
-            "description": "Events of mangoes on NATS JetStream. CloudEvents attributes travel as ce-* headers (binary mode); nobody publishing by hand needs a header.",
-            "license": {"name": "Apache-2.0"}
-        },
-        "defaultContentType": "application/json",
-        "channels": channels,
-        "operations": operations,
-        "components": {"messages": messages}
-    })
-}
-
-fn channel(contract: &Contract, message: &str, id: &str) -> Value {
-    let parameters: BTreeMap<&str, Value> = contract
-        .address
-        .split('.')
-        .filter_map(|t| t.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| (name, json!({})))
-        .collect();
-    json!({
-        "address": contract.address,
-        "messages": {id: {"$ref": message}},
-        "parameters": parameters,
-        "x-jetstream-stream": contract.stream
-    })
-}
-
-fn message_of(contract: Contract) -> Value {
-    let headers = json!({
-        "type": "object",
-        "properties": {
-            "Nats-Msg-Id": {"type": "string", "description": "message id, for duplicate suppression"},
-            "ce-id": {"type": "string"},
-            "ce-source": {"type": "string"},
-            "ce-type": {"const": contract.event_type},
-            "ce-time": {"type": "string", "format": "date-time"},
-            "ce-specversion": {"const": "1.0"},
-            "traceparent": {"type": "string"}
-        }
-    });
-    json!({"name": contract.event_type, "contentType": "application/json", "headers": headers, "payload": contract.schema})
 }
 
 /// `docs/events.md`: every contract for people. `example` gives a payload of an event type.
@@ -108,18 +96,17 @@ pub fn markdown(example: impl Fn(&str) -> String) -> String {
          Nobody publishing by hand needs a header. New optional fields may come; readers ignore what they do not know.\n",
     );
     for contract in contracts() {
-        let description = words(&contract.schema);
-        let description = description.split("  ").next().unwrap_or_default();
-        let (name, way) = (contract.event_type, if contract.sent { "sent by mangoes" } else { "sent by anyone" });
-        text +=
-            &format!("\n## {name}\n{description}\n\nSubject `{}`, stream `{}`; {way}.\n\n", contract.address, contract.stream);
+        let (name, address, stream) = (contract.event_type, contract.address, contract.stream);
+        let way = if contract.sent { "sent by mangoes" } else { "sent by anyone" };
+        text += &format!("\n## {name}\n{}\n\n", contract.summary());
+        text += &format!("Subject `{address}`, stream `{stream}`; {way}.\n\n");
         text += &format!("| field | type | meaning |\n|---|---|---|\n{}\n", fields(&contract.schema));
         text += &format!("```json\n{}\n```\n", example(name).trim());
     }
     text
 }
 
-/// A schema's description on one line; a paragraph's end is two spaces.
+/// A schema's description on one line of a table.
 fn words(schema: &Value) -> String {
     schema.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ").replace('|', "\\|")
 }

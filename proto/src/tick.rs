@@ -22,6 +22,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 4] = [Self::Ingest, Self::Scan, Self::Refresh, Self::Maintain];
+
     /// The word used in subjects and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -38,7 +41,7 @@ impl std::str::FromStr for Action {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Ingest, Self::Scan, Self::Refresh, Self::Maintain]
+        Self::ALL
             .into_iter()
             .find(|a| a.as_str() == text)
             .ok_or_else(|| format!("unknown action '{text}': use ingest, scan, refresh or maintain"))

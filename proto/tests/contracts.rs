@@ -35,6 +35,16 @@ fn schemas_and_asyncapi_are_those_of_the_types() {
     same_text("../docs/events.md", &spec::markdown(example));
 }
 
+#[test]
+fn every_parameter_of_a_subject_is_described() {
+    for contract in spec::contracts() {
+        let tokens = contract.address.split('.');
+        let named: Vec<_> = tokens.filter_map(|t| t.strip_prefix('{')?.strip_suffix('}')).collect();
+        let described: Vec<_> = contract.parameters.iter().map(|p| p.name).collect();
+        assert_eq!(named, described, "{}", contract.address);
+    }
+}
+
 /// Golden files are read for ever: what an older version wrote must still be understood, and nothing of it lost.
 fn golden<E: Event>() {
     let text =
