@@ -3,17 +3,16 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.mangoes/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos shrink hunt lint
+.PHONY: help setup demo test chaos shrink hunt lint image compose-test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 setup: ## install nats-server and Postgres where they are missing
 	@scripts/setup
 
 demo: setup ## the main job end to end on local servers, without a TMDB key
-	cargo build --release -p mangoes
-	target/release/mangoes demo
+	cargo run --release -p mangoes -- demo
 
 test: setup ## all tests, against real servers
 	@if cargo nextest --version >/dev/null 2>&1; then \
@@ -39,3 +38,11 @@ lint: ## formatting, clippy, documentation, and licences where cargo-deny is ins
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@if cargo deny --version >/dev/null 2>&1; then echo "cargo deny check"; cargo deny check; fi
+
+image: ## one image for every service, which knows its commit
+	docker build -t mangoes:latest \
+	  --build-arg COMMIT="$$(git describe --always --dirty --exclude '*' 2>/dev/null)" \
+	  --build-arg SOURCE="$$(git config remote.origin.url)" .
+
+compose-test: setup ## the containers of docker-compose.yml: start, work, kill each, refuse
+	@scripts/compose-test

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use async_nats::jetstream;
-use embedded::{Member, Nats, Options, free_port};
+use embedded::{Member, Nats, Options, free_port, new_password};
 use futures::future::join_all;
 use tests::{Mode, Proxy};
 
@@ -19,23 +19,29 @@ fn joined(urls: impl Iterator<Item = String>) -> String {
 }
 
 fn address(url: &str) -> std::net::SocketAddr {
-    url.trim_start_matches("nats://").parse().unwrap()
+    tests::nats_login(url).0.parse().unwrap()
 }
 
 /// A client that notices soon when its server is frozen.
 pub(crate) async fn connect(urls: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
     let servers: Vec<async_nats::ServerAddr> = urls.split(',').map(|url| url.parse().unwrap()).collect();
-    async_nats::ConnectOptions::new().ping_interval(Duration::from_secs(1)).connect(servers).await
+    let mut options = async_nats::ConnectOptions::new().ping_interval(Duration::from_secs(1));
+    // The library takes user and password from its options alone.
+    if let Some((user, password)) = servers.first().and_then(|s| s.username().zip(s.password())) {
+        options = options.user_and_password(user.to_owned(), password.to_owned());
+    }
+    options.connect(servers).await
 }
 
 impl Broker {
     /// `size`: 1 or 3.
     pub(crate) async fn start(folder: &Path, size: usize) -> Self {
         let ports: Vec<u16> = (0..size).map(|_| free_port().unwrap()).collect();
+        let password = new_password().unwrap();
         let servers = join_all((0..size).map(|n| {
             let options = Options { data_dir: folder.join(format!("nats-{n}")), nats_port: None, durable: true };
             let peers = ports.iter().copied().filter(|port| *port != ports[n]).collect();
-            let member = Member { name: format!("nats-{n}"), port: ports[n], peers };
+            let member = Member { name: format!("nats-{n}"), port: ports[n], peers, password: password.clone() };
             async move {
                 let started = if size == 1 { Nats::start(&options).await } else { Nats::start_member(&options, member).await };
                 started.unwrap()
@@ -53,7 +59,11 @@ impl Broker {
 
     /// The way through the proxies, for the services.
     pub(crate) fn url_through_proxies(&self) -> String {
-        joined(self.ways.iter().map(|way| format!("nats://{}", way.address)))
+        joined(self.ways.iter().zip(&self.servers).map(|(way, server)| {
+            let url = server.nats_url();
+            let (credentials, _) = url.rsplit_once('@').unwrap();
+            format!("{credentials}@{}", way.address)
+        }))
     }
 
     pub(crate) fn set(&self, mode: Mode) {

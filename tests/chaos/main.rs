@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
 #![expect(clippy::cast_precision_loss, reason = "instants in milliseconds fit")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its report is what a person reads")]
 
 mod broker;
 mod explain;

@@ -23,7 +23,6 @@ fn each_gets_a_sentence(folder: &Folder, cases: &[Case<'_>]) {
         let sentence = text.lines().find(|l| l.starts_with("mangoes: ")).unwrap_or_else(|| panic!("{env:?}: {text}"));
         assert!(sentence.contains(words), "{env:?}: {sentence}");
         assert!(!text.contains("sesame") && !text.contains("backtrace") && !text.contains("panicked"), "{env:?}: {text}");
-        println!("{sentence}");
     }
 }
 
@@ -47,6 +46,32 @@ fn what_is_malformed_or_busy() {
             (&[], &["jobs", "list"], "DATABASE_URL"),
         ],
     );
+}
+
+#[test]
+fn the_version_names_its_commit() {
+    let folder = Folder::new("version");
+    let done = mangoes(&folder.0).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let commit = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let commit = commit.ok().filter(|git| git.status.success()).map(|git| String::from_utf8_lossy(&git.stdout).trim().to_owned());
+    let commit = commit.unwrap_or_else(|| "unknown commit".to_owned());
+    assert_eq!(text.trim(), format!("mangoes {} ({commit})", env!("CARGO_PKG_VERSION")));
+}
+
+/// Containers are stopped by SIGTERM: nobody has to wait for the simulator, whatever its clients do.
+#[test]
+fn the_simulator_ends_at_once_when_it_is_stopped() {
+    let folder = Folder::new("sim-stop");
+    let mut sim = mangoes(&folder.0);
+    let mut sim = sim.args(["tmdb-sim", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(sim.stdout.take().unwrap()), &mut line).unwrap();
+    let host = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
+    let _idle = std::net::TcpStream::connect(host).unwrap();
+    let begun = Instant::now();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&sim), rustix::process::Signal::TERM).unwrap();
+    assert!(sim.wait().unwrap().success() && begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 /// Servers that answer, and say no.

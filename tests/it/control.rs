@@ -66,7 +66,7 @@ async fn every_verb_answers_by_nats() {
     assert_eq!(ask("jobs.delete", json!({"name": "extra"})).await["deleted"], "extra");
     assert!(world.request("jobs.create", &made).await.unwrap_err().1.contains("deleted"), "a name is never given again");
     assert_eq!(ask("jobs.lint", json!({})).await, json!([]));
-    assert!(ask("jobs.hold", json!({"note": "n"})).await["held"].is_string());
+    assert!(ask("jobs.hold", json!({"held": true, "note": "n"})).await["held"].is_string());
     assert!(ask("jobs.hold", json!({"held": false})).await["held"].is_null());
     assert!(ask("ingest", json!({"movies": [603]})).await["accepted"].is_array());
     world.until("select count(*) from works where tmdb_id = '603' and ingestion_status = 'complete'", 1).await;

@@ -27,7 +27,7 @@ async fn a_killed_run_is_ended_by_the_next_start() {
 async fn a_stop_leaves_nothing_behind() {
     let world = World::start("stopped").await;
     world.verb(&["ingest", "--movie", "603", "--follow"]);
-    let nats = world.nats_url.trim_start_matches("nats://").to_owned();
+    let nats = tests::nats_login(&world.nats_url).0.to_owned();
     let (folder, took) = world.stop().await;
     assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(tokio::net::TcpStream::connect(&nats).await.is_err(), "nats-server still listens");

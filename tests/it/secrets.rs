@@ -46,6 +46,10 @@ async fn leaves_no_trace(name: &str, variable: &str, secret: &str) {
         "the run left traces at all"
     );
     assert!(!world.verb(&["config"]).contains(secret));
+    for server in [&world.nats_url, &world.database_url] {
+        let password = server.split([':', '@']).nth(2).unwrap();
+        assert!(password.len() > 20 && !world.log().contains(password), "a server's password is in the log");
+    }
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         if fs::read(entry.path().join("cmdline")).is_ok_and(|bytes| holds(&bytes, secret)) {

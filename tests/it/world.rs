@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::Value;
 use sqlx::{PgPool, Row};
+use tests::nats_login;
 pub(crate) use tests::{Folder, mangoes};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
@@ -195,6 +196,11 @@ impl World {
         [self.folder.0.clone()].into_iter().chain(elsewhere.map(|p| PathBuf::from(p.trim()))).collect()
     }
 
+    /// Whether the program has not ended.
+    pub(crate) fn child_runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// What the program wrote so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.0.join("up.log")).unwrap_or_default()
@@ -269,9 +275,10 @@ fn log_of(folder: &Folder) -> String {
 
 /// Sends a command and reads until the answer is whole.
 async fn talk(nats_url: &str, command: &str, payload: &[u8], awaited: &str) -> String {
-    let address = nats_url.trim_start_matches("nats://");
+    let (address, login) = nats_login(nats_url);
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mut bytes = format!("CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true}}\r\n{command}").into_bytes();
+    let connect = format!("{{\"verbose\":false,\"headers\":true,\"no_responders\":true,{login}}}");
+    let mut bytes = format!("CONNECT {connect}\r\n{command}").into_bytes();
     bytes.extend_from_slice(payload);
     bytes.extend_from_slice(b"\r\nPING\r\n");
     stream.write_all(&bytes).await.unwrap();

@@ -32,6 +32,14 @@ pub async fn http_get(host: SocketAddr, path: &str, headers: &str) -> Option<(u1
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
+/// `host:port` of a NATS server's address, and what a client says there to be let in.
+pub fn nats_login(url: &str) -> (&str, String) {
+    let rest = url.trim_start_matches("nats://");
+    let (credentials, address) = rest.rsplit_once('@').unwrap_or((":", rest));
+    let (user, password) = credentials.split_once(':').unwrap();
+    (address, format!("\"user\":\"{user}\",\"pass\":\"{password}\""))
+}
+
 /// The program, built once; or the one that `MANGOES_PROGRAM` names.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -37,6 +37,9 @@ pub struct BusOptions {
     /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of `nats/streams/*.json`. A stream
     /// that has more keeps them.
     pub replicas: u8,
+    /// The installation that streams have to belong to: the id of its database. `None`: no database was asked, and streams keep
+    /// what they say.
+    pub installation: Option<String>,
 }
 
 /// Why NATS could not be used: one sentence with the remedy.
@@ -57,6 +60,22 @@ pub enum BusError {
         url: String,
         /// Its version.
         version: String,
+    },
+    /// A stream belongs to another installation.
+    #[error(
+        "stream {stream} at {url} belongs to the installation {owner}, and this database is the installation {ours}: \
+         set NATS_URL and DATABASE_URL to servers that belong together, or, if that database is gone for good, \
+         run `mangoes topology --take-over`"
+    )]
+    OtherInstallation {
+        /// The stream.
+        stream: String,
+        /// The server, without its password.
+        url: String,
+        /// Whose it is.
+        owner: String,
+        /// Who asks.
+        ours: String,
     },
     /// A stream or consumer could not be made or read.
     #[error("{what}: {reason}")]
@@ -103,6 +122,10 @@ pub struct Bus {
     connections: Arc<AtomicU64>,
     pub(crate) pulse: Pulse,
     pub(crate) replicas: u8,
+    pub(crate) installation: Option<Arc<str>>,
+    /// The server, without its password: for messages.
+    pub(crate) url: Arc<str>,
+    pub(crate) disowned: Arc<OnceLock<String>>,
 }
 
 impl Bus {
@@ -111,7 +134,7 @@ impl Bus {
     /// # Errors
     /// Within about 5 s when there is no usable server.
     pub async fn connect(options: &BusOptions) -> Result<Self, BusError> {
-        let url = shown(options.url.reveal());
+        let url = runtime::mask_url(options.url.reveal());
         let failed = |reason: String| BusError::Connect { url: url.clone(), reason };
         let connections = Arc::<AtomicU64>::default();
         let made = Arc::clone(&connections);
@@ -128,12 +151,13 @@ impl Bus {
                 async move { log_event(&event) }
             });
         if let Some(path) = &options.creds {
-            let text = std::fs::read_to_string(path).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
-            connect = connect.credentials(&text).map_err(|e| failed(format!("NATS_CREDS {}: {e}", path.display())))?;
+            // The path is not repeated: it may be the credentials themselves, put there by mistake.
+            let wrong = |e: &dyn std::fmt::Display| failed(format!("NATS_CREDS must be the path of a credentials file: {e}"));
+            let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+            connect = connect.credentials(&text).map_err(|e| wrong(&e))?;
         }
-        let servers = servers(options.url.reveal()).map_err(|e| failed(format!("NATS_URL is no usable URL: {e}")))?;
-        // The library takes user and password from its options alone.
-        if let Some((user, password)) = servers.iter().find_map(credentials) {
+        let (servers, login) = servers(options.url.reveal()).map_err(|e| failed(format!("NATS_URL is no usable URL: {e}")))?;
+        if let Some(Login { user, password }) = login {
             connect = connect.user_and_password(user, password);
         }
         let client = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect.connect(servers))
@@ -152,6 +176,9 @@ impl Bus {
             connections,
             pulse: Pulse::default(),
             replicas: options.replicas,
+            installation: options.installation.as_deref().map(Into::into),
+            url: url.into(),
+            disowned: Arc::default(),
         })
     }
 
@@ -201,15 +228,29 @@ fn reconnect_delay(tries: usize) -> Duration {
     if tries <= 1 { Duration::ZERO } else { doubled.min(RECONNECT_PAUSE_MAX) }
 }
 
-/// One address, or several of a cluster joined by commas.
-fn servers(urls: &str) -> std::io::Result<Vec<ServerAddr>> {
-    urls.split(',').map(|url| url.trim().parse()).collect()
+/// User and password of a URL, decoded.
+#[derive(Debug, PartialEq, Eq)]
+struct Login {
+    user: String,
+    password: String,
 }
 
-/// User and password of a URL, decoded.
-fn credentials(server: &ServerAddr) -> Option<(String, String)> {
+/// One address, or several of a cluster joined by commas, and the first login among them. The library takes a login from its
+/// options alone, and writes addresses into its log: they have none any more.
+fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Option<Login>)> {
     let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    Some((plain(server.username()?), plain(server.password().unwrap_or_default())))
+    let (mut servers, mut login) = (Vec::new(), None);
+    for url in urls.split(',') {
+        let server: ServerAddr = url.trim().parse()?;
+        let password = server.password().map(plain).unwrap_or_default();
+        login = login.or(server.username().map(|user| Login { user: plain(user), password }));
+        let mut url = server.into_inner();
+        if url.set_password(None).and_then(|()| url.set_username("")).is_err() {
+            return Err(std::io::Error::other("its user and password cannot be told from its host"));
+        }
+        servers.push(ServerAddr::from_url(url)?);
+    }
+    Ok((servers, login))
 }
 
 fn reason(error: &async_nats::ConnectError) -> String {
@@ -241,18 +282,6 @@ fn log_event(event: &async_nats::Event) {
     }
 }
 
-/// Server URLs without user and password.
-fn shown(urls: &str) -> String {
-    urls.split(',').map(shown_one).collect::<Vec<_>>().join(",")
-}
-
-fn shown_one(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        (None, _) | (_, None) => url.to_owned(),
-    }
-}
-
 fn older(version: &str) -> bool {
     let mut parts = version.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < MIN_SERVER
@@ -271,17 +300,12 @@ mod tests {
 
     #[test]
     fn user_and_password_come_from_the_url() {
-        let of = |url: &str| servers(url).unwrap().iter().find_map(credentials);
+        let of = |url: &str| servers(url).unwrap().1.map(|login| (login.user, login.password));
         assert_eq!(of("nats://ann:p%40ss@host:4222"), Some(("ann".to_owned(), "p@ss".to_owned())));
         assert_eq!(of("nats://a:4222, nats://bob:x@b:4222"), Some(("bob".to_owned(), "x".to_owned())));
         assert_eq!(of("host:4222"), None);
+        let shown = format!("{:?}", servers("nats://ann:sesame@a:1,nats://sesame@b:2").unwrap().0);
+        assert!(!shown.contains("sesame"), "{shown}");
         assert!(servers("http://host").is_err());
-    }
-
-    #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(shown("nats://ann:sesame@a:1,nats://b:2"), "nats://a:1,nats://b:2");
-        assert_eq!(shown("nats://ann:sesame@host:4222"), "nats://host:4222");
-        assert_eq!(shown("nats://host:4222"), "nats://host:4222");
     }
 }

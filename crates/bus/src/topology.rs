@@ -1,6 +1,6 @@
 //! Streams and consumers: made from `nats/*.json`, compared with `nats/*.json`, never written anywhere else.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use async_nats::jetstream::{
     consumer::{self, FromConsumer, pull},
@@ -24,6 +24,9 @@ pub const STREAMS: [(&str, &str); 5] =
 /// Name and text of every file in `nats/consumers`.
 pub const CONSUMERS: [(&str, &str); 9] = files!("consumers":
     "ticks-ingest", "ticks-scan", "ticks-refresh", "ticks-maintain", "ingest-list", "ingest-movie", "refresh-now", "refresh-fresh", "refresh-bulk");
+
+/// The key of a stream's metadata that says which installation it belongs to: the id of its database.
+const INSTALLATION: &str = "mangoes.installation";
 
 #[derive(Deserialize)]
 struct ConsumerFile {
@@ -122,19 +125,78 @@ impl Bus {
     async fn ensure_stream(&self, name: &str, text: &str) -> Result<(), BusError> {
         let mut config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
         config.num_replicas = self.replicas.into();
-        // A process or a shell that was told of fewer copies takes none away: it may know no better.
-        match self.jetstream.get_stream(name).await {
-            Ok(there) => config.num_replicas = config.num_replicas.max(there.cached_info().config.num_replicas),
-            Err(e) if is_missing(&runtime::chain(&e)) => {}
-            Err(e) => return Err(broken(name, runtime::chain(&e))),
+        if let Some(ours) = &self.installation {
+            config.metadata.insert(INSTALLATION.to_owned(), ours.to_string());
         }
-        let mut made = self.jetstream.create_or_update_stream(config.clone()).await;
+        // Created, not updated: somebody else's stream that comes up at this moment is not taken over.
+        if self.stream(name).await?.is_none() {
+            match self.jetstream.create_stream(&config).await {
+                Ok(_) => return Ok(()),
+                Err(e) if is_there(&runtime::chain(&e)) => {}
+                Err(e) => return Err(broken(name, with_remedy(runtime::chain(&e), self.replicas))),
+            }
+        }
+        let Some(there) = self.stream(name).await? else { return Err(broken(name, "it was deleted at this moment")) };
+        self.check_owner(name, &there.metadata)?;
+        config.metadata = there.metadata.into_iter().chain(config.metadata).collect();
+        // A process or a shell that was told of fewer copies takes none away: it may know no better.
+        config.num_replicas = config.num_replicas.max(there.num_replicas);
+        let mut made = self.jetstream.update_stream(&config).await;
         if matches!(&made, Err(e) if too_few_servers(&runtime::chain(e))) && config.num_replicas > self.replicas.into() {
             // What was a cluster is none any more.
             config.num_replicas = self.replicas.into();
-            made = self.jetstream.create_or_update_stream(config).await;
+            made = self.jetstream.update_stream(&config).await;
         }
         made.map(|_| ()).map_err(|e| broken(name, with_remedy(runtime::chain(&e), self.replicas)))
+    }
+
+    /// A stream's settings as the server has them.
+    async fn stream(&self, name: &str) -> Result<Option<stream::Config>, BusError> {
+        match self.jetstream.get_stream(name).await {
+            Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+            Err(e) if is_missing(&runtime::chain(&e)) => Ok(None),
+            Err(e) => Err(broken(name, runtime::chain(&e))),
+        }
+    }
+
+    /// Whether a stream with this metadata may be used by the installation of this process.
+    fn check_owner(&self, stream: &str, metadata: &HashMap<String, String>) -> Result<(), BusError> {
+        match (metadata.get(INSTALLATION), &self.installation) {
+            (Some(owner), Some(ours)) if owner.as_str() != &**ours => {
+                let other = BusError::OtherInstallation {
+                    stream: stream.to_owned(),
+                    url: self.url.to_string(),
+                    owner: owner.clone(),
+                    ours: ours.to_string(),
+                };
+                let _ = self.disowned.set(other.to_string());
+                Err(other)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why this process has to end: a stream that it uses was found to belong to another installation.
+    #[must_use]
+    pub fn disowned(&self) -> Option<String> {
+        self.disowned.get().cloned()
+    }
+
+    /// Makes the streams that are there this installation's own, whoever they belonged to. Returns their names.
+    ///
+    /// # Errors
+    /// Names the stream and gives the server's words.
+    pub async fn take_over(&self) -> Result<Vec<&'static str>, BusError> {
+        let Some(ours) = &self.installation else { return Ok(Vec::new()) };
+        let mut taken = Vec::new();
+        for (name, _) in STREAMS {
+            let Some(mut config) = self.stream(name).await? else { continue };
+            if config.metadata.insert(INSTALLATION.to_owned(), ours.to_string()).is_none_or(|owner| owner.as_str() != &**ours) {
+                self.jetstream.update_stream(config).await.map_err(|e| broken(name, runtime::chain(&e)))?;
+                taken.push(name);
+            }
+        }
+        Ok(taken)
     }
 
     async fn ensure_consumer_of(&self, name: &str, file: ConsumerFile) -> Result<(), BusError> {
@@ -145,13 +207,19 @@ impl Bus {
 
     /// When each stream was made, with its subjects: another time than before means that the old one is lost.
     ///
+    /// A stream that lost its owner's id, which a process of an earlier version leaves out, gets it again.
+    ///
     /// # Errors
-    /// When a stream cannot be asked, or is missing.
+    /// When a stream cannot be asked, is missing, or belongs to another installation.
     pub async fn stream_births(&self) -> Result<Vec<StreamBirth>, BusError> {
         let mut births = Vec::with_capacity(STREAMS.len());
-        for (name, _) in STREAMS {
+        for (name, text) in STREAMS {
             let stream = self.jetstream.get_stream(name).await.map_err(|e| broken(name, runtime::chain(&e)))?;
             let info = stream.cached_info();
+            self.check_owner(name, &info.config.metadata)?;
+            if self.installation.is_some() && !info.config.metadata.contains_key(INSTALLATION) {
+                self.ensure_stream(name, text).await?;
+            }
             let created_at = info.created.unix_timestamp_nanos().to_string();
             births.push(StreamBirth {
                 stream: name,
@@ -181,10 +249,13 @@ impl Bus {
     pub async fn topology_differences(&self) -> Result<Vec<Difference>, BusError> {
         let mut found = Vec::new();
         for (name, text) in STREAMS {
-            let actual = match self.jetstream.get_stream(name).await {
-                Ok(stream) => serde_json::to_value(&stream.cached_info().config).map_err(|e| broken(name, e))?,
-                Err(e) if is_missing(&runtime::chain(&e)) => Value::Null,
-                Err(e) => return Err(broken(name, runtime::chain(&e))),
+            let there = self.stream(name).await?;
+            if let (Some(ours), Some(there)) = (&self.installation, &there) {
+                found.extend(foreign_owner(name, ours, there.metadata.get(INSTALLATION)));
+            }
+            let actual = match there {
+                Some(config) => serde_json::to_value(config).map_err(|e| broken(name, e))?,
+                None => Value::Null,
             };
             let mut wanted = wanted(name, text)?;
             if let Some(replicas) = wanted.get_mut("num_replicas") {
@@ -211,6 +282,11 @@ fn is_missing(reason: &str) -> bool {
     reason.contains("10059") || reason.contains("not found")
 }
 
+/// A stream of this name exists, with other settings than the ones asked for.
+fn is_there(reason: &str) -> bool {
+    reason.contains("10058") || reason.contains("already in use")
+}
+
 fn too_few_servers(reason: &str) -> bool {
     reason.contains("non-clustered") || reason.contains("no suitable peers")
 }
@@ -225,6 +301,13 @@ fn with_remedy(reason: String, replicas: u8) -> String {
 
 fn wanted(name: &str, text: &str) -> Result<Value, BusError> {
     serde_json::from_str(text).map_err(|e| broken(name, e))
+}
+
+/// A stream that is not this installation's, as a setting that differs.
+fn foreign_owner(stream: &str, ours: &str, owner: Option<&String>) -> Option<Difference> {
+    let actual = owner.map_or(Value::Null, |owner| owner.as_str().into());
+    let differs = actual.as_str() != Some(ours);
+    differs.then(|| Difference { asset: stream.to_owned(), setting: INSTALLATION.to_owned(), wanted: ours.into(), actual })
 }
 
 fn compare(asset: &str, wanted: &Value, actual: &Value, found: &mut Vec<Difference>) {

@@ -56,6 +56,24 @@ impl Account {
         self.change_to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::chown(path, Some(uid), Some(gid)))
     }
 
+    /// Lets the servers pass through a folder: their group alone where the folder's group is root's, else everybody, for the
+    /// group has its own use then. What stands in it has its own modes.
+    pub(crate) fn let_in(self, dir: &Path) -> io::Result<()> {
+        let Some((_, gid)) = self.change_to.filter(|_| !self.may_pass(dir)) else { return Ok(()) };
+        let there = fs::metadata(dir)?;
+        let is_free = there.gid() == 0 || there.gid() == gid;
+        if is_free {
+            std::os::unix::fs::chown(dir, None, Some(gid))?;
+        }
+        let right = if is_free { 0o010 } else { 0o001 };
+        fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(there.mode() & 0o7777 | right))
+    }
+
+    /// Hands an open file over to this user.
+    pub(crate) fn own_file(self, file: &fs::File) -> io::Result<()> {
+        self.change_to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::fchown(file, Some(uid), Some(gid)))
+    }
+
     /// Whether this user may pass through `dir` and everything above it. Access lists are not looked at.
     pub(crate) fn reaches(self, dir: &Path) -> bool {
         dir.ancestors().filter(|part| *part != OsStr::new("")).all(|part| self.may_pass(part))

@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::EmbeddedError;
-pub use nats::{Member, Nats};
+pub use nats::{Member, Nats, new_password};
+pub use place::remove_data;
 pub use postgres::Postgres;
 
 /// How long a server may take to answer after its process started.
@@ -79,7 +80,7 @@ impl Servers {
         Postgres::start(options).await
     }
 
-    /// Where clients of NATS connect: `nats://127.0.0.1:PORT`.
+    /// Where clients of NATS connect: `nats://mangoes:PASSWORD@127.0.0.1:PORT`.
     pub fn nats_url(&self) -> String {
         self.nats.nats_url()
     }

@@ -1,6 +1,8 @@
 //! A `nats-server` child process with JetStream.
 //!
-//! Its settings are `nats/server.conf`, the same file that compose uses.
+//! Its settings are `nats/server.conf`, the same file that compose uses, and a password: whoever else
+//! has an account on this machine could otherwise hold jobs and delete streams. The password is made
+//! once and kept in `nats.password`; the server reads it from its settings, both for their owner alone.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -25,6 +27,11 @@ const CLUSTER: &str = "mangoes";
 /// How long to wait between two looks at a starting server.
 const POLL: Duration = Duration::from_millis(10);
 
+/// Who clients are.
+const USER: &str = "mangoes";
+/// Bytes of randomness in a password.
+const PASSWORD_BYTES: usize = 24;
+
 /// A server's part in a cluster.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -34,17 +41,30 @@ pub struct Member {
     pub port: u16,
     /// Where its peers listen.
     pub peers: Vec<u16>,
+    /// Of clients and of peers, the same for all servers: letters and digits.
+    pub password: String,
 }
 
 impl Member {
     /// Clients are not told of the other servers: they know those that they were given.
-    fn flags(&self) -> Vec<String> {
-        let route = |port: &u16| format!("nats://127.0.0.1:{port}");
+    fn settings(&self) -> String {
+        let Self { port, password, .. } = self;
+        let route = |port: &u16| format!("\"nats://{USER}:{password}@127.0.0.1:{port}\"");
         let routes: Vec<String> = self.peers.iter().map(route).collect();
-        ["--cluster_name", CLUSTER, "--cluster", &route(&self.port), "--routes", &routes.join(","), "--no_advertise"]
-            .map(str::to_owned)
-            .to_vec()
+        format!(
+            "cluster {{\n  name: {CLUSTER}\n  listen: \"127.0.0.1:{port}\"\n  no_advertise: true\n  {}  routes: [{}]\n}}\n",
+            authorization(password),
+            routes.join(", ")
+        )
     }
+}
+
+/// Letters and digits for [`Member::password`].
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn new_password() -> Result<String, EmbeddedError> {
+    random_hex(PASSWORD_BYTES)
 }
 
 /// A running `nats-server`. Dropping it asks the process to end; [`Nats::stop`] also waits for that.
@@ -55,6 +75,7 @@ pub struct Nats {
     port: u16,
     place: Place,
     member: Option<Member>,
+    password: String,
 }
 
 impl Nats {
@@ -80,8 +101,14 @@ impl Nats {
         let found = search.nats()?;
         let place = Place::take(&options.data_dir, "nats")?;
         let program = reachable(&found, &place)?;
-        let settings = place.join("nats.conf");
-        fs::write(&settings, settings_text(options.durable)).map_err(EmbeddedError::file("write", &settings))?;
+        let password = match &member {
+            Some(member) => member.password.clone(),
+            None => kept_password(&place)?,
+        };
+        let text = settings_text(options.durable)
+            + &authorization(&password)
+            + &member.as_ref().map_or_else(String::new, Member::settings);
+        place.write_private("nats.conf", &text)?;
         let deadline = Instant::now() + START_LIMIT;
         let mut port = match options.nats_port {
             Some(port) if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() => port,
@@ -89,7 +116,7 @@ impl Nats {
         };
         loop {
             match launch(&program, &place, (port, member.as_ref()), deadline).await {
-                Ok(child) => return Ok(Self { child, program, port, place, member }),
+                Ok(child) => return Ok(Self { child, program, port, place, member, password }),
                 // Somebody took the port between our look and the server's.
                 Err(error) if is_port_taken(&error) && Instant::now() < deadline => port = free_port()?,
                 Err(error) => return Err(error),
@@ -97,9 +124,9 @@ impl Nats {
         }
     }
 
-    /// Where clients connect: `nats://127.0.0.1:PORT`.
+    /// Where clients connect: `nats://mangoes:PASSWORD@127.0.0.1:PORT`.
     pub fn nats_url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{USER}:{}@127.0.0.1:{}", self.password, self.port)
     }
 
     /// The process id of the server.
@@ -176,7 +203,7 @@ async fn launch(
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let flags =
         ["-c", &text(place.join("nats.conf")), "-a", "127.0.0.1", "-p", &port.to_string(), "-sd", &text(store), "-n", &name];
-    let args = flags.map(str::to_owned).into_iter().chain(member.into_iter().flat_map(Member::flags)).collect();
+    let args = flags.map(str::to_owned).to_vec();
     let log_file = log.file.try_clone().map_err(EmbeddedError::file("open", &log.path))?;
     let (program, account, stop_signal) = (program.to_owned(), place.account, Signal::TERM);
     let mut child = Child::start(Launch { name: SERVER, program, args, account, log: log_file, stop_signal }).await?;
@@ -218,6 +245,24 @@ async fn greeting(port: u16) -> io::Result<Value> {
 
 fn is_port_taken(error: &EmbeddedError) -> bool {
     matches!(error, EmbeddedError::Ended { said, .. } if said.contains("address already in use"))
+}
+
+/// What the server is told of its clients' name and password.
+fn authorization(password: &str) -> String {
+    format!("authorization {{ user: {USER}, password: \"{password}\" }}\n")
+}
+
+/// The password of this place's server, made at the first start.
+fn kept_password(place: &Place) -> Result<String, EmbeddedError> {
+    let path = place.join("nats.password");
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(EmbeddedError::file("read", &path)(error)),
+        Ok(_) | Err(_) => {}
+    }
+    let password = new_password()?;
+    place.write_private("nats.password", &format!("{password}\n"))?;
+    Ok(password)
 }
 
 /// The settings file; without the costly sync to the disk when nothing needs to survive a power failure.

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::EmbeddedError;
@@ -13,6 +13,8 @@ use crate::account::Account;
 
 /// Parent of the server folders that cannot stand in the data directory.
 const ELSEWHERE: &str = "/var/lib/mangoes";
+/// Name of the data directory where nothing else is said.
+const OURS: &str = ".mangoes";
 /// File in the data directory that names the folder below [`ELSEWHERE`].
 const NOTE: &str = "servers-are-in";
 /// A log longer than this is begun anew at the next start.
@@ -33,19 +35,18 @@ impl Place {
     pub(crate) fn take(data_dir: &Path, server: &str) -> Result<Self, EmbeddedError> {
         let account = Account::choose()?;
         let unwritable = |source| EmbeddedError::Unwritable { dir: data_dir.to_owned(), source };
-        fs::create_dir_all(data_dir).map_err(unwritable)?;
+        // A part of our own folder, as the demo's: its parent is ours, too.
+        if let Some(parent) = data_dir.parent().filter(|parent| parent.file_name().is_some_and(|name| name == OURS)) {
+            make_private(parent).and_then(|()| account.let_in(parent)).map_err(unwritable)?;
+        }
+        make_private(data_dir).map_err(unwritable)?;
         let data_dir = data_dir.canonicalize().map_err(unwritable)?;
         let lock = lock(&data_dir, &format!("{server}.lock"))?;
         let dir = match data_dir.parent() {
             Some(parent) if !account.reaches(parent) || data_dir.join(NOTE).exists() => elsewhere(&data_dir)?,
             Some(_) | None => data_dir,
         };
-        if !account.may_pass(&dir) {
-            // Our own folder: others may pass, not list; what stands in it has its own modes.
-            let mode = fs::metadata(&dir).map_err(EmbeddedError::file("read", &dir))?.permissions().mode();
-            let opened = fs::Permissions::from_mode(mode | 0o011);
-            fs::set_permissions(&dir, opened).map_err(EmbeddedError::file("open up", &dir))?;
-        }
+        account.let_in(&dir).map_err(EmbeddedError::file("open up", &dir))?;
         Ok(Self { dir, account, _lock: lock })
     }
 
@@ -54,11 +55,27 @@ impl Place {
         self.dir.join(name)
     }
 
+    /// Writes a file that only the server's user and we can read, in the place of an earlier one.
+    pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), EmbeddedError> {
+        let path = self.join(name);
+        let fresh = self.join(&format!("{name}.new"));
+        let written = match fs::remove_file(&fresh) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh),
+        };
+        // By the open file: its name may be somebody else's link by now.
+        let written = written.and_then(|mut file| self.account.own_file(&file).and_then(|()| file.write_all(text.as_bytes())));
+        let placed = written.and_then(|()| fs::rename(&fresh, &path));
+        placed.map_err(EmbeddedError::file("write", &path))
+    }
+
     /// Opens the log `name` for appending; returns it, its path, and where the new part begins.
     pub(crate) fn open_log(&self, name: &str) -> Result<Log, EmbeddedError> {
         let path = self.join(name);
         let failed = || EmbeddedError::file("write", &path);
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed())?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        let file = options.open(&path).map_err(failed())?;
         let mut start = file.metadata().map_err(failed())?.len();
         if start > LOG_LIMIT_BYTES {
             file.set_len(0).map_err(failed())?;
@@ -66,6 +83,20 @@ impl Place {
         }
         Ok(Log { file, start, path })
     }
+}
+
+/// Deletes a data directory with all that its servers kept, also elsewhere.
+///
+/// # Errors
+/// When a file cannot be deleted.
+pub fn remove_data(data_dir: &Path) -> Result<(), EmbeddedError> {
+    if let Ok(elsewhere) = fs::read_to_string(data_dir.join(NOTE)) {
+        let elsewhere = Path::new(elsewhere.trim());
+        if elsewhere.starts_with(ELSEWHERE) {
+            crate::cluster::remove(elsewhere)?;
+        }
+    }
+    crate::cluster::remove(data_dir)
 }
 
 /// The log of one run of a server.
@@ -137,9 +168,29 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
         }
         fs::rename(&dir, &aside).map_err(EmbeddedError::file("rename", &dir))?;
     }
-    fs::create_dir_all(&dir).map_err(EmbeddedError::file("create", &dir))?;
+    make_private(&dir).map_err(EmbeddedError::file("create", &dir))?;
     fs::write(&note, format!("{}\n", dir.display())).map_err(EmbeddedError::file("write", &note))?;
     Ok(dir)
+}
+
+/// Makes a data directory that only its owner may enter. One that is there keeps its mode, for it may be used for
+/// other things as well, unless its name is [`OURS`].
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => {}
+    }
+    let there = fs::symlink_metadata(dir)?;
+    // What a link of that name leads to is not ours.
+    if dir.file_name().is_none_or(|name| name != OURS) || there.is_symlink() {
+        return Ok(());
+    }
+    // The group's right to pass is what `Account::let_in` gave.
+    fs::set_permissions(dir, fs::Permissions::from_mode(there.permissions().mode() & 0o710))
 }
 
 /// A short stable name for a path: FNV-1a, 64 bits.

@@ -83,8 +83,11 @@ fn ask(url: &str, subject: &str, body: &str) -> std::io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut lines = BufReader::new(stream.try_clone()?);
     expect(&mut lines, "INFO")?;
-    let connect = r#"CONNECT {"verbose":false,"pedantic":false,"lang":"test","version":"0"}"#;
-    write!(stream, "{connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n", body.len())?;
+    let (user, password) =
+        url.split_once("://").and_then(|(_, rest)| rest.split_once('@')?.0.split_once(':')).unwrap_or_default();
+    let connect =
+        format!(r#"{{"verbose":false,"pedantic":false,"lang":"test","version":"0","user":"{user}","pass":"{password}"}}"#);
+    write!(stream, "CONNECT {connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n", body.len())?;
     expect(&mut lines, "MSG")?;
     expect(&mut lines, "{")
 }
@@ -249,6 +252,46 @@ async fn killed_parent_leaves_no_server() {
     servers.stop().await.unwrap();
 }
 
+/// Whoever else has an account on this machine reads no password, and is not let in without one.
+#[tokio::test]
+async fn nats_and_its_files_are_closed_to_others() {
+    let dir = TempDir::new();
+    let data_dir = dir.0.join(".mangoes");
+    // As an earlier version, or a script, may have made it.
+    fs::create_dir_all(data_dir.join("tools")).unwrap();
+    fs::set_permissions(&data_dir, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let options = Options { data_dir: data_dir.clone(), nats_port: None, durable: false };
+    let nats = Nats::start(&options).await.unwrap();
+    let mode = |path: &Path| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777;
+    let place = match fs::read_to_string(data_dir.join("servers-are-in")) {
+        Ok(elsewhere) => PathBuf::from(elsewhere.trim()),
+        Err(_) => data_dir.clone(),
+    };
+    for folder in [&data_dir, &place] {
+        assert_eq!(mode(folder) & 0o707, 0o700, "{}: {:o}", folder.display(), mode(folder));
+    }
+    for file in ["nats.conf", "nats.password", "nats.log"] {
+        assert_eq!(mode(&place.join(file)), 0o600, "{file}");
+    }
+    let url = nats.nats_url();
+    assert!(jetstream(&url, "$JS.API.INFO", "").contains("\"memory\""));
+    for stranger in [format!("nats://{}", address(&url)), format!("nats://mangoes:wrong@{}", address(&url))] {
+        let mut stream = TcpStream::connect(address(&stranger)).unwrap();
+        let (user, password) = if stranger.contains('@') { ("mangoes", "wrong") } else { ("", "") };
+        write!(stream, "CONNECT {{\"verbose\":false,\"user\":\"{user}\",\"pass\":\"{password}\"}}\r\nPING\r\n").unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.contains("Authorization Violation") && !said.contains("PONG"), "{stranger}: {said}");
+    }
+    let password = url.split(':').nth(2).unwrap().split('@').next().unwrap().to_owned();
+    let arguments = fs::read(format!("/proc/{}/cmdline", nats.pid())).unwrap_or_default();
+    assert!(!String::from_utf8_lossy(&arguments).contains(&password));
+    nats.stop().await.unwrap();
+    let again = Nats::start(&options).await.unwrap();
+    assert!(again.nats_url().contains(&password), "an exported NATS_URL stays right");
+    again.stop().await.unwrap();
+}
+
 /// Three servers keep three copies: one that dies with its store takes nothing along.
 #[tokio::test]
 async fn a_cluster_survives_the_loss_of_one_store() {
@@ -257,7 +300,7 @@ async fn a_cluster_survives_the_loss_of_one_store() {
     let start = |n: usize| {
         let options = Options { data_dir: dir.0.join(format!("n{n}")), nats_port: None, durable: false };
         let peers = ports.iter().copied().filter(|p| *p != ports[n]).collect();
-        let member = Member { name: format!("n{n}"), port: ports[n], peers };
+        let member = Member { name: format!("n{n}"), port: ports[n], peers, password: "sesame".to_owned() };
         async move { Nats::start_member(&options, member).await.unwrap() }
     };
     let (mut one, two, three) = tokio::join!(start(0), start(1), start(2));

@@ -1,8 +1,18 @@
 //! Configuration: flags > environment > `mangoes.toml` > defaults. Flags are turned into values by the command line.
 
+mod address;
+mod sources;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+pub use address::mask_url;
+pub use sources::Sources;
+
+/// Where TMDB itself is.
+const TMDB_ITSELF: &str = "https://api.themoviedb.org/3";
+const TMDB_DOMAIN: &str = "themoviedb.org";
 
 /// A value that is never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -76,11 +86,15 @@ pub struct Config {
     pub listen: String,
     /// `pretty` or `json`.
     pub log: String,
+    /// Which log lines are written; the program's own choice when absent.
+    pub log_filter: Option<String>,
     /// How stale movies are worked off.
     pub refresh_mode: RefreshMode,
+    /// Where each setting that is set comes from.
+    origins: BTreeMap<&'static str, String>,
 }
 
-/// The settings by name, with what they mean: for `mangoes config` and the documentation.
+/// The settings by name, with what they mean: every name that `mangoes.toml` may hold.
 pub const SETTINGS: [(&str, &str); 17] = [
     ("NATS_URL", "NATS server, nats://host:4222; embedded when not set"),
     ("NATS_CREDS", "credentials file for NATS"),
@@ -95,55 +109,21 @@ pub const SETTINGS: [(&str, &str); 17] = [
     ("TMDB_REGION", "country of certificates, as US"),
     ("TMDB_STREAMING_REGIONS", "countries of streaming offers, as US,CA"),
     ("MANGOES_DATA_DIR", "where embedded servers keep their data"),
-    ("MANGOES_LISTEN", "address for health checks, on loopback by default"),
-    ("MANGOES_LOG", "pretty or json"),
+    ("MANGOES_LISTEN", "host:port for health checks and metrics, on loopback by default"),
     ("MANGOES_REFRESH_MODE", "continuous or per_tick"),
+    ("MANGOES_LOG", "pretty or json"),
     ("RUST_LOG", "log filter, for example info,bus=debug"),
 ];
 
-/// Where settings come from, strongest first.
-pub struct Sources {
-    /// The environment.
-    pub env: BTreeMap<String, String>,
-    /// `mangoes.toml`, its keys in lower case.
-    pub file: toml::Table,
-}
-
-impl Sources {
-    /// The process's environment and `mangoes.toml` in the current directory, if it is there.
-    ///
-    /// # Errors
-    /// When the file is no TOML.
-    pub fn of_process() -> Result<Self, ConfigError> {
-        let file = match std::fs::read_to_string("mangoes.toml") {
-            Ok(text) => text.parse().map_err(|e| ConfigError(format!("mangoes.toml cannot be read: {e}")))?,
-            Err(_) => toml::Table::new(),
-        };
-        Ok(Self { env: std::env::vars().collect(), file })
-    }
-
-    fn get(&self, name: &str) -> Result<Option<String>, ConfigError> {
-        if let Some(value) = self.env.get(name).filter(|v| !v.is_empty()) {
-            return Ok(Some(value.clone()));
-        }
-        let file_name = format!("{name}_FILE");
-        if let Some(path) = self.env.get(&file_name).filter(|v| !v.is_empty()) {
-            let text = std::fs::read_to_string(path).map_err(|e| ConfigError(format!("{file_name}: cannot read {path}: {e}")))?;
-            return Ok(Some(text.trim().to_owned()));
-        }
-        Ok(match self.file.get(&name.to_lowercase()) {
-            Some(toml::Value::String(text)) => Some(text.clone()),
-            Some(other) => Some(other.to_string()),
-            None => None,
-        })
-    }
-
-    fn number<N: std::str::FromStr>(&self, name: &str, default: N) -> Result<N, ConfigError> {
-        match self.get(name)? {
-            None => Ok(default),
-            Some(text) => text.trim().parse().map_err(|_| ConfigError(format!("{name}: '{text}' is no whole number from 0 up"))),
-        }
-    }
+/// A setting as `mangoes config` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// Its name in the environment.
+    pub name: &'static str,
+    /// What is in effect; secrets are masked.
+    pub value: String,
+    /// Where the value comes from: flag, environment, a file, `mangoes.toml` or default.
+    pub origin: String,
 }
 
 impl Config {
@@ -152,61 +132,68 @@ impl Config {
     /// # Errors
     /// A sentence that names the setting and the remedy.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
-        let mode = sources.get("MANGOES_REFRESH_MODE")?.unwrap_or_else(|| "continuous".to_owned());
+        let get = |name| Ok::<_, ConfigError>(sources.get(name)?.map(|found| found.value));
+        let or = |name, default: &str| Ok::<_, ConfigError>(get(name)?.unwrap_or_else(|| default.to_owned()));
+        let mut origins = BTreeMap::new();
+        for (name, _) in SETTINGS {
+            origins.extend(sources.get(name)?.map(|found| (name, found.origin)));
+        }
+        let regions = or("TMDB_STREAMING_REGIONS", "US")?;
         let config = Self {
-            nats_url: sources.get("NATS_URL")?.map(Secret::new),
-            nats_creds: sources.get("NATS_CREDS")?.map(PathBuf::from),
+            nats_url: get("NATS_URL")?.map(Secret::new),
+            nats_creds: get("NATS_CREDS")?.map(PathBuf::from),
             nats_replicas: sources.number("NATS_REPLICAS", 1)?,
-            database_url: sources.get("DATABASE_URL")?.map(Secret::new),
-            tmdb_credential: sources.get("TMDB_TOKEN")?.or(sources.get("TMDB_API_KEY")?).map(Secret::new),
-            tmdb_base_url: sources.get("TMDB_BASE_URL")?.unwrap_or_else(|| "https://api.themoviedb.org/3".to_owned()),
+            database_url: get("DATABASE_URL")?.map(Secret::new),
+            tmdb_credential: sources.stronger("TMDB_TOKEN", "TMDB_API_KEY")?.map(Secret::new),
+            tmdb_base_url: or("TMDB_BASE_URL", TMDB_ITSELF)?,
             tmdb_rate: sources.number("TMDB_RATE", 40)?,
             tmdb_concurrency: sources.number("TMDB_CONCURRENCY", 20_usize)?.max(1),
-            tmdb_language: sources.get("TMDB_LANGUAGE")?.unwrap_or_else(|| "en-US".to_owned()),
-            tmdb_region: sources.get("TMDB_REGION")?.unwrap_or_else(|| "US".to_owned()),
-            tmdb_streaming_regions: sources
-                .get("TMDB_STREAMING_REGIONS")?
-                .unwrap_or_else(|| "US".to_owned())
-                .split(',')
-                .map(|region| region.trim().to_owned())
-                .collect(),
-            data_dir: sources.get("MANGOES_DATA_DIR")?.unwrap_or_else(|| ".mangoes".to_owned()).into(),
-            listen: sources.get("MANGOES_LISTEN")?.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
-            log: sources.get("MANGOES_LOG")?.unwrap_or_else(|| "pretty".to_owned()),
-            refresh_mode: match mode.as_str() {
+            tmdb_language: or("TMDB_LANGUAGE", "en-US")?,
+            tmdb_region: or("TMDB_REGION", "US")?,
+            tmdb_streaming_regions: regions.split(',').map(|region| region.trim().to_owned()).collect(),
+            data_dir: or("MANGOES_DATA_DIR", ".mangoes")?.into(),
+            listen: or("MANGOES_LISTEN", "127.0.0.1:8080")?,
+            log: or("MANGOES_LOG", "pretty")?,
+            log_filter: get("RUST_LOG")?,
+            refresh_mode: match or("MANGOES_REFRESH_MODE", "continuous")?.as_str() {
                 "continuous" => RefreshMode::Continuous,
                 "per_tick" => RefreshMode::PerTick,
                 other => {
                     return Err(ConfigError(format!("MANGOES_REFRESH_MODE: '{other}' is unknown: use continuous or per_tick")));
                 }
             },
+            origins,
         };
         config.checked()
+    }
+
+    /// Whether TMDB itself is asked, and not a simulator or another server in its place.
+    #[must_use]
+    pub fn asks_tmdb_itself(&self) -> bool {
+        let host = url::Url::parse(&self.tmdb_base_url).ok().and_then(|url| url.host_str().map(str::to_lowercase));
+        host.is_none_or(|host| host == TMDB_DOMAIN || host.ends_with(&format!(".{TMDB_DOMAIN}")))
     }
 
     fn checked(self) -> Result<Self, ConfigError> {
         // Several servers of a cluster are joined by commas.
         for server in self.nats_url.iter().flat_map(|secret| secret.reveal().split(',')) {
-            url_of("NATS_URL", server.trim(), &["nats", "tls", "ws", "wss"], "nats://127.0.0.1:4222")?;
+            address::NATS.read(server.trim())?;
         }
         if let Some(secret) = &self.database_url {
-            url_of(
-                "DATABASE_URL",
-                secret.reveal(),
-                &["postgres", "postgresql"],
-                "postgres://user:password@127.0.0.1:5432/mangoes",
-            )?;
+            address::POSTGRES.read(secret.reveal())?;
         }
-        let base = url_of("TMDB_BASE_URL", &self.tmdb_base_url, &["http", "https"], "https://api.themoviedb.org/3")?;
-        if !base.path().trim_end_matches('/').ends_with("/3") {
-            return Err(ConfigError("TMDB_BASE_URL must end in /3, as in https://api.themoviedb.org/3".to_owned()));
+        if !address::TMDB.read(&self.tmdb_base_url)?.path().trim_end_matches('/').ends_with("/3") {
+            return Err(ConfigError(format!("TMDB_BASE_URL must end in /3, as in {TMDB_ITSELF}")));
         }
         check_codes(&self)?;
         if ![1, 3, 5].contains(&self.nats_replicas) {
-            return Err(ConfigError(format!("NATS_REPLICAS: {} is no number of copies: use 1, 3 or 5", self.nats_replicas)));
+            return Err(ConfigError(format!("NATS_REPLICAS: {} is not a number of copies: use 1, 3 or 5", self.nats_replicas)));
         }
-        if self.listen.parse::<std::net::SocketAddr>().is_err() {
-            return Err(ConfigError(format!("MANGOES_LISTEN: '{}' is no address: use for example 127.0.0.1:8080", self.listen)));
+        if listen_parts(&self.listen).is_none() {
+            return Err(ConfigError(format!(
+                "MANGOES_LISTEN: '{}' is not host:port: use for example 127.0.0.1:8080",
+                self.listen
+            )));
         }
         match self.log.as_str() {
             "pretty" | "json" => Ok(self),
@@ -214,28 +201,64 @@ impl Config {
         }
     }
 
-    /// Every setting with its value; secrets are masked.
+    /// Whether a setting has another origin than its default.
     #[must_use]
-    pub fn shown(&self) -> Vec<(&'static str, String)> {
-        let masked = |set: bool| if set { "***".to_owned() } else { String::new() };
-        vec![
-            ("NATS_URL", self.nats_url.as_ref().map_or_else(|| "(embedded)".to_owned(), |u| mask_url(u.reveal()))),
-            ("NATS_CREDS", self.nats_creds.as_ref().map(|p| p.display().to_string()).unwrap_or_default()),
-            ("NATS_REPLICAS", self.nats_replicas.to_string()),
-            ("DATABASE_URL", self.database_url.as_ref().map_or_else(|| "(embedded)".to_owned(), |u| mask_url(u.reveal()))),
-            ("TMDB_TOKEN", masked(self.tmdb_credential.is_some())),
-            ("TMDB_BASE_URL", self.tmdb_base_url.clone()),
-            ("TMDB_RATE", self.tmdb_rate.to_string()),
-            ("TMDB_CONCURRENCY", self.tmdb_concurrency.to_string()),
-            ("TMDB_LANGUAGE", self.tmdb_language.clone()),
-            ("TMDB_REGION", self.tmdb_region.clone()),
-            ("TMDB_STREAMING_REGIONS", self.tmdb_streaming_regions.join(",")),
-            ("MANGOES_DATA_DIR", self.data_dir.display().to_string()),
-            ("MANGOES_LISTEN", self.listen.clone()),
-            ("MANGOES_LOG", self.log.clone()),
-            ("MANGOES_REFRESH_MODE", format!("{:?}", self.refresh_mode)),
-        ]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.origins.contains_key(name)
     }
+
+    /// Every setting with its value and origin; secrets are masked.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shown> {
+        SETTINGS
+            .iter()
+            .map(|(name, _)| {
+                let origin = self.origins.get(name).cloned().unwrap_or_else(|| "default".to_owned());
+                Shown { name, value: self.value_of(name), origin }
+            })
+            .collect()
+    }
+
+    /// One setting's value as it may be shown.
+    fn value_of(&self, name: &str) -> String {
+        let embedded = |url: &Option<Secret>| url.as_ref().map_or_else(|| "(embedded)".to_owned(), |u| mask_url(u.reveal()));
+        match name {
+            "NATS_URL" => embedded(&self.nats_url),
+            // What is no file may be the credentials themselves, put here by mistake.
+            "NATS_CREDS" => match &self.nats_creds {
+                Some(path) if path.exists() => path.display().to_string(),
+                Some(_) => "(no such file)".to_owned(),
+                None => String::new(),
+            },
+            "NATS_REPLICAS" => self.nats_replicas.to_string(),
+            "DATABASE_URL" => embedded(&self.database_url),
+            "TMDB_BASE_URL" => mask_url(&self.tmdb_base_url),
+            "TMDB_RATE" => self.tmdb_rate.to_string(),
+            "TMDB_CONCURRENCY" => self.tmdb_concurrency.to_string(),
+            "TMDB_LANGUAGE" => self.tmdb_language.clone(),
+            "TMDB_REGION" => self.tmdb_region.clone(),
+            "TMDB_STREAMING_REGIONS" => self.tmdb_streaming_regions.join(","),
+            "MANGOES_DATA_DIR" => self.data_dir.display().to_string(),
+            "MANGOES_LISTEN" => self.listen.clone(),
+            "MANGOES_REFRESH_MODE" => match self.refresh_mode {
+                RefreshMode::Continuous => "continuous".to_owned(),
+                RefreshMode::PerTick => "per_tick".to_owned(),
+            },
+            "MANGOES_LOG" => self.log.clone(),
+            "RUST_LOG" => self.log_filter.clone().unwrap_or_default(),
+            // The secrets: whether there is one.
+            secret => self.origins.get(secret).map(|_| "***".to_owned()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Host and port of `host:port`.
+#[must_use]
+pub fn listen_parts(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain = !host.is_empty() && !host.contains([':', '/', '@', ' ']);
+    (bracketed || plain).then_some((host, port.parse().ok()?))
 }
 
 /// Countries and languages by their form; which of them exist is TMDB's business.
@@ -245,46 +268,15 @@ fn check_codes(config: &Config) -> Result<(), ConfigError> {
     };
     let (tongue, country) = config.tmdb_language.split_once('-').map_or((&*config.tmdb_language, None), |(t, c)| (t, Some(c)));
     if !letters(tongue, 2, false) || country.is_some_and(|c| !letters(c, 2, true)) {
-        return Err(ConfigError(format!("TMDB_LANGUAGE: '{}' is no language: write it as en-US", config.tmdb_language)));
+        return Err(ConfigError(format!("TMDB_LANGUAGE: '{}' is not a language: write it as en-US", config.tmdb_language)));
     }
     if !letters(&config.tmdb_region, 2, true) {
-        return Err(ConfigError(format!("TMDB_REGION: '{}' is no country: write it as US", config.tmdb_region)));
+        return Err(ConfigError(format!("TMDB_REGION: '{}' is not a country: write it as US", config.tmdb_region)));
     }
     match config.tmdb_streaming_regions.iter().find(|r| !letters(r, 2, true)) {
-        Some(r) => Err(ConfigError(format!("TMDB_STREAMING_REGIONS: '{r}' is no country: write them as US,CA"))),
+        Some(r) => Err(ConfigError(format!("TMDB_STREAMING_REGIONS: '{r}' is not a country: write them as US,CA"))),
         None => Ok(()),
     }
-}
-
-fn url_of(name: &str, text: &str, schemes: &[&str], example: &str) -> Result<url::Url, ConfigError> {
-    // The text may hold a password: it is not repeated.
-    let wrong = |why: &str| ConfigError(format!("{name} is no usable URL ({why}): write it as {example}"));
-    let url = url::Url::parse(text).map_err(|e| wrong(&e.to_string()))?;
-    if !schemes.contains(&url.scheme()) {
-        return Err(wrong(&format!("scheme '{}'", url.scheme())));
-    }
-    if url.host_str().is_none_or(str::is_empty) { Err(wrong("no host")) } else { Ok(url) }
-}
-
-/// A URL, or several joined by commas, with passwords and tokens cut out.
-#[must_use]
-pub fn mask_url(text: &str) -> String {
-    text.split(',').map(|one| mask_one(one.trim())).collect::<Vec<_>>().join(",")
-}
-
-fn mask_one(text: &str) -> String {
-    let Ok(mut url) = url::Url::parse(text) else { return "***".to_owned() };
-    let hidden = match (url.password(), url.username()) {
-        (Some(_), _) => url.set_password(Some("***")),
-        // A name without a password is a token of NATS.
-        (None, name) if !name.is_empty() && url.scheme() != "postgres" && url.scheme() != "postgresql" => url.set_username("***"),
-        (None, _) => Ok(()),
-    };
-    if hidden.is_err() {
-        return "***".to_owned();
-    }
-    url.set_query(None);
-    url.to_string()
 }
 
 #[cfg(test)]
@@ -292,8 +284,8 @@ mod tests {
     use super::*;
 
     fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let env = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Config::load(&Sources { env, file: toml::Table::new() })
+        let env = pairs.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+        Config::load(&Sources { env, ..Sources::default() })
     }
 
     #[test]
@@ -310,6 +302,8 @@ mod tests {
             ("TMDB_REGION", "us"),
             ("TMDB_STREAMING_REGIONS", "US;CA"),
             ("MANGOES_LISTEN", "8080"),
+            ("MANGOES_LISTEN", ":8080"),
+            ("MANGOES_LISTEN", "host:http"),
             ("MANGOES_LOG", "xml"),
             ("MANGOES_REFRESH_MODE", "often"),
             ("TMDB_TOKEN_FILE", "/nowhere/token"),
@@ -327,11 +321,44 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_masked() {
+    fn secrets_are_masked_and_every_setting_is_shown_with_its_origin() {
         let config =
             load(&[("DATABASE_URL", "postgres://u:sesame@h/d"), ("TMDB_TOKEN", "sesame"), ("NATS_URL", "nats://u:sesame@h")])
                 .unwrap();
-        let shown = format!("{:?}{config:?}", config.shown());
-        assert!(!shown.contains("sesame"), "{shown}");
+        let shown = config.shown();
+        assert!(!format!("{shown:?}{config:?}").contains("sesame"), "{shown:?}");
+        let names: Vec<_> = shown.iter().map(|s| s.name).collect();
+        assert_eq!(names, SETTINGS.map(|(name, _)| name));
+        let row = |name| shown.iter().find(|s| s.name == name).map(|s| (s.value.as_str(), s.origin.as_str()));
+        assert_eq!(row("TMDB_TOKEN"), Some(("***", "environment")));
+        assert_eq!(row("TMDB_API_KEY"), Some(("", "default")));
+        assert_eq!(row("TMDB_RATE"), Some(("40", "default")));
+        assert_eq!(row("MANGOES_REFRESH_MODE"), Some(("continuous", "default")));
+    }
+
+    #[test]
+    fn addresses_to_listen_on() {
+        for (text, expected) in [
+            ("127.0.0.1:8080", Some(("127.0.0.1", 8080))),
+            ("0.0.0.0:0", Some(("0.0.0.0", 0))),
+            ("[::1]:80", Some(("[::1]", 80))),
+            ("console.internal:80", Some(("console.internal", 80))),
+            ("::1:80", None),
+            ("host", None),
+        ] {
+            assert_eq!(listen_parts(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_tmdbs_place_is_told_from_tmdb() {
+        for (base, itself) in [
+            ("https://api.themoviedb.org/3", true),
+            ("https://API.TheMovieDB.org/3", true),
+            ("http://127.0.0.1:8090/3", false),
+            ("https://themoviedb.org.example.com/3", false),
+        ] {
+            assert_eq!(load(&[("TMDB_BASE_URL", base)]).unwrap().asks_tmdb_itself(), itself, "{base}");
+        }
     }
 }

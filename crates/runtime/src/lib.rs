@@ -10,7 +10,7 @@ pub mod telemetry;
 pub mod trial;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, ConfigError, RefreshMode, Secret, mask_url};
+pub use config::{Config, ConfigError, RefreshMode, Secret, Shown, listen_parts, mask_url};
 pub use fate::{Classify, Fate, backoff, chain};
 pub use ledger::{Ledger, LedgerError, Letter, Standing};
 pub use pulse::{Part, Pulse, Still};

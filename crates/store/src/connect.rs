@@ -45,7 +45,7 @@ impl Store {
     /// Within about 3 s: one sentence with the remedy, without the password.
     pub async fn connect(url: &Secret, application_name: &str, connections: u32) -> Result<Self, StoreError> {
         let shown = runtime::config::mask_url(url.reveal());
-        let options = PgConnectOptions::from_str(url.reveal())
+        let options = PgConnectOptions::from_str(&with_known_options(url.reveal()))
             .map_err(|e| StoreError::Setup(format!("DATABASE_URL is no usable URL: {e}")))?
             .application_name(&format!("{application_name} {:08x}", own_number()));
         let pool = PgPoolOptions::new()
@@ -89,6 +89,15 @@ impl Store {
         let applied: i64 =
             sqlx::query_scalar("select count(*) from _sqlx_migrations where success").fetch_one(&self.pool).await?;
         Ok(usize::try_from(applied).unwrap_or(0) >= MIGRATIONS.iter().count())
+    }
+
+    /// The id of the installation that this database belongs to.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn installation_id(&self) -> Result<String, StoreError> {
+        let id = sqlx::query_scalar!(r#"select id::text as "id!" from mangoes_installation"#);
+        within(SHORT, async { Ok(id.fetch_one(&self.pool).await?) }).await
     }
 
     /// Whether the database answers.
@@ -144,6 +153,40 @@ impl Store {
     }
 }
 
+/// What sqlx 0.9 reads behind the `?` of an address.
+const OPTIONS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// Without the options that only other clients know, as `channel_binding` or `sslpassword`: sqlx ignores them as well, but writes
+/// their values into its log.
+fn with_known_options(url: &str) -> String {
+    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
+    let is_known = |option: &&str| {
+        let name = option.split('=').next().unwrap_or_default();
+        OPTIONS.contains(&name) || name.starts_with("options[") || name.starts_with("options%5B")
+    };
+    let known: Vec<&str> = query.split('&').filter(is_known).collect();
+    if known.is_empty() { address.to_owned() } else { format!("{address}?{}", known.join("&")) }
+}
+
 /// In containers every process has the same id.
 fn own_number() -> u32 {
     use std::hash::{BuildHasher, Hasher, RandomState};
@@ -158,4 +201,21 @@ fn explain(shown: &str, error: &sqlx::Error) -> String {
         None => "is it running there? Set DATABASE_URL, or unset it to use an embedded server",
     };
     format!("Postgres at {shown} cannot be used: {}; {remedy}", runtime::chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_known_options;
+
+    #[test]
+    fn options_of_other_clients_are_left_out() {
+        for (url, expected) in [
+            ("postgres://u:p@h/d", "postgres://u:p@h/d"),
+            ("postgres://u:p@h/d?sslmode=require&channel_binding=require", "postgres://u:p@h/d?sslmode=require"),
+            ("postgres://u:p@h/d?sslpassword=sesame", "postgres://u:p@h/d"),
+            ("postgres://u:p@h/d?options[search_path]=a&pass=sesame", "postgres://u:p@h/d?options[search_path]=a"),
+        ] {
+            assert_eq!(with_known_options(url), expected);
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub struct Author {
 }
 
 /// What is changed of a job; what is not named stays.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobEdit {
     /// Cron, a macro, `every 10m`, `at …`; several joined by `|`.

@@ -68,6 +68,15 @@ pub struct Nominal {
     pub fate: NominalFate,
 }
 
+/// A job that does not fire because its schedule cannot be read.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct UnreadableJob {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with the schedule, the zone or the exclusions.
+    pub reason: String,
+}
+
 /// An open run that may be lost.
 #[derive(Debug, Clone)]
 pub struct QuietRun {
@@ -126,24 +135,51 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn set_next(
-        &self,
-        job: &DueJob,
-        (next, jitter): (Option<OffsetDateTime>, i32),
-        note: Option<&str>,
-    ) -> Result<(), StoreError> {
+    pub async fn set_next(&self, job: &DueJob, (next, jitter): (Option<OffsetDateTime>, i32)) -> Result<(), StoreError> {
         sqlx::query!(
-            "update job set next_at = coalesce($3, 'infinity'::timestamptz), jitter_offset = $4, note = coalesce($5, note)
+            "update job set next_at = coalesce($3, 'infinity'::timestamptz), jitter_offset = $4
              where name = $1 and revision = $2",
             job.name,
             job.revision,
             next,
-            jitter,
-            note
+            jitter
         )
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// Pauses a job whose schedule cannot be read, unless it was edited meanwhile or another scheduler did it. The next edit lets
+    /// it go on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pause_unreadable(&self, job: &DueJob, reason: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update job set next_at = 'infinity', jitter_offset = 0, schedule_error = $3,
+                note = case when enabled then $3 else note end,
+                paused_by = case when enabled then 'mangoes' else paused_by end, enabled = false
+             where name = $1 and revision = $2 and schedule_error is null",
+            job.name,
+            job.revision,
+            reason
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The jobs whose schedule cannot be read, each with the reason, by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn unreadable_jobs(&self) -> Result<Vec<UnreadableJob>, StoreError> {
+        let jobs = sqlx::query_as!(
+            UnreadableJob,
+            r#"select name, schedule_error as "reason!" from job
+            where schedule_error is not null order by name limit 100"#
+        );
+        Ok(jobs.fetch_all(&self.pool).await?)
     }
 
     /// Claims nominal times: a row of `job_run` for each, the tick of what runs in the outbox, and the next time with its jitter,

@@ -35,7 +35,7 @@ pub use dead_letter::Effect;
 pub use dead_letters::{DeadFilter, DeadGroup, DeadRow, Replay};
 pub use error::StoreError;
 pub use job_rows::{JobRow, RunRow};
-pub use jobs::{DueJob, Nominal, NominalFate, QuietRun, run_id};
+pub use jobs::{DueJob, Nominal, NominalFate, QuietRun, UnreadableJob, run_id};
 pub use lookup::{MovieRow, WorkEvent};
 pub use maintain::Retention;
 pub use missing::Gone;

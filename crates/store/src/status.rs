@@ -1,6 +1,6 @@
 //! The state of everything, for people.
 
-use crate::{BudgetRow, Store, StoreError};
+use crate::{BudgetRow, Store, StoreError, UnreadableJob};
 
 /// Movies of one freshness band.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -44,6 +44,8 @@ pub struct Status {
     pub refused_last_hour: i64,
     /// The TMDB budget.
     pub budget: BudgetRow,
+    /// Jobs that are paused because their schedule cannot be read.
+    pub unreadable_jobs: Vec<UnreadableJob>,
 }
 
 impl Store {
@@ -94,6 +96,7 @@ impl Store {
             errors_last_hour: row.errors,
             refused_last_hour: row.refused,
             budget: self.budget().await?,
+            unreadable_jobs: self.unreadable_jobs().await?,
         })
     }
 }

@@ -58,17 +58,12 @@ struct Pause {
     until: Option<String>,
 }
 
+/// What is wanted has to be said: an empty request must not stop an installation.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 struct Hold {
     held: bool,
     note: Option<String>,
-}
-
-impl Default for Hold {
-    fn default() -> Self {
-        Self { held: true, note: None }
-    }
 }
 
 #[derive(Deserialize)]
@@ -92,10 +87,12 @@ struct Nothing {}
 struct Request {
     fields: Map<String, Value>,
     author: Author,
+    /// What the verb takes, for whoever got it wrong.
+    usage: &'static str,
 }
 
 impl Request {
-    fn read(payload: &[u8]) -> Result<Self, ApiError> {
+    fn read(payload: &[u8], usage: &'static str) -> Result<Self, ApiError> {
         let wrong = |text: String| ApiError::Invalid(format!("the request is no JSON object: {text}"));
         let value = match payload.trim_ascii() {
             [] => json!({}),
@@ -110,21 +107,22 @@ impl Request {
             Some(_) => Err(ApiError::Invalid(format!("field '{key}' must be a text of 1 to 200 characters"))),
         };
         let (by, request_id) = (text("by")?, text("request_id")?);
-        Ok(Self { fields, author: Author { by: by.map_or_else(|| "nats".to_owned(), |by| format!("{by} (nats)")), request_id } })
+        let by = by.map_or_else(|| "nats".to_owned(), |by| format!("{by} (nats)"));
+        Ok(Self { fields, author: Author { by, request_id }, usage })
     }
 
     fn take(&mut self, key: &str) -> Result<String, ApiError> {
         match self.fields.remove(key) {
             Some(Value::String(text)) => Ok(text),
-            _ => Err(ApiError::Invalid(format!("field '{key}' is missing: give a text"))),
+            _ => Err(ApiError::Invalid(format!("field '{key}' is missing: give a text; {}", self.usage))),
         }
     }
 
     fn into<T: DeserializeOwned>(self) -> Result<T, ApiError> {
         serde_path_to_error::deserialize(Value::Object(self.fields)).map_err(|e| {
             ApiError::Invalid(match e.path().to_string().as_str() {
-                "." => format!("the request does not fit: {}", e.inner()),
-                field => format!("field '{field}' does not fit: {}", e.inner()),
+                "." => format!("the request does not fit: {}; {}", e.inner(), self.usage),
+                field => format!("field '{field}' does not fit: {}; {}", e.inner(), self.usage),
             })
         })
     }
@@ -148,7 +146,7 @@ impl Answers for Verbs {
         ("jobs.create", "make a job: {name, action, schedule, timezone?, payload?, ...}"),
         ("jobs.delete", "remove a job: {name}"),
         ("jobs.backfill", "run past nominal times: {name, from, to, dry_run?}"),
-        ("jobs.hold", "hold all jobs, or let them go on: {held?, note?}"),
+        ("jobs.hold", "hold all jobs, or let them go on: {held: true | false, note?}"),
         ("jobs.lint", "what is wrong with any job: {}"),
         ("status", "freshness, backlog, budget: {}"),
         ("movie.get", "one movie: {tmdb_id}"),
@@ -173,7 +171,8 @@ impl Answers for Verbs {
 
 impl Verbs {
     async fn call(&self, verb: &str, request: &[u8]) -> Result<Value, ApiError> {
-        let request = Request::read(request)?;
+        let usage = Self::VERBS.iter().find(|(name, _)| *name == verb).map_or("", |(_, usage)| usage);
+        let request = Request::read(request, usage)?;
         match verb.split_once('.') {
             Some(("jobs", verb)) => self.job(verb, request).await,
             Some(("dead", verb)) => self.letter(verb, request).await,

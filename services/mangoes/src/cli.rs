@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod config;
 mod dead;
 mod jobs;
 
@@ -11,11 +12,11 @@ use proto::{ListSource, TmdbId};
 use runtime::{Config, config::Sources};
 use serde_json::Value;
 
-use crate::{demo, serve, show, verbs};
+use crate::{demo, probe, serve, show, verbs};
 
 /// Keeps a movie app's catalogue fresh from TMDB, on NATS JetStream and Postgres.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, max_term_width = 100)]
+#[command(version = env!("MANGOES_VERSION"), arg_required_else_help = true, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -34,6 +35,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Everything in one process; embedded servers unless NATS_URL and DATABASE_URL are set.
     Up {
+        /// Start an embedded server for the one of NATS_URL and DATABASE_URL that is not set.
+        #[arg(long)]
+        embed_missing: bool,
         /// Use the built-in TMDB simulator; no credential is needed.
         #[arg(long)]
         demo: bool,
@@ -91,6 +95,14 @@ pub(crate) enum Command {
         /// Only compare; exit 1 when something differs.
         #[arg(long)]
         check: bool,
+        /// Make streams that belong to another database this database's own.
+        #[arg(long, conflicts_with = "check")]
+        take_over: bool,
+    },
+    /// Ask a running process whether it does its work; exit 1 when it does not.
+    Health {
+        /// What to ask instead of this configuration's own process, as http://ingest:8080/readyz.
+        url: Option<String>,
     },
     /// Jobs and their runs.
     Jobs {
@@ -153,13 +165,39 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         recorded: Option<PathBuf>,
     },
-    /// The settings in effect, secrets masked.
-    Config,
+    /// The settings in effect and where each comes from, secrets masked.
+    Config {
+        /// Print shell exports, with passwords, of how to reach NATS, Postgres and the simulator.
+        #[arg(long)]
+        env: bool,
+    },
     /// Shell completions.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
         shell: clap_complete::Shell,
     },
+}
+
+impl Command {
+    /// Whether it runs until it is stopped, and works for others than the one who reads its output.
+    pub(crate) const fn is_service(&self) -> bool {
+        match self {
+            Self::Up { .. } | Self::Scheduler | Self::StalenessScanner | Self::TmdbSim { .. } => true,
+            Self::Ingest { movie, list, .. } => movie.is_empty() && list.is_none(),
+            Self::Refresh { movie, due, .. } => movie.is_empty() && !*due,
+            Self::Demo { .. }
+            | Self::Migrate
+            | Self::Topology { .. }
+            | Self::Health { .. }
+            | Self::Jobs { .. }
+            | Self::Movie { .. }
+            | Self::Dead { .. }
+            | Self::Status { .. }
+            | Self::Watch { .. }
+            | Self::Config { .. }
+            | Self::Completions { .. } => false,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -185,29 +223,28 @@ fn pair(text: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
 
-fn config(cli: &Cli) -> Result<Config> {
+fn settings(cli: &Cli) -> Result<Config> {
     let mut sources = Sources::of_process()?;
-    if let Some(dir) = &cli.data_dir {
-        sources.env.insert("MANGOES_DATA_DIR".to_owned(), dir.display().to_string());
+    if let Some(dir) = cli.data_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
+        sources.flags.insert("MANGOES_DATA_DIR", dir.display().to_string());
     }
     Ok(Config::load(&sources)?)
 }
 
 /// Does what the command line says.
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
-    let config = config(&cli)?;
+    let config = settings(&cli)?;
     show::ABSOLUTE.store(cli.absolute, std::sync::atomic::Ordering::Relaxed);
-    let quiet = !matches!(
-        cli.command,
-        Command::Up { .. } | Command::Scheduler | Command::StalenessScanner | Command::Ingest { .. } | Command::Refresh { .. }
-    );
-    runtime::telemetry::init(
-        &config.log,
-        if quiet { "error,mangoes=warn" } else { "info,ractor=warn,async_nats=warn,tokio_cron_scheduler=warn" },
-    );
+    let filter = match cli.command.is_service() {
+        true => "info,ractor=warn,async_nats=warn,tokio_cron_scheduler=warn",
+        false => "error,mangoes=warn",
+    };
+    runtime::telemetry::init(&config, filter)?;
     let out = show::Out { json: cli.json };
     match cli.command {
-        Command::Up { demo, recorded } => serve::up(config, demo, recorded).await?,
+        Command::Up { demo, recorded, embed_missing } => {
+            serve::up(config, serve::UpOptions { demo, recorded, embed_missing }).await?;
+        }
         Command::Demo { recorded, hot_path } => return demo::run(config, demo::Options { recorded, hot_path }, out).await,
         Command::Scheduler => serve::alone(config, serve::Part::Scheduler).await?,
         Command::StalenessScanner => serve::alone(config, serve::Part::Scanner).await?,
@@ -224,7 +261,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Refresh { due: true, follow, .. } => return verbs::refresh_due(&config, follow, out).await,
         Command::Refresh { .. } => serve::alone(config, serve::Part::Refresh).await?,
         Command::Migrate => verbs::migrate(&config).await?,
-        Command::Topology { check } => return verbs::topology(&config, check, out).await,
+        Command::Topology { take_over: true, .. } => verbs::take_over(&config).await?,
+        Command::Topology { check, .. } => return verbs::topology(&config, check, out).await,
+        Command::Health { url } => return probe::health(&config, url.as_deref(), out).await,
         Command::Dead { verb } => return dead::run(&config, verb, out).await,
         Command::Jobs { verb } => return jobs::run(&config, verb, out).await,
         Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
@@ -237,8 +276,14 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
                 tmdb_sim::Options { listen, seed, movies, latency, rate_limit, retry_after, recorded, ..Default::default() };
             verbs::tmdb_sim(options, (set, fault, outage.map(Duration::from_secs))).await?;
         }
-        Command::Config => out.pairs(&config.shown()),
-        Command::Completions { shell } => clap_complete::generate(shell, &mut Cli::command(), "mangoes", &mut std::io::stdout()),
+        Command::Config { env: true } => self::config::exports(&config, out)?,
+        Command::Config { env: false } => self::config::show(&config, out),
+        Command::Completions { shell } => {
+            // Into memory: the library panics where it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mangoes", &mut script);
+            show::line(String::from_utf8_lossy(&script).trim_end());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -128,8 +128,13 @@ pub(crate) async fn replay(config: &Config, filter: &DeadFilter, how: &How<'_>, 
     }
     let store = world::connect_migrated(config).await?;
     let letters = store.dead_letters(filter, MOST).await?;
-    if letters.is_empty() {
+    if letters.is_empty() && filter.ids.is_some() {
         bail!("no dead letter matches; `mangoes dead list` shows them");
+    }
+    if letters.is_empty() && !out.json {
+        // Whoever replays a kind of dead letters regularly is glad about none.
+        show::line("no dead letter matches; `mangoes dead list` shows them");
+        return Ok(ExitCode::SUCCESS);
     }
     let mut ended = Vec::new();
     for letter in letters.iter().rev() {

@@ -20,7 +20,7 @@ use crate::{
 
 /// How long one step may take.
 const STEP_LIMIT: Duration = Duration::from_secs(120);
-/// Every second movie is made old.
+/// Every second movie is aged.
 const AGED_SHARE: i64 = 2;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -40,7 +40,7 @@ pub(crate) async fn run(mut config: Config, options: Options, out: Out) -> Resul
     if hot.is_some() {
         config.tmdb_rate = 0;
     }
-    drop(std::fs::remove_dir_all(&config.data_dir));
+    drop(embedded::remove_data(&config.data_dir));
     out.say("starting nats-server, Postgres and the TMDB simulator …");
     let sim = simulator(&mut config, options.recorded).await?;
     let world = World::start(&config, Wanted { well_known_port: false, connections: world::CONNECTIONS }).await?;
@@ -55,7 +55,7 @@ pub(crate) async fn run(mut config: Config, options: Options, out: Out) -> Resul
     };
     world.stop().await?;
     sim.stop().await;
-    drop(std::fs::remove_dir_all(&config.data_dir));
+    drop(embedded::remove_data(&config.data_dir));
     result.map(|()| ExitCode::SUCCESS)
 }
 
@@ -65,7 +65,7 @@ async fn steps(store: &Store, hot: Option<i64>, out: Out) -> Result<()> {
         Some(n) => job(store, "scheduled_ingest_daily", Some(json!({"source": "popular", "max_movies": n})), out).await?,
     };
     let aged = store.age_movies(if hot.is_some() { 1 } else { AGED_SHARE }).await?;
-    out.say(&format!("{aged} movies were made old"));
+    out.say(&format!("{aged} movies were aged"));
     let begun = Instant::now();
     let refresh = job(store, "daily_refresh_enqueue", hot.map(|n| json!({"limit": n})), out).await?;
     let took = begun.elapsed();

@@ -65,12 +65,16 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
     }
     let database = async {
         let store = &watched.store;
-        Ok::<_, StoreError>((store.outbox_is_late(LATE_OUTBOX_SECS).await?, store.calls_paused_secs().await?))
+        let late = store.outbox_is_late(LATE_OUTBOX_SECS).await?;
+        Ok::<_, StoreError>((late, store.calls_paused_secs().await?, store.unreadable_jobs().await?))
     };
     let mut paused_secs = 0;
+    let mut notes = String::new();
     match tokio::time::timeout(ANSWER, database).await {
-        Ok(Ok((late, secs))) => {
+        Ok(Ok((late, secs, unreadable))) => {
             paused_secs = secs;
+            // The process does its work; a person has to see to the job.
+            notes.extend(unreadable.iter().map(|job| format!("note: job {} is paused: {}\n", job.name, job.reason)));
             if late {
                 reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s"));
             }
@@ -82,15 +86,15 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
     reasons.extend(watched.bus.pulse().failing());
     match watched.tmdb.as_ref().map(tmdb::Client::health) {
         Some(tmdb::Health::CredentialRefused) => {
-            reasons.push("TMDB refuses the credential: set TMDB_TOKEN or TMDB_API_KEY anew and restart".to_owned());
+            reasons.push("TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart".to_owned());
         }
         Some(tmdb::Health::Down) => reasons.push("TMDB is down; work waits for it".to_owned()),
         Some(tmdb::Health::Up) if paused_secs >= LONG_PAUSE_SECS => {
-            reasons.push(format!("TMDB has enough of us (429): calls go on in {paused_secs} s"));
+            reasons.push(format!("rate limited by TMDB (429): calls go on in {paused_secs} s"));
         }
         Some(tmdb::Health::Up) | None => {}
     }
-    answer(&reasons, "ready\n")
+    answer(&reasons, &format!("ready\n{notes}"))
 }
 
 /// What NATS, the database and TMDB cannot be blamed for. The process ends itself then (`vitals`); whoever starts it anew may

@@ -272,7 +272,7 @@ pub(crate) async fn set(config: &Config, name: &str, edit: &JobEdit, out: Out) -
 
 fn explain(edit: &JobEdit) {
     if let Some(words) = edit.schedule.as_deref().and_then(jobs::both_days) {
-        eprintln!("note: {words}");
+        show::note(&format!("note: {words}"));
     }
 }
 

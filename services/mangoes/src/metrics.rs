@@ -49,7 +49,11 @@ const fn whole(n: i64) -> f64 {
     n as f64
 }
 
-fn installation(status: &Status) -> [(&'static str, &'static str, f64); 13] {
+fn count(n: usize) -> f64 {
+    whole(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+fn installation(status: &Status) -> [(&'static str, &'static str, f64); 14] {
     let budget = &status.budget;
     [
         ("mangoes_queue_queued", "Queue rows that wait", whole(status.queued)),
@@ -57,6 +61,11 @@ fn installation(status: &Status) -> [(&'static str, &'static str, f64); 13] {
         ("mangoes_runs_open", "Runs that are not over", whole(status.open_runs)),
         ("mangoes_outbox_unsent", "Events not yet published", whole(status.outbox)),
         ("mangoes_dead_letters", "Dead letters in the table", whole(status.dead_letters)),
+        (
+            "mangoes_jobs_unreadable",
+            "Jobs that are paused because their schedule cannot be read",
+            count(status.unreadable_jobs.len()),
+        ),
         ("mangoes_titles_removed", "Tombstones: movies that TMDB has no more", whole(status.removed)),
         ("mangoes_tmdb_calls_last_hour", "TMDB calls within the last hour", whole(status.calls_last_hour)),
         ("mangoes_tmdb_errors_last_hour", "Of these, without a good answer", whole(status.errors_last_hour)),

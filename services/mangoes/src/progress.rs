@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use store::{RunRow, Store};
 
+use crate::show;
+
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -59,7 +61,7 @@ impl Shown {
             self.line_at = Instant::now();
             let per_sec = done as f64 / self.begun.elapsed().as_secs_f64();
             let eta = if per_sec > 0.0 { format!("{:.0} s", (of - done.min(of)) as f64 / per_sec) } else { "?".to_owned() };
-            eprintln!("{}: {done}/{of}, {per_sec:.1}/s, ETA {eta}", self.name);
+            show::note(&format!("{}: {done}/{of}, {per_sec:.1}/s, ETA {eta}", self.name));
         }
     }
 

@@ -97,6 +97,9 @@ impl Actor for Relay {
 impl State {
     /// Everything that is unsent, once. A row that cannot be sent holds up those of its own key and no others.
     async fn send_all(&mut self) -> Result<(), StoreError> {
+        if let Some(why) = self.bus.disowned() {
+            return Err(StoreError::Setup(why));
+        }
         if self.births_seen.is_none_or(|at| at.elapsed() >= BIRTHS_EVERY) {
             self.note_births().await?;
         }
@@ -147,6 +150,8 @@ impl State {
 async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), StoreError> {
     let births = match bus.stream_births().await {
         Ok(births) => births,
+        // The process ends (`vitals`); nothing more goes into a stream of somebody else.
+        Err(e @ BusError::OtherInstallation { .. }) => return Err(StoreError::Setup(e.to_string())),
         Err(missing) => {
             warn!(error = %missing, "a stream is away; it is made anew");
             if let Err(e) = bus.ensure_topology().await {

@@ -163,19 +163,44 @@ fn children(
     })
 }
 
-/// Everything in one process.
-pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>) -> Result<()> {
-    if config.tmdb_credential.is_none() && !demo {
-        bail!(runtime::ConfigError(
-            "there is no TMDB credential: set TMDB_TOKEN (or TMDB_API_KEY), or use `mangoes up --demo` with the built-in simulator".to_owned()
-        ));
+/// What `mangoes up` may be told.
+#[derive(Debug)]
+pub(crate) struct UpOptions {
+    /// The simulator in TMDB's place.
+    pub(crate) demo: bool,
+    /// The recorded answers that it serves.
+    pub(crate) recorded: Option<PathBuf>,
+    /// Start an embedded server beside the one that is set.
+    pub(crate) embed_missing: bool,
+}
+
+/// A server of somebody else is joined only with the database that belongs to it: an empty one beside it would publish events of
+/// its own there.
+fn check_pair(config: &Config, embed_missing: bool) -> Result<(), runtime::ConfigError> {
+    let (set, missing) = match (&config.nats_url, &config.database_url) {
+        (Some(_), None) => ("NATS_URL", "DATABASE_URL"),
+        (None, Some(_)) => ("DATABASE_URL", "NATS_URL"),
+        (Some(_), Some(_)) | (None, None) => return Ok(()),
+    };
+    if embed_missing {
+        return Ok(());
     }
-    let sim = match demo {
-        true => Some(simulator(&mut config, recorded).await?),
+    Err(runtime::ConfigError(format!(
+        "{set} is set and {missing} is not: set both to servers that belong together, unset both to use embedded servers, \
+         or say --embed-missing to start an embedded server beside the one that is set"
+    )))
+}
+
+/// Everything in one process.
+pub(crate) async fn up(mut config: Config, options: UpOptions) -> Result<()> {
+    check_pair(&config, options.embed_missing)?;
+    let sim = match options.demo {
+        true => Some(simulator(&mut config, options.recorded).await?),
         false => None,
     };
+    upstream::check_present(&config)?;
     upstream::check(&config).await?;
-    let world = World::start(&config, Wanted { well_known_port: true, connections: world::CONNECTIONS }).await?;
+    let mut world = World::start(&config, Wanted { well_known_port: true, connections: world::CONNECTIONS }).await?;
     let (services, address) = match begin(&world, &config, &ALL).await {
         Ok(started) => started,
         Err(e) => {
@@ -183,14 +208,41 @@ pub(crate) async fn up(mut config: Config, demo: bool, recorded: Option<PathBuf>
             return Err(e);
         }
     };
-    show::line(&format!("mangoes is up.  health: http://{address}/readyz   stop: Ctrl-C"));
-    show::line(&format!("  export NATS_URL={}", runtime::mask_url(world.nats_url.reveal())));
-    show::line("  nats pub movies.ingest.movie '{\"tmdb_id\": 603}'    nats sub 'movies.refreshed.>'    mangoes status");
-    until_stopped(services, world).await?;
+    // From here on a signal asks for a drain.
+    let term = unix::signal(unix::SignalKind::terminate())?;
+    world.announce(&config.data_dir, sim.as_ref().map(Sim::base_url), address.to_string());
+    say_how_to_reach(&config, &world, sim.as_ref(), address);
+    until_stopped(services, world, term).await?;
     if let Some(sim) = sim {
         sim.stop().await;
     }
     Ok(())
+}
+
+fn say_how_to_reach(config: &Config, world: &World, sim: Option<&Sim>, address: SocketAddr) {
+    let tmdb = match sim {
+        Some(sim) => format!("the built-in simulator, with invented movies: {}", sim.base_url()),
+        None => runtime::mask_url(&config.tmdb_base_url),
+    };
+    let directory = match config.data_dir.to_str() {
+        Some(".mangoes") | None => String::new(),
+        Some(other) => format!(" --data-dir '{other}'"),
+    };
+    for line in [
+        "mangoes is up: all services run in this process. Stop: Ctrl-C".to_owned(),
+        format!("  health    http://{address}/readyz"),
+        format!("  metrics   http://{address}/metrics"),
+        format!("  TMDB      {tmdb}"),
+        format!("  NATS      {}", runtime::mask_url(world.nats_url.reveal())),
+        format!("  Postgres  {}", runtime::mask_url(world.database_url.reveal())),
+        "In another shell:".to_owned(),
+        format!("  eval \"$(mangoes{directory} config --env)\"     # NATS_URL and DATABASE_URL with their passwords"),
+        "  nats pub -J movies.ingest.movie '{\"tmdb_id\": 603}'".to_owned(),
+        "  nats sub 'movies.changed.>'".to_owned(),
+        "  mangoes status".to_owned(),
+    ] {
+        show::line(&line);
+    }
 }
 
 /// The address first: whoever has it already is told before any work begins.
@@ -216,15 +268,14 @@ pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
         )));
     }
     if part.calls_tmdb() {
-        if config.tmdb_credential.is_none() {
-            bail!(runtime::ConfigError("there is no TMDB credential: set TMDB_TOKEN or TMDB_API_KEY".to_owned()));
-        }
+        upstream::check_present(&config)?;
         upstream::check(&config).await?;
     }
     let world = World::start(&config, Wanted { well_known_port: false, connections: world::CONNECTIONS_ALONE }).await?;
     let (services, listen) = begin(&world, &config, &[part]).await?;
+    let term = unix::signal(unix::SignalKind::terminate())?;
     info!(service = part.name(), %listen, "runs");
-    until_stopped(services, world).await
+    until_stopped(services, world, term).await
 }
 
 /// The simulator in place of TMDB.
@@ -235,28 +286,29 @@ pub(crate) async fn simulator(config: &mut Config, recorded: Option<PathBuf>) ->
     Ok(sim)
 }
 
-async fn until_stopped(mut services: Services, world: World) -> Result<()> {
-    let mut term = unix::signal(unix::SignalKind::terminate())?;
+async fn until_stopped(mut services: Services, world: World, mut term: unix::Signal) -> Result<()> {
     let gave_up = tokio::select! {
         _ = term.recv() => None,
         result = tokio::signal::ctrl_c() => { result?; None }
         name = services.failed() => Some(name),
         // Draining would wait for what never comes back.
         why = vitals::lost(world.bus.clone(), world.store.clone()) => {
-            bail!("{why}, although NATS and the database answer: only a new start helps; nothing is lost by it")
+            bail!("{why}")
         }
     };
-    eprintln!("mangoes: draining, at most {} s …", GRACE.as_secs());
+    show::note(&format!("mangoes: draining, at most {} s …", GRACE.as_secs()));
     let unfinished = services.drain().await;
     let handed_back = world.bus.handed_back();
     world.stop().await?;
     match handed_back {
         _ if !unfinished.is_empty() => {
             let names = unfinished.join(", ");
-            eprintln!("mangoes: stopped before {names} had finished; what was in hand there will be delivered again");
+            show::note(&format!(
+                "mangoes: stopped before {names} had finished; what was in flight there will be delivered again"
+            ));
         }
-        0 => eprintln!("mangoes: stopped; nothing was left in hand"),
-        n => eprintln!("mangoes: stopped; {n} messages were handed back unfinished and will be delivered again"),
+        0 => show::note("mangoes: stopped; nothing was left in flight"),
+        n => show::note(&format!("mangoes: stopped; {n} messages were handed back unfinished and will be delivered again")),
     }
     match gave_up {
         Some(name) => bail!("{name} gave up after too many restarts; the log says why"),

@@ -1,8 +1,11 @@
 //! Tables for people, JSON for machines.
 
 use std::{
-    io::Write,
-    sync::atomic::{AtomicBool, Ordering},
+    io::{IsTerminal, Write},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -34,7 +37,7 @@ impl Out {
     pub(crate) fn value<T: Serialize>(self, value: &T) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => line(&text),
-            Err(e) => eprintln!("mangoes: this cannot be shown as JSON: {e}"),
+            Err(e) => note(&format!("mangoes: this cannot be shown as JSON: {e}")),
         }
     }
 
@@ -59,9 +62,36 @@ impl Out {
     }
 }
 
-/// One line to standard output. A reader that has gone (`| head`) is no reason to panic: nobody misses the line.
+/// Why standard output took a line no more: the first failure.
+static FAILED: OnceLock<std::io::Error> = OnceLock::new();
+
+/// One line to standard output. What fails is remembered: see [`is_closed`] and [`failure`].
 pub(crate) fn line(text: &str) {
-    drop(writeln!(std::io::stdout().lock(), "{text}"));
+    let mut out = std::io::stdout().lock();
+    // Flushed, so that a full disk is noticed here.
+    if let Err(e) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+        let _ = FAILED.set(e);
+    }
+}
+
+/// One line to standard error. Where that is closed, nobody misses it: a drain goes on.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether standard output takes nothing any more, as after `| head`.
+pub(crate) fn is_closed() -> bool {
+    FAILED.get().is_some()
+}
+
+/// What has to be said about standard output. A reader that went away has what it wanted.
+pub(crate) fn failure() -> Option<&'static std::io::Error> {
+    FAILED.get().filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)
+}
+
+/// Clears a terminal and begins at its top; elsewhere an empty line separates two looks.
+pub(crate) fn clear_screen() {
+    line(if std::io::stdout().is_terminal() { "\u{1b}[2J\u{1b}[H" } else { "" });
 }
 
 /// Set once by `--absolute`.

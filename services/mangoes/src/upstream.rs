@@ -11,6 +11,8 @@ use crate::{call_log::CallRows, rate::SharedRate};
 
 /// How long TMDB may take to say whether it knows the credential.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(6);
+/// What is sent where no credential is set and none is needed.
+const NO_CREDENTIAL: &str = "none";
 /// How long the last calls may take to be logged.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -52,8 +54,8 @@ async fn watch_cancelled(store: Store, cancelled: tmdb::CancelledRuns) {
 }
 
 fn settings(config: &Config) -> Result<tmdb::Config> {
-    let secret = config.tmdb_credential.as_ref().map_or("", Secret::reveal);
-    let credential = match config.tmdb_base_url.contains("themoviedb.org") {
+    let secret = config.tmdb_credential.as_ref().map_or(NO_CREDENTIAL, Secret::reveal);
+    let credential = match config.asks_tmdb_itself() {
         true => tmdb::Credential::parse(secret).map_err(runtime::ConfigError)?,
         false => tmdb::Credential::any(secret),
     };
@@ -66,6 +68,17 @@ fn settings(config: &Config) -> Result<tmdb::Config> {
         streaming_regions: config.tmdb_streaming_regions.clone(),
         ..Default::default()
     })
+}
+
+/// TMDB itself answers nobody without a credential. What stands in its place, a simulator or a cache, may need none.
+pub(crate) fn check_present(config: &Config) -> Result<(), runtime::ConfigError> {
+    if config.tmdb_credential.is_some() || !config.asks_tmdb_itself() {
+        return Ok(());
+    }
+    Err(runtime::ConfigError(
+        "there is no TMDB credential: set TMDB_TOKEN or TMDB_API_KEY, or try `mangoes up --demo` with the built-in simulator"
+            .to_owned(),
+    ))
 }
 
 /// A wrong credential ends here, before anything hammers TMDB with it. A TMDB that is down does not: work waits for it.

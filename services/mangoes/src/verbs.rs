@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::Store;
 
 use crate::{
+    cli::config::simulator_control,
     jobs, progress,
     show::{self, Out, percent, relative},
     world,
@@ -25,11 +26,36 @@ pub(crate) async fn migrate(config: &Config) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<ExitCode> {
-    let bus = world::connect_bus(config).await?;
-    if !check {
-        make_topology(config, &bus).await?;
+/// Makes the streams of this NATS this database's own, then brings them to what the files say.
+pub(crate) async fn take_over(config: &Config) -> Result<()> {
+    let store = world::connect_migrated(config).await?;
+    let bus = world::connect_bus_as(config, Some(store.installation_id().await?)).await?;
+    let taken = bus.take_over().await?;
+    crate::relay::make_topology(&bus, &store).await?;
+    match taken.as_slice() {
+        [] => show::line("all streams belonged to this database already"),
+        taken => show::line(&format!("these streams belong to this database now: {}", taken.join(", "))),
     }
+    Ok(())
+}
+
+pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<ExitCode> {
+    let bus = if world::knows_a_database(config)? {
+        let store = world::connect_migrated(config).await?;
+        let bus = world::connect_bus_as(config, Some(store.installation_id().await?)).await?;
+        if !check {
+            // No relay publishes meanwhile, and what a stream had lost goes into it before anything new.
+            crate::relay::make_topology(&bus, &store).await?;
+        }
+        bus
+    } else {
+        // Streams that nobody's database owns yet: the first process that has one makes them its own.
+        let bus = world::connect_bus(config).await?;
+        if !check {
+            bus.ensure_topology().await?;
+        }
+        bus
+    };
     let differences = bus.topology_differences().await?;
     if differences.is_empty() && !out.json {
         show::line("streams and consumers are as nats/*.json says");
@@ -41,17 +67,6 @@ pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<E
         .collect();
     out.table(&differences, &["ASSET", "SETTING", "WANTED", "ACTUAL"], rows);
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Where there is a database, no relay publishes meanwhile, and what a stream had lost goes into it before anything new.
-async fn make_topology(config: &Config, bus: &bus::Bus) -> Result<()> {
-    match world::connect_migrated(config).await {
-        Ok(store) => crate::relay::make_topology(bus, &store).await,
-        Err(e) => {
-            tracing::debug!(error = %e, "streams are made without a look at the database");
-            Ok(bus.ensure_topology().await?)
-        }
-    }
 }
 
 pub(crate) async fn ingest_movies(config: &Config, ids: &[TmdbId], (force, follow): (bool, bool), out: Out) -> Result<ExitCode> {
@@ -106,7 +121,7 @@ async fn follow_messages(config: &Config, sent: &[movies::Accepted], follow: boo
         };
         match (end, store.movie(*id).await?) {
             (Some(error), _) => {
-                eprintln!("{id}: {error}");
+                show::note(&format!("{id}: {error}"));
                 code = ExitCode::FAILURE;
             }
             (None, Some(movie)) => out.say(&format!("{id}: {} (revision {})", movie.title, movie.revision)),
@@ -198,9 +213,7 @@ const NOT_FRESH: u8 = 3;
 pub(crate) async fn status(config: &Config, check: bool, out: Out) -> Result<ExitCode> {
     let store: Store = world::connect_migrated(config).await?;
     let status = store.status().await?;
-    let late = status.titles - status.fresh;
-    let kept = late == 0 && status.budget.credential_refused_at.is_none();
-    let code = if check && !kept { ExitCode::from(NOT_FRESH) } else { ExitCode::SUCCESS };
+    let code = if check && !faults(&status).is_empty() { ExitCode::from(NOT_FRESH) } else { ExitCode::SUCCESS };
     if out.json {
         out.value(&status);
         return Ok(code);
@@ -235,16 +248,31 @@ pub(crate) async fn status(config: &Config, check: bool, out: Out) -> Result<Exi
         ("removed upstream", status.removed.to_string()),
         ("dead letters", status.dead_letters.to_string()),
     ]);
-    if check && late > 0 {
-        eprintln!("mangoes: the promise is not kept: {late} titles are older than their policy allows");
+    for job in &status.unreadable_jobs {
+        out.pairs(&[("paused job", format!("{}: {}", job.name, job.reason))]);
     }
-    if check && status.budget.credential_refused_at.is_some() {
-        eprintln!("mangoes: TMDB refuses the credential: set TMDB_TOKEN or TMDB_API_KEY anew and restart");
+    if check {
+        faults(&status).iter().for_each(|fault| show::note(&format!("mangoes: {fault}")));
     }
     Ok(code)
 }
 
-/// Looks again and again, until it is stopped.
+/// Why the freshness promise is not kept, or will not be.
+fn faults(status: &store::Status) -> Vec<String> {
+    let mut faults = Vec::new();
+    let late = status.titles - status.fresh;
+    if late > 0 {
+        faults.push(format!("the promise is not kept: {late} titles are older than their policy allows"));
+    }
+    if status.budget.credential_refused_at.is_some() {
+        faults.push("TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart".to_owned());
+    }
+    let unreadable = status.unreadable_jobs.iter();
+    faults.extend(unreadable.map(|job| format!("job {} is paused: {}; `mangoes jobs set {0}` changes it", job.name, job.reason)));
+    faults
+}
+
+/// Looks again and again, until it is stopped or nobody reads any more.
 pub(crate) async fn watch(config: &Config, every: Duration, out: Out) -> Result<()> {
     let store = world::connect_migrated(config).await?;
     loop {
@@ -252,13 +280,15 @@ pub(crate) async fn watch(config: &Config, every: Duration, out: Out) -> Result<
             let (status, jobs) = (store.status().await?, api::jobs::list(&store).await?);
             show::line(&json!({"at": SystemClock.now().unix_timestamp(), "status": status, "jobs": jobs}).to_string());
         } else {
-            // Clears the screen and begins at its top.
-            show::line("\u{1b}[2J\u{1b}[H");
+            show::clear_screen();
             status(config, false, out).await?;
             show::line("");
             jobs::list(config, out).await?;
             show::line("");
             jobs::runs(config, (None, WATCHED_RUNS), out).await?;
+        }
+        if show::is_closed() {
+            return Ok(());
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}
@@ -294,6 +324,7 @@ pub(crate) async fn tmdb_sim(
 ) -> Result<()> {
     let faults = serde_json::from_value(faults.into_iter().collect::<serde_json::Map<_, _>>().into());
     let faults = faults.map_err(|e| runtime::ConfigError(format!("--fault: {e}")))?;
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let sim = tmdb_sim::Sim::start(options).await?;
     let control = sim.control();
     let settings: serde_json::Map<_, _> = settings.into_iter().collect();
@@ -305,10 +336,13 @@ pub(crate) async fn tmdb_sim(
     let base = sim.base_url();
     show::line(&format!("TMDB simulator: TMDB_BASE_URL={base}   (any TMDB_TOKEN; stop: Ctrl-C)"));
     show::line(&format!(
-        "  change it while it runs: curl {}/_sim/stats   (settings, faults, outage, edit/ID, delete/ID, merge/ID: POST)",
-        base.trim_end_matches("/3")
+        "  change it while it runs: curl {}/stats   (settings, faults, outage, edit/ID, delete/ID, merge/ID: POST)",
+        simulator_control(&base)
     ));
-    tokio::signal::ctrl_c().await?;
+    tokio::select! {
+        _ = term.recv() => {}
+        stopped = tokio::signal::ctrl_c() => stopped?,
+    }
     sim.stop().await;
     Ok(())
 }

@@ -28,13 +28,17 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
     bus.pulse().beat(POOL);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
+        if let Some(why) = bus.disowned() {
+            return why;
+        }
         if matches!(tokio::time::timeout(ANSWER, store.ping()).await, Ok(Ok(()))) {
             bus.pulse().beat(POOL);
         }
         let ill = ill(&bus, &store).await;
         looks = if ill.is_empty() { 0 } else { looks + 1 };
         if looks >= LOOKS {
-            return ill.iter().map(words).collect::<Vec<_>>().join("; ");
+            let ill = ill.iter().map(words).collect::<Vec<_>>().join("; ");
+            return format!("{ill}, although NATS and the database answer: only a new start helps; nothing is lost by it");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -22,11 +22,19 @@ pub(crate) const CONNECTIONS_ALONE: u32 = 8;
 /// The port that the `nats` command line uses when nothing else is said.
 const NATS_PORT: u16 = 4222;
 
-/// Where the servers of a running `mangoes up` are; readable by its user only.
+/// How to reach a running `mangoes up`; readable by its user only.
 #[derive(Serialize, Deserialize)]
-struct Endpoints {
-    nats_url: String,
-    database_url: String,
+pub(crate) struct Endpoints {
+    /// Of the embedded server; one that was given is its giver's secret.
+    pub(crate) nats_url: Option<String>,
+    /// As `nats_url`.
+    pub(crate) database_url: Option<String>,
+    /// Whose note this is.
+    pid: u32,
+    /// Base of the simulator's API, where one stands in TMDB's place.
+    pub(crate) tmdb_sim_url: Option<String>,
+    /// `host:port` of health checks and metrics.
+    pub(crate) listen: Option<String>,
 }
 
 /// Servers, embedded or not, and the connections to them.
@@ -34,6 +42,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) bus: Bus,
     pub(crate) nats_url: Secret,
+    pub(crate) database_url: Secret,
     nats: Option<Nats>,
     postgres: Option<Postgres>,
     endpoints: Option<PathBuf>,
@@ -60,33 +69,41 @@ impl World {
             async { if config.nats_url.is_some() { Ok(None) } else { Nats::start(&options).await.map(Some) } },
             async { if config.database_url.is_some() { Ok(None) } else { Postgres::start(&options).await.map(Some) } }
         )?;
-        let nats_url = config.nats_url.clone().or_else(|| nats.as_ref().map(|n| Secret::new(n.nats_url())));
-        let nats_url = nats_url.unwrap_or(Secret::new(String::new()));
-        let database_url = config
-            .database_url
-            .clone()
-            .or_else(|| postgres.as_ref().map(|p| Secret::new(p.database_url())))
-            .unwrap_or(Secret::new(String::new()));
+        let of_nats = nats.as_ref().map(|n| Secret::new(n.nats_url()));
+        let nats_url = of_nats.or(config.nats_url.clone()).context("there is no NATS")?;
+        let of_postgres = postgres.as_ref().map(|p| Secret::new(p.database_url()));
+        let database_url = of_postgres.or(config.database_url.clone()).context("there is no database")?;
         let store = Store::connect(&database_url, "mangoes", wanted.connections).await?;
         store.migrate().await?;
-        let bus = Bus::connect(&bus_options(config, nats_url.clone(), "mangoes")).await?;
+        let installation = Some(store.installation_id().await?);
+        // The credentials file is for the server that was given, not for an embedded one.
+        let creds = config.nats_creds.clone().filter(|_| nats.is_none());
+        let options = BusOptions { creds, installation, ..bus_options(config, nats_url.clone(), "mangoes") };
+        let bus = Bus::connect(&options).await?;
         check_in(&bus, &store).await?;
-        let mut endpoints = None;
-        if nats.is_some() || postgres.is_some() {
-            let there = Endpoints { nats_url: nats_url.reveal().to_owned(), database_url: database_url.reveal().to_owned() };
-            endpoints = Some(write_endpoints(&config.data_dir, &there)?);
+        Ok(Self { store, bus, nats_url, database_url, nats, postgres, endpoints: None })
+    }
+
+    /// Leaves a note in the data directory, for the command line, of how to reach everything; gone at the end.
+    pub(crate) fn announce(&mut self, data_dir: &Path, tmdb_sim_url: Option<String>, listen: String) {
+        let nats_url = self.nats.as_ref().map(Nats::nats_url);
+        let database_url = self.postgres.as_ref().map(Postgres::database_url);
+        let there = Endpoints { nats_url, database_url, pid: std::process::id(), tmdb_sim_url, listen: Some(listen) };
+        match write_endpoints(data_dir, &there) {
+            Ok(path) => self.endpoints = Some(path),
+            // The work does not need it.
+            Err(e) => {
+                tracing::warn!(error = %runtime::chain(e.as_ref()), "the command line has to be told NATS_URL and DATABASE_URL")
+            }
         }
-        Ok(Self { store, bus, nats_url, nats, postgres, endpoints })
     }
 
     /// Closes the connections and stops the embedded servers.
     pub(crate) async fn stop(self) -> Result<()> {
         self.bus.close().await;
         self.store.close().await;
-        if let Some(path) = self.endpoints
-            && let Err(e) = fs::remove_file(&path)
-        {
-            tracing::debug!(error = %e, "the endpoints file was gone already");
+        if let Some(path) = self.endpoints {
+            remove_own(&path);
         }
         if let Some(nats) = self.nats {
             nats.stop().await?;
@@ -115,28 +132,48 @@ fn endpoints_path(data_dir: &Path) -> PathBuf {
 
 fn write_endpoints(data_dir: &Path, endpoints: &Endpoints) -> Result<PathBuf> {
     let path = endpoints_path(data_dir);
-    let file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path);
-    let file =
-        file.with_context(|| format!("cannot write {}; set MANGOES_DATA_DIR to a folder that can be written", path.display()))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    let place = || format!("cannot write {}; set MANGOES_DATA_DIR to a folder that can be written", path.display());
+    if !data_dir.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).with_context(place)?;
+    }
+    // By way of a second name: whoever reads it finds all of it or nothing.
+    let fresh = path.with_extension("new");
+    drop(fs::remove_file(&fresh));
+    let file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh).with_context(place)?;
     serde_json::to_writer(file, endpoints)?;
+    fs::rename(&fresh, &path).with_context(place)?;
     Ok(path)
 }
 
-fn running(config: &Config) -> Result<Option<Endpoints>> {
-    match fs::read(endpoints_path(&config.data_dir)) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+/// Removes this process's note; a later process may have left its own.
+fn remove_own(path: &Path) {
+    let note = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Endpoints>(&bytes).ok());
+    if note.is_some_and(|note| note.pid == std::process::id())
+        && let Err(e) = fs::remove_file(path)
+    {
+        tracing::debug!(error = %e, "the note of how to reach everything stays");
+    }
+}
+
+/// The note of a `mangoes up` that runs here.
+pub(crate) fn running(config: &Config) -> Result<Option<Endpoints>> {
+    let path = endpoints_path(&config.data_dir);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("{} cannot be read", path.display()))?)),
         Err(_) => Ok(None),
     }
 }
 
+/// Whether there is a database to ask: one that is set, or that of a `mangoes up` here.
+pub(crate) fn knows_a_database(config: &Config) -> Result<bool> {
+    Ok(config.database_url.is_some() || running(config)?.is_some_and(|there| there.database_url.is_some()))
+}
+
 /// The database, for the operator's verbs.
 pub(crate) async fn connect_store(config: &Config) -> Result<Store> {
-    let url = match (&config.database_url, running(config)?) {
-        (Some(url), _) => url.clone(),
-        (None, Some(endpoints)) => Secret::new(endpoints.database_url),
-        (None, None) => bail!("there is no database: start `mangoes up` here, or set DATABASE_URL"),
-    };
+    let of_running = || Ok::<_, anyhow::Error>(running(config)?.and_then(|there| there.database_url).map(Secret::new));
+    let url = config.database_url.clone().map_or_else(of_running, |url| Ok(Some(url)))?;
+    let Some(url) = url else { bail!("there is no database: start `mangoes up` here, or set DATABASE_URL") };
     let store = Store::connect(&url, "mangoes-cli", 4).await?;
     Ok(store)
 }
@@ -152,14 +189,22 @@ pub(crate) async fn connect_migrated(config: &Config) -> Result<Store> {
 
 /// NATS, for the operator's verbs.
 pub(crate) async fn connect_bus(config: &Config) -> Result<Bus> {
-    let url = match (&config.nats_url, running(config)?) {
-        (Some(url), _) => url.clone(),
-        (None, Some(endpoints)) => Secret::new(endpoints.nats_url),
-        (None, None) => bail!("there is no NATS: start `mangoes up` here, or set NATS_URL"),
+    connect_bus_as(config, None).await
+}
+
+/// NATS, whose streams have to belong to this installation.
+pub(crate) async fn connect_bus_as(config: &Config, installation: Option<String>) -> Result<Bus> {
+    let (url, creds) = match &config.nats_url {
+        Some(url) => (url.clone(), config.nats_creds.clone()),
+        None => match running(config)?.and_then(|there| there.nats_url) {
+            Some(url) => (Secret::new(url), None),
+            None => bail!("there is no NATS: start `mangoes up` here, or set NATS_URL"),
+        },
     };
-    Ok(Bus::connect(&bus_options(config, url, "mangoes-cli")).await?)
+    Ok(Bus::connect(&BusOptions { creds, installation, ..bus_options(config, url, "mangoes-cli") }).await?)
 }
 
 fn bus_options(config: &Config, url: Secret, name: &str) -> BusOptions {
-    BusOptions { url, creds: config.nats_creds.clone(), name: name.to_owned(), replicas: config.nats_replicas }
+    let creds = config.nats_creds.clone();
+    BusOptions { url, creds, name: name.to_owned(), replicas: config.nats_replicas, installation: None }
 }

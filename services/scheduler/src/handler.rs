@@ -282,10 +282,10 @@ impl State {
 async fn fire_or_note(store: &Store, job: &DueJob) -> Result<(), SchedulerError> {
     match calendar_of(job) {
         Ok((calendar, exclusions)) => fire(store, job, (&calendar, exclusions.as_ref())).await,
-        // Noted on the job, which then waits for its next edit instead of failing every second.
+        // It waits, paused, for its next edit instead of failing every second.
         Err(e) => {
-            warn!(job = %job.name, error = %e, "this job cannot fire");
-            Ok(store.set_next(job, (None, 0), Some(&e.to_string())).await?)
+            warn!(job = %job.name, error = %e, "the job is paused: its schedule cannot be read");
+            Ok(store.pause_unreadable(job, &e.to_string()).await?)
         }
     }
 }
@@ -297,7 +297,7 @@ async fn fire(store: &Store, job: &DueJob, (calendar, exclusions): (&Calendar, O
     let Some(first) = job.next_at else {
         let from = job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
         let next = next_after(from).filter(|_| job.runs_left != Some(0));
-        return Ok(store.set_next(job, with_jitter(next), None).await?);
+        return Ok(store.set_next(job, with_jitter(next)).await?);
     };
     let fires = |at: &OffsetDateTime| *at + time::Duration::seconds(jitter(job, *at).into()) <= job.now;
     // The first is due: the database said so.

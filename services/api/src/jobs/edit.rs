@@ -32,6 +32,11 @@ pub async fn create(store: &Store, name: &str, action: &str, edit: &JobEdit, aut
 /// # Errors
 /// `Unknown`; `Invalid` for what can never fire or does not fit.
 pub async fn set(store: &Store, name: &str, edit: &JobEdit, author: &Author) -> Result<JobRow, ApiError> {
+    if *edit == JobEdit::default() {
+        return Err(ApiError::Invalid(
+            "nothing to change is named: give a schedule, a timezone, a payload or another setting of the job".to_owned(),
+        ));
+    }
     let job = get(store, name).await?;
     check(edit, (&job.schedule, &job.timezone), &job.action)?;
     store.set_job(name, edit, author).await?;

@@ -1,0 +1,254 @@
+//! Where settings come from: flags > environment > `mangoes.toml` > defaults.
+
+use std::{collections::BTreeMap, ffi::OsString, io::ErrorKind, path::Path};
+
+use super::{ConfigError, SETTINGS};
+
+/// The file of settings, in the current directory.
+const FILE: &str = "mangoes.toml";
+/// `NAME_FILE` names a file that holds the value of `NAME`.
+const FILE_SUFFIX: &str = "_FILE";
+
+/// A value and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) value: String,
+    /// For people, as `environment` or `mangoes.toml`.
+    pub(super) origin: String,
+    /// Whether it comes from the file of settings, the weakest source.
+    from_file: bool,
+}
+
+/// Where settings come from, strongest first.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// Flags of the command line, by the name of their setting.
+    pub flags: BTreeMap<&'static str, String>,
+    /// The environment.
+    pub env: BTreeMap<String, OsString>,
+    pub(super) file: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// The process's environment, and `mangoes.toml` in the current directory if it is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something else than known settings.
+    pub fn of_process() -> Result<Self, ConfigError> {
+        // What is not ours may hold anything, also what is not UTF-8.
+        let env = std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            is_known(&name).then_some((name, value))
+        });
+        Ok(Self { flags: BTreeMap::new(), env: env.collect(), file: read_file(Path::new(FILE))? })
+    }
+
+    /// A value by the setting's name. An empty one counts as not set.
+    ///
+    /// # Errors
+    /// When it is not UTF-8, or the file that should hold it cannot be read.
+    pub(super) fn get(&self, name: &str) -> Result<Option<Found>, ConfigError> {
+        if let Some(value) = self.flags.get(name) {
+            return Ok(Some(Found { value: value.clone(), origin: "flag".to_owned(), from_file: false }));
+        }
+        let in_env = |name: &str| self.env(name).map(|value| value.map(|value| (value, "environment")));
+        let in_file = |name: &str| self.file.get(name).filter(|v| !v.is_empty()).map(|value| (value.clone(), FILE));
+        let pointer = format!("{name}{FILE_SUFFIX}");
+        let direct = |found: (String, &str)| Found { value: found.0, origin: found.1.to_owned(), from_file: found.1 == FILE };
+        if let Some(found) = in_env(name)? {
+            return Ok(Some(direct(found)));
+        }
+        if let Some((path, _)) = in_env(&pointer)?
+            && let Some(found) = pointed_to(&pointer, &path, false)?
+        {
+            return Ok(Some(found));
+        }
+        if let Some(found) = in_file(name) {
+            return Ok(Some(direct(found)));
+        }
+        in_file(&pointer).map_or(Ok(None), |(path, _)| pointed_to(&pointer, &path, true))
+    }
+
+    /// The value of `first`, unless only `second` comes from a stronger source.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) fn stronger(&self, first: &str, second: &str) -> Result<Option<String>, ConfigError> {
+        let found = match (self.get(first)?, self.get(second)?) {
+            (Some(first), Some(second)) if first.from_file && !second.from_file => Some(second),
+            (first, second) => first.or(second),
+        };
+        Ok(found.map(|found| found.value))
+    }
+
+    fn env(&self, name: &str) -> Result<Option<String>, ConfigError> {
+        let Some(value) = self.env.get(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+        let text =
+            value.to_str().ok_or_else(|| ConfigError(format!("{name}: its value in the environment is not UTF-8 text")))?;
+        Ok(Some(text.to_owned()))
+    }
+
+    /// A whole number, or the default.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub(super) fn number<N: std::str::FromStr>(&self, name: &str, default: N) -> Result<N, ConfigError> {
+        match self.get(name)? {
+            None => Ok(default),
+            Some(Found { value, .. }) => {
+                let wrong = |_| ConfigError(format!("{name}: '{value}' is not a whole number from 0 up"));
+                value.trim().parse().map_err(wrong)
+            }
+        }
+    }
+}
+
+/// The content of the file at `path`, which the setting `pointer` names. The path is not repeated where there is no such file: it
+/// may be the secret itself, put here by mistake.
+fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found>, ConfigError> {
+    let wrong = |e| ConfigError(format!("{pointer} must be the path of a file, and what it names cannot be read: {e}"));
+    let text = std::fs::read_to_string(path).map_err(wrong)?;
+    let value = text.trim().to_owned();
+    let found = Found { value, origin: format!("{pointer} {path}"), from_file };
+    Ok(Some(found).filter(|found| !found.value.is_empty()))
+}
+
+/// Whether this is the name of a setting, or of the file that holds one.
+fn is_known(name: &str) -> bool {
+    let is_setting = |name: &str| SETTINGS.iter().any(|(known, _)| *known == name);
+    is_setting(name) || name.strip_suffix(FILE_SUFFIX).is_some_and(is_setting)
+}
+
+/// Names in upper case, as in the environment. No file is no settings.
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    match std::fs::read(path) {
+        Ok(bytes) => parse(&String::from_utf8(bytes).map_err(|_| ConfigError(format!("{FILE} is not UTF-8 text")))?),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(e) => Err(ConfigError(format!("{FILE} cannot be read: {e}; give this user the right to read it, or move it away"))),
+    }
+}
+
+fn parse(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    // The parser's own words may repeat the line, and a line may hold a password.
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let place = e.span().map(|span| place(text, span.start)).unwrap_or_default();
+        ConfigError(format!("{FILE}{place} is not TOML: write name = \"value\", each on a line of its own"))
+    })?;
+    table.into_iter().map(|(key, value)| setting(&key, value)).collect()
+}
+
+fn setting(key: &str, value: toml::Value) -> Result<(String, String), ConfigError> {
+    let name = key.to_uppercase();
+    let value = match value {
+        toml::Value::Table(_) => {
+            return Err(ConfigError(format!("{FILE}: there is no table [{key}]: settings stand outside of tables")));
+        }
+        _ if key != name.to_lowercase() || !is_known(&name) => {
+            return Err(ConfigError(format!(
+                "{FILE}: there is no setting '{key}'; `mangoes config` lists them, names in lower case"
+            )));
+        }
+        toml::Value::String(text) => text,
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) | toml::Value::Array(_) => {
+            return Err(ConfigError(format!("{FILE}: '{key}' must be a text or a whole number, as {key} = \"…\"")));
+        }
+    };
+    Ok((name, value))
+}
+
+/// ` line 3, column 14`, both from 1.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    format!(" line {}, column {column}", before.matches('\n').count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_broken_file_is_reported_by_its_place_without_its_text() {
+        for (text, expected) in [
+            ("tmdb_rate = 4\ntmdb_token = sesame\n", "line 2, column 14"),
+            ("tmdb_token = \"sesame\n", "line 1, column"),
+            ("tmdb_token = \"sesame\"\ntmdb_token = \"sesame\"", "line 2, column 1"),
+            ("sesame", "line 1, column"),
+            ("[mangoes]\ntmdb_token = \"sesame\"", "no table [mangoes]"),
+            ("tmdb_tokne = \"sesame\"", "no setting 'tmdb_tokne'"),
+            ("TMDB_TOKEN = \"sesame\"", "no setting 'TMDB_TOKEN'"),
+            ("tmdb_token = [\"sesame\"]", "'tmdb_token' must be a text"),
+            ("tmdb_rate = 4.5", "'tmdb_rate' must be a text or a whole number"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains(FILE) && !error.contains("sesame"), "{text}: {error}");
+        }
+        let good = parse("tmdb_rate = 4\nnats_url_file = \"/x\"").unwrap();
+        assert_eq!(good.get("TMDB_RATE").map(String::as_str), Some("4"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error_and_a_missing_one_is_none() {
+        assert_eq!(read_file(Path::new("/nowhere/mangoes.toml")).unwrap(), BTreeMap::new());
+        let error = read_file(Path::new("/")).unwrap_err().to_string();
+        assert!(error.contains("mangoes.toml cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn the_stronger_source_wins_and_says_so() {
+        let folder = std::env::temp_dir().join(format!("mangoes-sources-{}", std::process::id()));
+        std::fs::write(&folder, "from a file\n").unwrap();
+        let path = folder.display().to_string();
+        let mut sources = Sources { file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(), ..Sources::default() };
+        let mut expect = |change: &dyn Fn(&mut Sources), value: &str, origin: &str| {
+            change(&mut sources);
+            let found = sources.get("TMDB_TOKEN").unwrap().unwrap();
+            assert_eq!((found.value.as_str(), found.origin.as_str()), (value, origin));
+        };
+        let pointer = format!("TMDB_TOKEN_FILE {path}");
+        expect(&|_| {}, "from a file", &pointer);
+        expect(&|s| drop(s.file.insert("TMDB_TOKEN".into(), "toml".into())), "toml", FILE);
+        expect(&|s| drop(s.env.insert("TMDB_TOKEN_FILE".into(), path.clone().into())), "from a file", &pointer);
+        expect(&|s| drop(s.env.insert("TMDB_TOKEN".into(), "env".into())), "env", "environment");
+        expect(&|s| drop(s.env.insert("TMDB_TOKEN".into(), "".into())), "from a file", &pointer);
+        expect(&|s| drop(s.flags.insert("TMDB_TOKEN", "flag".into())), "flag", "flag");
+        std::fs::write(&folder, "\n").unwrap();
+        let empty = Sources { file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(), ..Sources::default() };
+        assert_eq!(empty.get("TMDB_TOKEN").unwrap(), None, "an empty file is no value");
+        std::fs::remove_file(folder).unwrap();
+    }
+
+    #[test]
+    fn a_credential_of_a_stronger_source_wins_over_a_token_of_a_weaker_one() {
+        let chosen = |file: &str, env: &[(&str, &str)]| {
+            let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
+            let sources = Sources { file: parse(file).unwrap(), env, ..Sources::default() };
+            sources.stronger("TMDB_TOKEN", "TMDB_API_KEY").unwrap()
+        };
+        assert_eq!(chosen("tmdb_token = \"old\"", &[("TMDB_API_KEY", "new")]).as_deref(), Some("new"));
+        assert_eq!(chosen("tmdb_api_key = \"old\"", &[("TMDB_TOKEN", "new")]).as_deref(), Some("new"));
+        assert_eq!(chosen("", &[("TMDB_TOKEN", "token"), ("TMDB_API_KEY", "key")]).as_deref(), Some("token"));
+        assert_eq!(chosen("tmdb_api_key = \"key\"", &[]).as_deref(), Some("key"));
+        assert_eq!(chosen("", &[]), None);
+    }
+
+    /// A secret put where the path of its file belongs.
+    #[test]
+    fn what_is_no_file_is_not_repeated() {
+        let mut sources = Sources::default();
+        sources.env.insert("DATABASE_URL_FILE".to_owned(), "postgres://u:sesame@h/d".into());
+        let error = sources.get("DATABASE_URL").unwrap_err().to_string();
+        assert!(error.contains("DATABASE_URL_FILE") && !error.contains("sesame"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_named() {
+        let mut sources = Sources::default();
+        sources.env.insert("NATS_URL".to_owned(), OsString::from_vec(vec![0xff]));
+        assert!(sources.get("NATS_URL").unwrap_err().to_string().contains("NATS_URL"));
+    }
+}

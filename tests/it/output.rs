@@ -1,0 +1,105 @@
+//! What a closed, full or plain output does to commands and to a drain.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    os::fd::OwnedFd,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::world::{Folder, PATIENCE, World, mangoes};
+
+/// A shell's pipeline; returns what it wrote to standard error, and the status of the program in it.
+fn pipeline(world: &World, arguments: &str, rest: &str) -> (String, i32) {
+    let program = tests::program().display();
+    let script = format!("'{program}' {arguments} {rest}; echo \"status ${{PIPESTATUS[0]}}\" >&2");
+    let done = Command::new("bash").args(["-c", &script]).env("MANGOES_DATA_DIR", &world.folder.0).output().unwrap();
+    let text = String::from_utf8_lossy(&done.stderr).into_owned();
+    let status = text.lines().rev().find_map(|line| line.strip_prefix("status ")).unwrap().parse().unwrap();
+    (text, status)
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_a_command_quietly() {
+    let world = World::start("closed-pipe").await;
+    for arguments in ["watch --every 1", "watch --every 1 --json", "completions bash", "jobs list", "config", "--help"] {
+        let begun = Instant::now();
+        let (text, status) = pipeline(&world, arguments, "| head -n 1 >/dev/null");
+        assert!(status == 0 && text.lines().count() == 1, "{arguments}: {status} {text}");
+        assert!(begun.elapsed() < PATIENCE, "{arguments} does not end");
+    }
+    for arguments in ["jobs list", "completions bash", "status --json", "--help", "--version", "config --env"] {
+        let (text, status) = pipeline(&world, arguments, ">/dev/full");
+        assert!(status == 1 && text.contains("standard output cannot be written"), "{arguments}: {status} {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_output_does_not_stop_a_drain() {
+    let folder = Folder::new("closed-output");
+    let mut up = mangoes(&folder.0);
+    up.args(["up", "--demo"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut up = up.spawn().unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.starts_with("mangoes is up"), "{first}");
+    // Nobody reads any more, neither output nor log.
+    drop(lines);
+    drop(up.stderr.take());
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert!(up.try_wait().unwrap().is_none(), "it goes on");
+    kill_process(Pid::from_child(&up), Signal::TERM).unwrap();
+    let begun = Instant::now();
+    let status = loop {
+        match up.try_wait().unwrap() {
+            Some(status) => break status,
+            None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+        assert!(begun.elapsed() < PATIENCE, "it does not stop");
+    };
+    assert!(status.success(), "{status}");
+    assert!(!folder.0.join("endpoints.json").exists(), "it came to its last step");
+}
+
+/// Colours are for terminals, and for people who did not say no.
+#[tokio::test]
+async fn a_log_that_is_no_terminal_has_no_colours() {
+    let world = World::start("plain").await;
+    for text in [world.log(), world.verb(&["status"]), world.verb(&["jobs", "list"]), world.verb(&["--help"])] {
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+    let on_a_terminal = |no_colour: &str| {
+        let Ok((controller, user)) = terminal() else { return None };
+        let mut command = mangoes(&world.folder.0);
+        command.arg("--help").env("NO_COLOR", no_colour).stdout(Stdio::from(user)).stdin(Stdio::null());
+        command.status().unwrap();
+        drop(command);
+        // The last byte is followed by an error, for the other side is closed.
+        let mut lines = BufReader::new(File::from(controller)).lines();
+        Some(std::iter::from_fn(|| lines.next()?.ok()).collect::<Vec<_>>().join("\n"))
+    };
+    match (on_a_terminal(""), on_a_terminal("1")) {
+        (Some(coloured), Some(plain)) => {
+            assert!(coloured.contains('\u{1b}'), "{coloured}");
+            assert!(!plain.contains('\u{1b}') && plain.contains("Usage"), "{plain}");
+        }
+        _ => println!("SKIPPED: this system gives no pseudo-terminal"),
+    }
+}
+
+/// Both sides of a pseudo-terminal.
+fn terminal() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::{
+        fs::{Mode, OFlags},
+        pty,
+    };
+    let controller = pty::openpt(pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY)?;
+    pty::grantpt(&controller)?;
+    pty::unlockpt(&controller)?;
+    let name = pty::ptsname(&controller, Vec::new())?;
+    let user = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+    Ok((controller, user))
+}
