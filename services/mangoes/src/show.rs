@@ -89,9 +89,11 @@ pub(crate) fn failure() -> Option<&'static std::io::Error> {
     FAILED.get().filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)
 }
 
-/// Clears a terminal and begins at its top; elsewhere an empty line separates two looks.
+/// Clears a terminal and begins at its top; elsewhere looks follow one another.
 pub(crate) fn clear_screen() {
-    line(if std::io::stdout().is_terminal() { "\u{1b}[2J\u{1b}[H" } else { "" });
+    if std::io::stdout().is_terminal() {
+        line("\u{1b}[2J\u{1b}[H");
+    }
 }
 
 /// Set once by `--absolute`.

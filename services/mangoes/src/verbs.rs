@@ -286,6 +286,7 @@ pub(crate) async fn watch(config: &Config, every: Duration, out: Out) -> Result<
             jobs::list(config, out).await?;
             show::line("");
             jobs::runs(config, (None, WATCHED_RUNS), out).await?;
+            show::line("");
         }
         if show::is_closed() {
             return Ok(());
