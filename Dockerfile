@@ -6,8 +6,6 @@ ARG VERSION=0.1.0
 
 FROM rust:1.95-slim-trixie AS toolchain
 WORKDIR /src
-# As a profile of Cargo.toml would: symbols are half of the program's size.
-ENV CARGO_PROFILE_RELEASE_STRIP=symbols
 
 # The workspace reduced to what decides which crates of others are built: manifests, and a stub in
 # place of each program and library. Copied below by content, so a change of source ends here.
@@ -19,22 +17,23 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock \
         -exec sh -c 'for file; do echo "#![allow(warnings)] fn main() { }" >"$file"; done' sh {} + \
     && find . -type d -empty -delete
 
+# The workspace without the program, which the commit is compiled into.
+FROM toolchain AS libraries
+COPY . .
+RUN rm -r services/mangoes docker LICENSE
+
 FROM toolchain AS build
 COPY --from=manifests /src .
 # What was built of the stubs goes at once: Cargo compares times, and the files of a checkout may
 # be older than the stubs.
 RUN cargo build --release --locked -p mangoes && cargo clean --release --workspace
-COPY .sqlx .sqlx
-COPY migrations migrations
-COPY nats nats
-COPY proto proto
-COPY crates crates
-COPY services services
 ARG VERSION
 RUN grep -qx "version = \"$VERSION\"" Cargo.toml \
     || { echo "Dockerfile says version $VERSION, Cargo.toml another one: make them equal"; exit 1; }
-RUN MANGOES_COMMIT= cargo build --release --locked -p mangoes
-# The commit comes last, because every commit has another one: it builds one crate again.
+COPY --from=libraries /src .
+RUN cargo build --release --locked -p mangoes && cargo clean --release -p mangoes
+# The commit comes last, because every commit has another one: it builds the program alone again.
+COPY services/mangoes services/mangoes
 ARG COMMIT
 RUN MANGOES_COMMIT=$COMMIT cargo build --release --locked -p mangoes
 COPY LICENSE LICENSE

@@ -39,9 +39,13 @@ lint: ## formatting, clippy, documentation, and licences where cargo-deny is ins
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@if cargo deny --version >/dev/null 2>&1; then echo "cargo deny check"; cargo deny check; fi
 
+# The commit is that of what is built: a change of a document builds nothing again.
+BUILT = .dockerignore .sqlx Cargo.lock Cargo.toml Dockerfile LICENSE crates docker migrations nats proto services
+COMMIT = $(shell git log -1 --format=%h -- $(BUILT))$(shell git diff --quiet HEAD -- $(BUILT) || echo -dirty)
+
 image: ## one image for every service, which knows its commit
 	docker build -t mangoes:latest \
-	  --build-arg COMMIT="$$(git describe --always --dirty --exclude '*' 2>/dev/null)" \
+	  --build-arg COMMIT="$(COMMIT)" \
 	  --build-arg SOURCE="$$(git config remote.origin.url)" .
 
 compose-test: setup ## the containers of docker-compose.yml: start, work, kill each, refuse
