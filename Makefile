@@ -40,8 +40,10 @@ lint: ## formatting, clippy, documentation, and licences where cargo-deny is ins
 	@if cargo deny --version >/dev/null 2>&1; then echo "cargo deny check"; cargo deny check; fi
 
 # The commit is that of what is built: a change of a document builds nothing again.
-BUILT = .dockerignore .sqlx Cargo.lock Cargo.toml Dockerfile LICENSE crates docker migrations nats proto services
-COMMIT = $(shell git log -1 --format=%h -- $(BUILT))$(shell git diff --quiet HEAD -- $(BUILT) || echo -dirty)
+BUILT = .dockerignore .sqlx Cargo.lock Cargo.toml Dockerfile LICENSE \
+  crates docker migrations nats proto services
+DIRTY = $(shell git diff --quiet HEAD -- $(BUILT) || echo -dirty)
+COMMIT = $(shell git log -1 --format=%h -- $(BUILT))$(DIRTY)
 
 image: ## one image for every service, which knows its commit
 	docker build -t mangoes:latest \

@@ -59,7 +59,8 @@ fn the_version_names_its_commit() {
     assert_eq!(text.trim(), format!("mangoes {} ({commit})", env!("CARGO_PKG_VERSION")));
 }
 
-/// Containers are stopped by SIGTERM: nobody has to wait for the simulator, whatever its clients do.
+/// Containers are stopped by SIGTERM: nobody has to wait for the simulator, whatever its clients
+/// do.
 #[test]
 fn the_simulator_ends_at_once_when_it_is_stopped() {
     let folder = Folder::new("sim-stop");

@@ -95,7 +95,8 @@ fn half_of_a_pair_of_servers_is_refused() {
     }
 }
 
-/// A process whose database is not the streams' own refuses to start, and takes them over only when told so.
+/// A process whose database is not the streams' own refuses to start, and takes them over only when
+/// told so.
 #[tokio::test]
 async fn streams_belong_to_one_database() {
     let mut world = World::start("owner").await;
@@ -123,7 +124,8 @@ async fn streams_belong_to_one_database() {
     let (done, text) = run(&folder, &env, &["topology", "--check"]);
     assert!(done.status.success(), "{text}");
     assert_ne!(owner(&before), owner(&world.jetstream("STREAM.INFO.MOVIES_EVENTS").await));
-    // The process that used them is told within seconds, and ends: it must not publish into somebody else's streams.
+    // The process that used them is told within seconds, and ends: it must not publish into
+    // somebody else's streams.
     let begun = std::time::Instant::now();
     while !world.log().contains("belongs to the installation") || world.child_runs() {
         assert!(begun.elapsed() < crate::world::PATIENCE, "it goes on: {}", world.log());

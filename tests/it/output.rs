@@ -12,7 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::world::{Folder, PATIENCE, World, mangoes};
 
-/// A shell's pipeline; returns what it wrote to standard error, and the status of the program in it.
+/// A shell's pipeline; returns what it wrote to standard error, and the status of the program in
+/// it.
 fn pipeline(world: &World, arguments: &str, rest: &str) -> (String, i32) {
     let program = tests::program().display();
     let script = format!("'{program}' {arguments} {rest}; echo \"status ${{PIPESTATUS[0]}}\" >&2");

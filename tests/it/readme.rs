@@ -62,7 +62,8 @@ fn every_command_of_the_readme_works_as_it_stands() {
         !elsewhere && (nats || !command.starts_with("nats ")) && (psql || !command.starts_with("psql "))
     };
     let folder = Folder::new("readme");
-    // A checkout as `make setup` and `make demo` leave it: what its commands need is where they say.
+    // A checkout as `make setup` and `make demo` leave it: what its commands need is where they
+    // say.
     let tools = root.canonicalize().unwrap().join(".mangoes/tools");
     std::fs::create_dir_all(folder.0.join("target/release")).unwrap();
     std::fs::create_dir_all(folder.0.join(".mangoes")).unwrap();

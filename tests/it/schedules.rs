@@ -118,7 +118,8 @@ async fn what_cannot_be_read_is_refused_or_paused_and_shown_everywhere() {
     world.until(paused, 1).await;
     world.verb(&["jobs", "set", "daily_refresh_enqueue", "--schedule", "30 11 * * *"]);
     world.until("select count(*) from job where enabled and schedule_error is null and next_at < 'infinity' and name = 'daily_refresh_enqueue'", 1).await;
-    // One that was set aside before this rule, by a schedule that SQL refuses today, stops no update of all jobs.
+    // One that was set aside before this rule, by a schedule that SQL refuses today, stops no
+    // update of all jobs.
     let old = "alter table job disable trigger check_job_schedule; update job set schedule = 'banana' where name = 'scheduled_ingest_weekly';
         alter table job enable trigger check_job_schedule";
     sqlx::raw_sql(old).execute(&world.pool).await.unwrap();

@@ -37,8 +37,8 @@ pub struct BusOptions {
     /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of `nats/streams/*.json`. A stream
     /// that has more keeps them.
     pub replicas: u8,
-    /// The installation that streams have to belong to: the id of its database. `None`: no database was asked, and streams keep
-    /// what they say.
+    /// The installation that streams have to belong to: the id of its database. `None`: no database
+    /// was asked, and streams keep what they say.
     pub installation: Option<String>,
 }
 
@@ -235,8 +235,9 @@ struct Login {
     password: String,
 }
 
-/// One address, or several of a cluster joined by commas, and the first login among them. The library takes a login from its
-/// options alone, and writes addresses into its log: they have none any more.
+/// One address, or several of a cluster joined by commas, and the first login among them. The
+/// library takes a login from its options alone, and writes addresses into its log: they have none
+/// any more.
 fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Option<Login>)> {
     let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (mut servers, mut login) = (Vec::new(), None);

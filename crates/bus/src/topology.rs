@@ -25,7 +25,8 @@ pub const STREAMS: [(&str, &str); 5] =
 pub const CONSUMERS: [(&str, &str); 9] = files!("consumers":
     "ticks-ingest", "ticks-scan", "ticks-refresh", "ticks-maintain", "ingest-list", "ingest-movie", "refresh-now", "refresh-fresh", "refresh-bulk");
 
-/// The key of a stream's metadata that says which installation it belongs to: the id of its database.
+/// The key of a stream's metadata that says which installation it belongs to: the id of its
+/// database.
 const INSTALLATION: &str = "mangoes.installation";
 
 #[derive(Deserialize)]
@@ -128,7 +129,8 @@ impl Bus {
         if let Some(ours) = &self.installation {
             config.metadata.insert(INSTALLATION.to_owned(), ours.to_string());
         }
-        // Created, not updated: somebody else's stream that comes up at this moment is not taken over.
+        // Created, not updated: somebody else's stream that comes up at this moment is not taken
+        // over.
         if self.stream(name).await?.is_none() {
             match self.jetstream.create_stream(&config).await {
                 Ok(_) => return Ok(()),
@@ -139,7 +141,8 @@ impl Bus {
         let Some(there) = self.stream(name).await? else { return Err(broken(name, "it was deleted at this moment")) };
         self.check_owner(name, &there.metadata)?;
         config.metadata = there.metadata.into_iter().chain(config.metadata).collect();
-        // A process or a shell that was told of fewer copies takes none away: it may know no better.
+        // A process or a shell that was told of fewer copies takes none away: it may know no
+        // better.
         config.num_replicas = config.num_replicas.max(there.num_replicas);
         let mut made = self.jetstream.update_stream(&config).await;
         if matches!(&made, Err(e) if too_few_servers(&runtime::chain(e))) && config.num_replicas > self.replicas.into() {
@@ -176,13 +179,15 @@ impl Bus {
         }
     }
 
-    /// Why this process has to end: a stream that it uses was found to belong to another installation.
+    /// Why this process has to end: a stream that it uses was found to belong to another
+    /// installation.
     #[must_use]
     pub fn disowned(&self) -> Option<String> {
         self.disowned.get().cloned()
     }
 
-    /// Makes the streams that are there this installation's own, whoever they belonged to. Returns their names.
+    /// Makes the streams that are there this installation's own, whoever they belonged to. Returns
+    /// their names.
     ///
     /// # Errors
     /// Names the stream and gives the server's words.
@@ -207,7 +212,8 @@ impl Bus {
 
     /// When each stream was made, with its subjects: another time than before means that the old one is lost.
     ///
-    /// A stream that lost its owner's id, which a process of an earlier version leaves out, gets it again.
+    /// A stream that lost its owner's id, which a process of an earlier version leaves out, gets it
+    /// again.
     ///
     /// # Errors
     /// When a stream cannot be asked, is missing, or belongs to another installation.

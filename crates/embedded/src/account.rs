@@ -56,8 +56,9 @@ impl Account {
         self.change_to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::chown(path, Some(uid), Some(gid)))
     }
 
-    /// Lets the servers pass through a folder: their group alone where the folder's group is root's, else everybody, for the
-    /// group has its own use then. What stands in it has its own modes.
+    /// Lets the servers pass through a folder: their group alone where the folder's group is
+    /// root's, else everybody, for the group has its own use then. What stands in it has its own
+    /// modes.
     pub(crate) fn let_in(self, dir: &Path) -> io::Result<()> {
         let Some((_, gid)) = self.change_to.filter(|_| !self.may_pass(dir)) else { return Ok(()) };
         let there = fs::metadata(dir)?;

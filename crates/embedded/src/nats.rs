@@ -1,8 +1,9 @@
 //! A `nats-server` child process with JetStream.
 //!
-//! Its settings are `nats/server.conf`, the same file that compose uses, and a password: whoever else
-//! has an account on this machine could otherwise hold jobs and delete streams. The password is made
-//! once and kept in `nats.password`; the server reads it from its settings, both for their owner alone.
+//! Its settings are `nats/server.conf`, the same file that compose uses, and a password: whoever
+//! else has an account on this machine could otherwise hold jobs and delete streams. The password
+//! is made once and kept in `nats.password`; the server reads it from its settings, both for their
+//! owner alone.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -173,8 +173,8 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     Ok(dir)
 }
 
-/// Makes a data directory that only its owner may enter. One that is there keeps its mode, for it may be used for
-/// other things as well, unless its name is [`OURS`].
+/// Makes a data directory that only its owner may enter. One that is there keeps its mode, for it
+/// may be used for other things as well, unless its name is [`OURS`].
 fn make_private(dir: &Path) -> std::io::Result<()> {
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent)?;

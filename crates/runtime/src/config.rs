@@ -94,25 +94,25 @@ pub struct Config {
     origins: BTreeMap<&'static str, String>,
 }
 
-/// The settings by name, with what they mean: every name that `mangoes.toml` may hold.
-pub const SETTINGS: [(&str, &str); 17] = [
-    ("NATS_URL", "NATS server, nats://host:4222; embedded when not set"),
-    ("NATS_CREDS", "credentials file for NATS"),
-    ("NATS_REPLICAS", "servers of a NATS cluster that keep a copy of each stream: 1, 3 or 5"),
-    ("DATABASE_URL", "Postgres 15 or later, postgres://user:password@host/db; embedded when not set"),
-    ("TMDB_TOKEN", "TMDB API read access token (v4)"),
-    ("TMDB_API_KEY", "TMDB API key (v3), when there is no token"),
-    ("TMDB_BASE_URL", "TMDB, ends in /3"),
-    ("TMDB_RATE", "TMDB requests per second, all processes together; 0 = unlimited"),
-    ("TMDB_CONCURRENCY", "TMDB requests in flight per process"),
-    ("TMDB_LANGUAGE", "language of titles and texts, as en-US"),
-    ("TMDB_REGION", "country of certificates, as US"),
-    ("TMDB_STREAMING_REGIONS", "countries of streaming offers, as US,CA"),
-    ("MANGOES_DATA_DIR", "where embedded servers keep their data"),
-    ("MANGOES_LISTEN", "host:port for health checks and metrics, on loopback by default"),
-    ("MANGOES_REFRESH_MODE", "continuous or per_tick"),
-    ("MANGOES_LOG", "pretty or json"),
-    ("RUST_LOG", "log filter, for example info,bus=debug"),
+/// The settings by name: every name that `mangoes.toml` may hold, in the order of `mangoes config`.
+pub const SETTINGS: [&str; 17] = [
+    "NATS_URL",
+    "NATS_CREDS",
+    "NATS_REPLICAS",
+    "DATABASE_URL",
+    "TMDB_TOKEN",
+    "TMDB_API_KEY",
+    "TMDB_BASE_URL",
+    "TMDB_RATE",
+    "TMDB_CONCURRENCY",
+    "TMDB_LANGUAGE",
+    "TMDB_REGION",
+    "TMDB_STREAMING_REGIONS",
+    "MANGOES_DATA_DIR",
+    "MANGOES_LISTEN",
+    "MANGOES_REFRESH_MODE",
+    "MANGOES_LOG",
+    "RUST_LOG",
 ];
 
 /// A setting as `mangoes config` shows it.
@@ -135,7 +135,7 @@ impl Config {
         let get = |name| Ok::<_, ConfigError>(sources.get(name)?.map(|found| found.value));
         let or = |name, default: &str| Ok::<_, ConfigError>(get(name)?.unwrap_or_else(|| default.to_owned()));
         let mut origins = BTreeMap::new();
-        for (name, _) in SETTINGS {
+        for name in SETTINGS {
             origins.extend(sources.get(name)?.map(|found| (name, found.origin)));
         }
         let regions = or("TMDB_STREAMING_REGIONS", "US")?;
@@ -212,7 +212,7 @@ impl Config {
     pub fn shown(&self) -> Vec<Shown> {
         SETTINGS
             .iter()
-            .map(|(name, _)| {
+            .map(|name| {
                 let origin = self.origins.get(name).cloned().unwrap_or_else(|| "default".to_owned());
                 Shown { name, value: self.value_of(name), origin }
             })
@@ -328,7 +328,7 @@ mod tests {
         let shown = config.shown();
         assert!(!format!("{shown:?}{config:?}").contains("sesame"), "{shown:?}");
         let names: Vec<_> = shown.iter().map(|s| s.name).collect();
-        assert_eq!(names, SETTINGS.map(|(name, _)| name));
+        assert_eq!(names, SETTINGS);
         let row = |name| shown.iter().find(|s| s.name == name).map(|s| (s.value.as_str(), s.origin.as_str()));
         assert_eq!(row("TMDB_TOKEN"), Some(("***", "environment")));
         assert_eq!(row("TMDB_API_KEY"), Some(("", "default")));

@@ -19,7 +19,8 @@ pub fn init(config: &Config, default_filter: &str) -> Result<(), ConfigError> {
         None => EnvFilter::new(default_filter),
     };
     let registry = tracing_subscriber::registry().with(filter);
-    // A log that cannot be written is dropped: the library would complain on the same closed stream and panic there.
+    // A log that cannot be written is dropped: the library would complain on the same closed stream
+    // and panic there.
     let done = if config.log == "json" {
         registry.with(fmt::layer().json().with_writer(std::io::stderr).log_internal_errors(false)).try_init()
     } else {

@@ -175,8 +175,8 @@ const OPTIONS: [&str; 18] = [
     "options",
 ];
 
-/// Without the options that only other clients know, as `channel_binding` or `sslpassword`: sqlx ignores them as well, but writes
-/// their values into its log.
+/// Without the options that only other clients know, as `channel_binding` or `sslpassword`: sqlx
+/// ignores them as well, but writes their values into its log.
 fn with_known_options(url: &str) -> String {
     let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
     let is_known = |option: &&str| {

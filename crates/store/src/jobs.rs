@@ -149,8 +149,8 @@ impl Store {
         Ok(())
     }
 
-    /// Pauses a job whose schedule cannot be read, unless it was edited meanwhile or another scheduler did it. The next edit lets
-    /// it go on.
+    /// Pauses a job whose schedule cannot be read, unless it was edited meanwhile or another
+    /// scheduler did it. The next edit lets it go on.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -1,4 +1,5 @@
-//! `mangoes health`: asks a running process whether it does its work, for container health checks and people.
+//! `mangoes health`: asks a running process whether it does its work, for container health checks
+//! and people.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -44,7 +45,8 @@ pub(crate) async fn health(config: &Config, url: Option<&str>, out: Out) -> Resu
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Where a process with these settings answers on this machine; where nothing is set, `mangoes up` of this data directory.
+/// Where a process with these settings answers on this machine; where nothing is set, `mangoes up`
+/// of this data directory.
 fn own_address(config: &Config) -> Result<String> {
     // Port 0 is a free one, which only the process itself knows.
     let said = config.is_set("MANGOES_LISTEN") && listen_parts(&config.listen).is_some_and(|(_, port)| port != 0);

@@ -97,11 +97,12 @@ impl Actor for Relay {
 impl State {
     /// Everything that is unsent, once. A row that cannot be sent holds up those of its own key and no others.
     async fn send_all(&mut self) -> Result<(), StoreError> {
-        if let Some(why) = self.bus.disowned() {
-            return Err(StoreError::Setup(why));
-        }
         if self.births_seen.is_none_or(|at| at.elapsed() >= BIRTHS_EVERY) {
             self.note_births().await?;
+        }
+        // Looked at after the streams: nothing goes into one of somebody else.
+        if let Some(why) = self.bus.disowned() {
+            return Err(StoreError::Setup(why));
         }
         let (blocked, begun) = (Blocked::default(), Instant::now());
         while begun.elapsed() < BIRTHS_EVERY {

@@ -174,8 +174,8 @@ pub(crate) struct UpOptions {
     pub(crate) embed_missing: bool,
 }
 
-/// A server of somebody else is joined only with the database that belongs to it: an empty one beside it would publish events of
-/// its own there.
+/// A server of somebody else is joined only with the database that belongs to it: an empty one
+/// beside it would publish events of its own there.
 fn check_pair(config: &Config, embed_missing: bool) -> Result<(), runtime::ConfigError> {
     let (set, missing) = match (&config.nats_url, &config.database_url) {
         (Some(_), None) => ("NATS_URL", "DATABASE_URL"),

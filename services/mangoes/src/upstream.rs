@@ -70,7 +70,8 @@ fn settings(config: &Config) -> Result<tmdb::Config> {
     })
 }
 
-/// TMDB itself answers nobody without a credential. What stands in its place, a simulator or a cache, may need none.
+/// TMDB itself answers nobody without a credential. What stands in its place, a simulator or a
+/// cache, may need none.
 pub(crate) fn check_present(config: &Config) -> Result<(), runtime::ConfigError> {
     if config.tmdb_credential.is_some() || !config.asks_tmdb_itself() {
         return Ok(());

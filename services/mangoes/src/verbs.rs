@@ -44,12 +44,14 @@ pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<E
         let store = world::connect_migrated(config).await?;
         let bus = world::connect_bus_as(config, Some(store.installation_id().await?)).await?;
         if !check {
-            // No relay publishes meanwhile, and what a stream had lost goes into it before anything new.
+            // No relay publishes meanwhile, and what a stream had lost goes into it before anything
+            // new.
             crate::relay::make_topology(&bus, &store).await?;
         }
         bus
     } else {
-        // Streams that nobody's database owns yet: the first process that has one makes them its own.
+        // Streams that nobody's database owns yet: the first process that has one makes them its
+        // own.
         let bus = world::connect_bus(config).await?;
         if !check {
             bus.ensure_topology().await?;

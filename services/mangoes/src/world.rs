@@ -84,7 +84,8 @@ impl World {
         Ok(Self { store, bus, nats_url, database_url, nats, postgres, endpoints: None })
     }
 
-    /// Leaves a note in the data directory, for the command line, of how to reach everything; gone at the end.
+    /// Leaves a note in the data directory, for the command line, of how to reach everything; gone
+    /// at the end.
     pub(crate) fn announce(&mut self, data_dir: &Path, tmdb_sim_url: Option<String>, listen: String) {
         let nats_url = self.nats.as_ref().map(Nats::nats_url);
         let database_url = self.postgres.as_ref().map(Postgres::database_url);

@@ -68,7 +68,8 @@ pub fn mask_url(text: &str) -> String {
         // A comma that is no separator: it stands in a password, or in a list of hosts.
         return mask_one(text.trim());
     }
-    // A part without credentials that comes before one with them may be the beginning of a password.
+    // A part without credentials that comes before one with them may be the beginning of a
+    // password.
     let last = parts.iter().rposition(|part| part.contains('@')).unwrap_or(0);
     let masked = parts.iter().enumerate().map(|(n, part)| match scheme_of(part) {
         Some((scheme, _)) if n < last && !part.contains('@') => format!("{scheme}://***"),

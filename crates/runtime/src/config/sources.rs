@@ -103,8 +103,8 @@ impl Sources {
     }
 }
 
-/// The content of the file at `path`, which the setting `pointer` names. The path is not repeated where there is no such file: it
-/// may be the secret itself, put here by mistake.
+/// The content of the file at `path`, which the setting `pointer` names. The path is not repeated
+/// where there is no such file: it may be the secret itself, put here by mistake.
 fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found>, ConfigError> {
     let wrong = |e| ConfigError(format!("{pointer} must be the path of a file, and what it names cannot be read: {e}"));
     let text = std::fs::read_to_string(path).map_err(wrong)?;
@@ -115,7 +115,7 @@ fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found
 
 /// Whether this is the name of a setting, or of the file that holds one.
 fn is_known(name: &str) -> bool {
-    let is_setting = |name: &str| SETTINGS.iter().any(|(known, _)| *known == name);
+    let is_setting = |name: &str| SETTINGS.contains(&name);
     is_setting(name) || name.strip_suffix(FILE_SUFFIX).is_some_and(is_setting)
 }
 
