@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 
 use crate::Event;
 
-/// A message that was accepted and cannot be worked off, with why. The truth is the table `dead_letter`.
+/// A message that was accepted and cannot be worked off, with why. The truth is the table
+/// `dead_letter`.
 ///
 /// Subject `movies.dead.<consumer>`, stream `MOVIES_DEAD`; from `bus`, to operators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +33,11 @@ pub struct DeadLetter {
     #[schemars(with = "String")]
     pub died_at: OffsetDateTime,
     /// When its first try began; UTC, RFC 3339.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub first_at: Option<OffsetDateTime>,
     /// W3C trace id: of its `traceparent`, or the one that this event carries.

@@ -40,8 +40,10 @@ pub fn diff(old: &Movie, new: &Movie) -> BTreeMap<String, FieldChange> {
 fn change(old: Value, new: Value) -> FieldChange {
     match (old, new) {
         (Value::Array(old), Value::Array(new)) => {
-            let gone: Vec<_> = old.iter().filter(|v| !new.contains(v)).take(LIST_MAX_ITEMS).cloned().collect();
-            let come: Vec<_> = new.iter().filter(|v| !old.contains(v)).take(LIST_MAX_ITEMS).cloned().collect();
+            let gone: Vec<_> =
+                old.iter().filter(|v| !new.contains(v)).take(LIST_MAX_ITEMS).cloned().collect();
+            let come: Vec<_> =
+                new.iter().filter(|v| !old.contains(v)).take(LIST_MAX_ITEMS).cloned().collect();
             FieldChange { old: capped(json!(gone)), new: capped(json!(come)) }
         }
         (old, new) => FieldChange { old: capped(old), new: capped(new) },

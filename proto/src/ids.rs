@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct InvalidTmdbId(i64);
 
 /// A movie's number at TMDB, 1 to 2,147,483,647.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "i64", into = "i64")]
 #[schemars(extend("minimum" = 1, "maximum" = 2_147_483_647))]
 pub struct TmdbId(i64);
@@ -40,8 +42,9 @@ impl std::str::FromStr for TmdbId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let id: i64 =
-            text.trim().parse().map_err(|_| format!("'{text}' is no TMDB movie id: give a whole number such as 603"))?;
+        let id: i64 = text.trim().parse().map_err(|_| {
+            format!("'{text}' is no TMDB movie id: give a whole number such as 603")
+        })?;
         Self::try_from(id).map_err(|e| e.to_string())
     }
 }
@@ -95,7 +98,9 @@ const JOB_NAME_MAX_CHARS: usize = 64;
 /// A `run_id` that a table can be keyed by and a header can hold.
 pub(crate) fn run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
     match Option::<String>::deserialize(input)? {
-        Some(id) if !is_run_id(&id) => Err(serde::de::Error::custom(format!("{}; or leave it out", run_id_wanted()))),
+        Some(id) if !is_run_id(&id) => {
+            Err(serde::de::Error::custom(format!("{}; or leave it out", run_id_wanted())))
+        }
         id => Ok(id),
     }
 }
@@ -107,7 +112,9 @@ pub(crate) fn own_run_id<'de, D: Deserializer<'de>>(input: D) -> Result<String, 
 }
 
 fn run_id_wanted() -> String {
-    format!("run_id must have 1 to {RUN_ID_MAX_CHARS} characters, none of them a control character such as a line break")
+    format!(
+        "run_id must have 1 to {RUN_ID_MAX_CHARS} characters, none of them a control character such as a line break"
+    )
 }
 
 fn is_run_id(id: &str) -> bool {
@@ -122,7 +129,9 @@ pub fn check_job_name(name: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     match (1..=JOB_NAME_MAX_CHARS).contains(&name.len()) && name.bytes().all(fits) {
         true => Ok(()),
-        false => Err(format!("'{name}' is no name for a job: use 1 to {JOB_NAME_MAX_CHARS} of a-z, 0-9, _ and -")),
+        false => Err(format!(
+            "'{name}' is no name for a job: use 1 to {JOB_NAME_MAX_CHARS} of a-z, 0-9, _ and -"
+        )),
     }
 }
 

@@ -67,7 +67,8 @@ impl std::str::FromStr for ListSource {
     }
 }
 
-/// Read list pages until `max_movies` unique titles that the catalogue lacks are found, and ingest them.
+/// Read list pages until `max_movies` unique titles that the catalogue lacks are found, and ingest
+/// them.
 ///
 /// Subject `movies.ingest.list`, stream `MOVIES_INGEST`; from any app or a person, to `ingest`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,8 +80,9 @@ pub struct IngestList {
     /// What asked for it; a person, unless said otherwise.
     #[serde(default)]
     pub trigger_type: TriggerType,
-    /// The run that it belongs to; derived from the message when absent. A run reads a source once: a second message with the same
-    /// two is taken for a repetition while the run is open. Not `<job>@<nominal time>`, the id of a job's run to come.
+    /// The run that it belongs to; derived from the message when absent. A run reads a source once:
+    /// a second message with the same two is taken for a repetition while the run is open. Not
+    /// `<job>@<nominal time>`, the id of a job's run to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(deserialize_with = "crate::ids::run_id")]
     pub run_id: Option<String>,

@@ -7,7 +7,8 @@ use crate::{Event, TmdbId};
 
 /// Fetch a movie from TMDB and store it, unless the catalogue has it.
 ///
-/// Subject `movies.ingest.movie`, stream `MOVIES_INGEST`; from the list fan-out, any app or a person, to `ingest`.
+/// Subject `movies.ingest.movie`, stream `MOVIES_INGEST`; from the list fan-out, any app or a
+/// person, to `ingest`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IngestMovie {
     /// Which movie.

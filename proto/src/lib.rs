@@ -1,9 +1,9 @@
 //! The event contracts: what travels on NATS, as types.
 //!
-//! One module per event. Only these types are serialised onto a subject; additive evolution only: a new optional
-//! field keeps the version, anything else is a new type, a new `v2` and a new golden file.
-//! `schemas/*.json` and `asyncapi.json` are generated from the types (`MANGOES_BLESS=1 cargo test -p proto`);
-//! a difference fails the tests.
+//! One module per event. Only these types are serialised onto a subject; additive evolution only: a
+//! new optional field keeps the version, anything else is a new type, a new `v2` and a new golden
+//! file. `schemas/*.json` and `asyncapi.json` are generated from the types (`MANGOES_BLESS=1 cargo
+//! test -p proto`); a difference fails the tests.
 
 mod dead_letter;
 mod diff;

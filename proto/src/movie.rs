@@ -1,4 +1,5 @@
-//! A movie as the catalogue holds it. The field names are public: `changed` and `diff` of the events use them.
+//! A movie as the catalogue holds it. The field names are public: `changed` and `diff` of the
+//! events use them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,8 +31,9 @@ pub struct SimilarMovie {
 
 /// A movie, mapped from TMDB's answer to the columns of `works` and `works_meta`.
 ///
-/// A part that TMDB's answer lacked is `None` in the fields of type `Option<Vec<_>>` and `Option<Value>`; the store then
-/// keeps what it has. A part that was there and empty is `Some` of an empty list, and replaces.
+/// A part that TMDB's answer lacked is `None` in the fields of type `Option<Vec<_>>` and
+/// `Option<Value>`; the store then keeps what it has. A part that was there and empty is `Some` of
+/// an empty list, and replaces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Movie {
     /// Number at TMDB.
@@ -70,7 +72,8 @@ pub struct Movie {
     pub crew_members: Option<Value>,
     /// Keywords.
     pub keywords: Option<Vec<String>>,
-    /// Where to watch, by region: `{"US": {link, flatrate, rent, buy, …}, "attribution": "JustWatch"}`.
+    /// Where to watch, by region: `{"US": {link, flatrate, rent, buy, …}, "attribution":
+    /// "JustWatch"}`.
     pub streaming: Option<Value>,
     /// ISO 639-1.
     pub original_language: Option<String>,
@@ -88,7 +91,8 @@ pub struct Movie {
     pub collection: Option<Value>,
     /// Home page.
     pub homepage: Option<String>,
-    /// What else TMDB sent and no column of its own holds: `{images, external_ids, translations, alternative_titles, release_dates, video, adult, origin_country}`.
+    /// What else TMDB sent and no column of its own holds: `{images, external_ids, translations,
+    /// alternative_titles, release_dates, video, adult, origin_country}`.
     pub extras: Option<Value>,
     /// Similar and recommended movies.
     pub similar: Option<Vec<SimilarMovie>>,
@@ -98,7 +102,8 @@ pub struct Movie {
     pub popularity: f64,
 }
 
-/// Fields that move by themselves, or follow another movie's life: they are stored, but make no change.
+/// Fields that move by themselves, or follow another movie's life: they are stored, but make no
+/// change.
 const SILENT: [&str; 3] = ["rating", "popularity", "similar"];
 
 /// So many full parts that are empty all at once make an answer look truncated.
@@ -116,8 +121,9 @@ fn sort_lists(value: &mut Value) {
 }
 
 impl Movie {
-    /// The movie as JSON without its silent fields: what is hashed and compared. Keys and lists are sorted, for TMDB sends
-    /// the same list in another order at times; where an order means something (billing), the rows hold it.
+    /// The movie as JSON without its silent fields: what is hashed and compared. Keys and lists are
+    /// sorted, for TMDB sends the same list in another order at times; where an order means
+    /// something (billing), the rows hold it.
     #[must_use]
     pub fn canonical(&self) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
@@ -128,16 +134,19 @@ impl Movie {
         value
     }
 
-    /// SHA-256 over [`Movie::canonical`]: equal means that nothing a person would call a change happened.
+    /// SHA-256 over [`Movie::canonical`]: equal means that nothing a person would call a change
+    /// happened.
     #[must_use]
     pub fn content_hash(&self) -> Vec<u8> {
         Sha256::digest(self.canonical().to_string().as_bytes()).to_vec()
     }
 
-    /// Fills the parts that the answer lacked from what is stored, so that a missing part erases nothing.
+    /// Fills the parts that the answer lacked from what is stored, so that a missing part erases
+    /// nothing.
     ///
-    /// A part that is there and empty replaces: a person may have emptied it. But where three or more of the
-    /// parts that were full are empty at once, nobody did that by hand: the answer counts as truncated, and they are kept.
+    /// A part that is there and empty replaces: a person may have emptied it. But where three or
+    /// more of the parts that were full are empty at once, nobody did that by hand: the answer
+    /// counts as truncated, and they are kept.
     pub fn keep_missing(&mut self, stored: &Self) {
         self.drop_emptied(stored);
         fn keep<T: Clone>(new: &mut Option<T>, old: &Option<T>) {
@@ -182,9 +191,17 @@ impl Movie {
                 rows(&m.genres),
             ]
         };
-        let emptied = sizes(self).into_iter().zip(sizes(stored)).map(|(new, old)| new == Some(0) && old.is_some_and(|n| n > 0));
-        let [cast, crew, trailers, keywords, similar, genres] = emptied.collect::<Vec<_>>()[..] else { return };
-        if [cast, crew, trailers, keywords, similar, genres].into_iter().filter(|e| *e).count() < TRUNCATED_PARTS {
+        let emptied = sizes(self)
+            .into_iter()
+            .zip(sizes(stored))
+            .map(|(new, old)| new == Some(0) && old.is_some_and(|n| n > 0));
+        let [cast, crew, trailers, keywords, similar, genres] = emptied.collect::<Vec<_>>()[..]
+        else {
+            return;
+        };
+        if [cast, crew, trailers, keywords, similar, genres].into_iter().filter(|e| *e).count()
+            < TRUNCATED_PARTS
+        {
             return;
         }
         self.cast_members = self.cast_members.take().filter(|_| !cast);
@@ -198,7 +215,8 @@ impl Movie {
         }
     }
 
-    /// Whether the answer lacked a part that feeds a column which may be null for other reasons as well.
+    /// Whether the answer lacked a part that feeds a column which may be null for other reasons as
+    /// well.
     fn lacks(&self, part: &str) -> bool {
         self.extras
             .as_ref()
@@ -220,7 +238,8 @@ impl Movie {
         }
     }
 
-    /// Whether any part was missing, so that [`Movie::keep_missing`] is needed before it is compared or stored.
+    /// Whether any part was missing, so that [`Movie::keep_missing`] is needed before it is
+    /// compared or stored.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.extras.as_ref().is_none_or(|e| e.get("missing_parts").is_some())

@@ -7,7 +7,9 @@ use time::OffsetDateTime;
 use crate::{Event, TmdbId};
 
 /// How urgent a refresh is; the last token of the subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// Somebody waits for it.
@@ -45,7 +47,8 @@ impl Lane {
 
 /// A stored movie is due, or was asked for.
 ///
-/// Subject `movies.stale.<lane>`, stream `MOVIES_STALE`; from `staleness-scanner`, `ingest`, any app or a person, to `refresh`.
+/// Subject `movies.stale.<lane>`, stream `MOVIES_STALE`; from `staleness-scanner`, `ingest`, any
+/// app or a person, to `refresh`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MovieStale {
     /// Which movie; the catalogue must hold it.
@@ -57,10 +60,15 @@ pub struct MovieStale {
     #[serde(default = "manual")]
     pub reason: String,
     /// When it was queued; UTC, RFC 3339.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub queued_at: Option<OffsetDateTime>,
-    /// The row of `refresh_queue` that it was sent for; once that is not open any more nothing is left to do.
+    /// The row of `refresh_queue` that it was sent for; once that is not open any more nothing is
+    /// left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_id: Option<i64>,
     /// The run that it is an item of, if any.

@@ -30,7 +30,8 @@ pub enum RunStatus {
     Overdue,
 }
 
-/// How many items of a run did what. `checked = skipped + done + failed + not_needed + cancelled + pending`.
+/// How many items of a run did what. `checked = skipped + done + failed + not_needed + cancelled +
+/// pending`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunCounts {
     /// Unique movies looked at.
@@ -58,7 +59,8 @@ const fn is_zero(n: &i64) -> bool {
 
 /// A run began, goes on or ended; or a job is overdue.
 ///
-/// Subject `movies.run.<job>`, stream `MOVIES_EVENTS`; from the outbox, to operators and the console.
+/// Subject `movies.run.<job>`, stream `MOVIES_EVENTS`; from the outbox, to operators and the
+/// console.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEvent {
     /// The job's name, or `manual` for a list that somebody asked for.

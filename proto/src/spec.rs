@@ -10,7 +10,10 @@ pub use document::asyncapi;
 pub use parameter::Parameter;
 use parameter::{action, consumer, job, lane, tmdb_id};
 
-use crate::{DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieRemoved, MovieStale, RunEvent, Tick};
+use crate::{
+    DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieRemoved,
+    MovieStale, RunEvent, Tick,
+};
 
 /// One contract: where it travels and what it looks like.
 pub struct Contract {
@@ -100,7 +103,8 @@ pub fn markdown(example: impl Fn(&str) -> String) -> String {
         let way = if contract.sent { "sent by mangoes" } else { "sent by anyone" };
         text += &format!("\n## {name}\n{}\n\n", contract.summary());
         text += &format!("Subject `{address}`, stream `{stream}`; {way}.\n\n");
-        text += &format!("| field | type | meaning |\n|---|---|---|\n{}\n", fields(&contract.schema));
+        text +=
+            &format!("| field | type | meaning |\n|---|---|---|\n{}\n", fields(&contract.schema));
         text += &format!("```json\n{}\n```\n", example(name).trim());
     }
     text
@@ -108,16 +112,23 @@ pub fn markdown(example: impl Fn(&str) -> String) -> String {
 
 /// A schema's description on one line of a table.
 fn words(schema: &Value) -> String {
-    schema.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ").replace('|', "\\|")
+    schema
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .replace('\n', " ")
+        .replace('|', "\\|")
 }
 
 fn fields(schema: &Value) -> String {
     let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
     let required: Vec<&str> = list("required").filter_map(Value::as_str).collect();
-    let rows = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, property)| {
-        let optional = if required.contains(&name.as_str()) { "" } else { ", optional" };
-        format!("| `{name}` | {}{optional} | {} |\n", type_of(property), words(property))
-    });
+    let rows = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(
+        |(name, property)| {
+            let optional = if required.contains(&name.as_str()) { "" } else { ", optional" };
+            format!("| `{name}` | {}{optional} | {} |\n", type_of(property), words(property))
+        },
+    );
     rows.collect()
 }
 
@@ -126,7 +137,9 @@ fn type_of(property: &Value) -> String {
     let among = |key: &str| property.get(key)?.as_array()?.iter().find_map(reference);
     let types = match property.get("type") {
         Some(Value::String(one)) => Some(one.clone()),
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).find(|t| *t != "null").map(ToOwned::to_owned),
+        Some(Value::Array(all)) => {
+            all.iter().filter_map(Value::as_str).find(|t| *t != "null").map(ToOwned::to_owned)
+        }
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => None,
     };
     types

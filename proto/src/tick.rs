@@ -41,10 +41,9 @@ impl std::str::FromStr for Action {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|a| a.as_str() == text)
-            .ok_or_else(|| format!("unknown action '{text}': use ingest, scan, refresh or maintain"))
+        Self::ALL.into_iter().find(|a| a.as_str() == text).ok_or_else(|| {
+            format!("unknown action '{text}': use ingest, scan, refresh or maintain")
+        })
     }
 }
 
@@ -78,7 +77,8 @@ impl TriggerType {
 
 /// A job's nominal time has come, or somebody ran it by hand.
 ///
-/// Subject `movies.tick.<action>.<job>`, stream `MOVIES_TICKS`; from `scheduler`, to the service that owns the action.
+/// Subject `movies.tick.<action>.<job>`, stream `MOVIES_TICKS`; from `scheduler`, to the service
+/// that owns the action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tick {
     /// The job's name: 1 to 64 of a-z, 0-9, `_` and `-`.

@@ -1,11 +1,13 @@
-//! The contracts stand still: schemas, the AsyncAPI document and golden files are compared with the types.
+//! The contracts stand still: schemas, the AsyncAPI document and golden files are compared with the
+//! types.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
 
 use std::{fs, path::PathBuf};
 
 use proto::{
-    DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieRemoved, MovieStale, RunEvent, Tick, spec,
+    DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieRemoved,
+    MovieStale, RunEvent, Tick, spec,
 };
 use serde_json::Value;
 
@@ -22,7 +24,10 @@ fn same_text(name: &str, text: &str) {
         fs::write(at(name), text).unwrap();
     }
     let stored = fs::read_to_string(at(name)).unwrap_or_default();
-    assert!(stored == text, "{name} differs from the types: if that is meant, run MANGOES_BLESS=1 cargo test -p proto");
+    assert!(
+        stored == text,
+        "{name} differs from the types: if that is meant, run MANGOES_BLESS=1 cargo test -p proto"
+    );
 }
 
 #[test]
@@ -31,7 +36,8 @@ fn schemas_and_asyncapi_are_those_of_the_types() {
         same_as_file(&format!("schemas/{}.json", contract.event_type), &contract.schema);
     }
     same_as_file("asyncapi.json", &spec::asyncapi());
-    let example = |event_type: &str| fs::read_to_string(at(&format!("golden/{event_type}.json"))).unwrap();
+    let example =
+        |event_type: &str| fs::read_to_string(at(&format!("golden/{event_type}.json"))).unwrap();
     same_text("../docs/events.md", &spec::markdown(example));
 }
 
@@ -45,12 +51,14 @@ fn every_parameter_of_a_subject_is_described() {
     }
 }
 
-/// Golden files are read for ever: what an older version wrote must still be understood, and nothing of it lost.
+/// Golden files are read for ever: what an older version wrote must still be understood, and
+/// nothing of it lost.
 fn golden<E: Event>() {
-    let text =
-        fs::read_to_string(at(&format!("golden/{}.json", E::TYPE))).unwrap_or_else(|e| panic!("golden/{}.json: {e}", E::TYPE));
+    let text = fs::read_to_string(at(&format!("golden/{}.json", E::TYPE)))
+        .unwrap_or_else(|e| panic!("golden/{}.json: {e}", E::TYPE));
     let stored: Value = serde_json::from_str(&text).unwrap();
-    let event: E = serde_json::from_value(stored.clone()).unwrap_or_else(|e| panic!("{}: {e}", E::TYPE));
+    let event: E =
+        serde_json::from_value(stored.clone()).unwrap_or_else(|e| panic!("{}: {e}", E::TYPE));
     assert_eq!(serde_json::to_value(&event).unwrap(), stored, "{}", E::TYPE);
 }
 
@@ -71,7 +79,8 @@ fn golden_files_are_still_read() {
 fn payloads_by_hand_need_only_what_matters() {
     let movie: IngestMovie = serde_json::from_str(r#"{"tmdb_id": 603}"#).unwrap();
     assert_eq!((movie.tmdb_id.get(), movie.run_id, movie.force), (603, None, false));
-    let list: IngestList = serde_json::from_str(r#"{"source": "popular", "max_movies": 40}"#).unwrap();
+    let list: IngestList =
+        serde_json::from_str(r#"{"source": "popular", "max_movies": 40}"#).unwrap();
     assert_eq!(list.trigger_type, proto::TriggerType::Manual);
     let stale: MovieStale = serde_json::from_str(r#"{"tmdb_id": 603}"#).unwrap();
     assert_eq!(stale.reason, "manual");
@@ -79,10 +88,23 @@ fn payloads_by_hand_need_only_what_matters() {
 
 #[test]
 fn bad_values_are_refused_by_range() {
-    for bad in [r#"{"tmdb_id": "603"}"#, r#"{"tmdb_id": -1}"#, r#"{"tmdb_id": 0}"#, r#"{"tmdb_id": 2147483648}"#, "{}", "[]"] {
+    for bad in [
+        r#"{"tmdb_id": "603"}"#,
+        r#"{"tmdb_id": -1}"#,
+        r#"{"tmdb_id": 0}"#,
+        r#"{"tmdb_id": 2147483648}"#,
+        "{}",
+        "[]",
+    ] {
         assert!(serde_json::from_str::<IngestMovie>(bad).is_err(), "{bad}");
     }
     for n in ["0", "-1", "1000000000", "1.5"] {
-        assert!(serde_json::from_str::<IngestList>(&format!(r#"{{"source": "popular", "max_movies": {n}}}"#)).is_err(), "{n}");
+        assert!(
+            serde_json::from_str::<IngestList>(&format!(
+                r#"{{"source": "popular", "max_movies": {n}}}"#
+            ))
+            .is_err(),
+            "{n}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The broker: one server, or a cluster of three that keeps three copies of each stream. A proxy stands before each.
+//! The broker: one server, or a cluster of three that keeps three copies of each stream. A proxy
+//! stands before each.
 
 use std::{path::Path, time::Duration};
 
@@ -7,7 +8,8 @@ use embedded::{Member, Nats, Options, free_port, new_password};
 use futures::future::join_all;
 use tests::{Mode, Proxy};
 
-const STREAMS: [&str; 5] = ["MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD"];
+const STREAMS: [&str; 5] =
+    ["MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD"];
 
 pub(crate) struct Broker {
     pub(crate) servers: Vec<Nats>,
@@ -24,7 +26,8 @@ fn address(url: &str) -> std::net::SocketAddr {
 
 /// A client that notices soon when its server is frozen.
 pub(crate) async fn connect(urls: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
-    let servers: Vec<async_nats::ServerAddr> = urls.split(',').map(|url| url.parse().unwrap()).collect();
+    let servers: Vec<async_nats::ServerAddr> =
+        urls.split(',').map(|url| url.parse().unwrap()).collect();
     let mut options = async_nats::ConnectOptions::new().ping_interval(Duration::from_secs(1));
     // The library takes user and password from its options alone.
     if let Some((user, password)) = servers.first().and_then(|s| s.username().zip(s.password())) {
@@ -39,16 +42,30 @@ impl Broker {
         let ports: Vec<u16> = (0..size).map(|_| free_port().unwrap()).collect();
         let password = new_password().unwrap();
         let servers = join_all((0..size).map(|n| {
-            let options = Options { data_dir: folder.join(format!("nats-{n}")), nats_port: None, durable: true };
+            let options = Options {
+                data_dir: folder.join(format!("nats-{n}")),
+                nats_port: None,
+                durable: true,
+            };
             let peers = ports.iter().copied().filter(|port| *port != ports[n]).collect();
-            let member = Member { name: format!("nats-{n}"), port: ports[n], peers, password: password.clone() };
+            let member = Member {
+                name: format!("nats-{n}"),
+                port: ports[n],
+                peers,
+                password: password.clone(),
+            };
             async move {
-                let started = if size == 1 { Nats::start(&options).await } else { Nats::start_member(&options, member).await };
+                let started = if size == 1 {
+                    Nats::start(&options).await
+                } else {
+                    Nats::start_member(&options, member).await
+                };
                 started.unwrap()
             }
         }))
         .await;
-        let ways = join_all(servers.iter().map(|server| Proxy::start(address(&server.nats_url())))).await;
+        let ways =
+            join_all(servers.iter().map(|server| Proxy::start(address(&server.nats_url())))).await;
         Self { servers, ways }
     }
 
@@ -94,7 +111,11 @@ impl Broker {
             let Ok(stream) = jetstream.get_stream(stream).await else { return false };
             let info = stream.cached_info();
             let Some(cluster) = &info.cluster else { return false };
-            let copies = cluster.replicas.iter().filter(|r| r.current && !r.offline && r.lag.unwrap_or(0) == 0).count();
+            let copies = cluster
+                .replicas
+                .iter()
+                .filter(|r| r.current && !r.offline && r.lag.unwrap_or(0) == 0)
+                .count();
             if cluster.leader.is_none() || copies + 1 < self.servers.len() {
                 return false;
             }
@@ -105,7 +126,8 @@ impl Broker {
     /// Makes another server the leader of a stream.
     pub(crate) async fn step_down(&self, stream: &str) {
         if let Ok(client) = connect(&self.url()).await {
-            let asked = client.request(format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}"), "".into());
+            let asked =
+                client.request(format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}"), "".into());
             drop(tokio::time::timeout(Duration::from_secs(3), asked).await);
         }
     }

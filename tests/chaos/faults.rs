@@ -8,7 +8,8 @@ use tmdb_sim::Faults;
 
 use crate::{broker::Broker, scene::Scene};
 
-/// Longer than `ack_wait` (6 s): the work is delivered to another meanwhile, then the zombie wakes up with it.
+/// Longer than `ack_wait` (6 s): the work is delivered to another meanwhile, then the zombie wakes
+/// up with it.
 const STOPPED: Duration = Duration::from_secs(11);
 const DRAIN_GRACE: Duration = Duration::from_secs(30);
 
@@ -61,7 +62,8 @@ faults! {
 }
 
 /// Only a cluster has leaders and copies.
-const OF_A_CLUSTER: &[Fault] = &[Fault::KillLeader, Fault::StopLeader, Fault::StepDown, Fault::LoseCopy];
+const OF_A_CLUSTER: &[Fault] =
+    &[Fault::KillLeader, Fault::StopLeader, Fault::StepDown, Fault::LoseCopy];
 /// What no other fault brings about by itself: it is for the hunt.
 const OF_THE_HUNT: &[Fault] = &[Fault::Orphans];
 /// What no cluster survives without loss: the stores of all its servers are gone.
@@ -71,7 +73,11 @@ impl Fault {
     /// What can go wrong with one server, or with a cluster of several.
     pub(crate) fn kinds(servers: usize) -> Vec<Self> {
         let foreign = if servers == 1 { OF_A_CLUSTER } else { OF_A_LONE_SERVER };
-        Self::ALL.iter().copied().filter(|fault| !foreign.contains(fault) && !OF_THE_HUNT.contains(fault)).collect()
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(|fault| !foreign.contains(fault) && !OF_THE_HUNT.contains(fault))
+            .collect()
     }
 
     /// How soon all is whole again, by docs/reliability.md.
@@ -86,17 +92,30 @@ impl Fault {
         Duration::from_secs(secs)
     }
 
-    /// Whether that counts from the fault itself: what dies is missed from then on. Otherwise from its end.
+    /// Whether that counts from the fault itself: what dies is missed from then on. Otherwise from
+    /// its end.
     pub(crate) const fn counts_from_its_begin(self) -> bool {
-        matches!(self, Self::KillService | Self::KillAll | Self::DeleteStore | Self::LoseBoth | Self::KillLeader | Self::LoseCopy)
+        matches!(
+            self,
+            Self::KillService
+                | Self::KillAll
+                | Self::DeleteStore
+                | Self::LoseBoth
+                | Self::KillLeader
+                | Self::LoseCopy
+        )
     }
 
     /// Does it and takes it back; returns what was done, for the timeline.
     pub(crate) async fn inject(self, scene: &mut Scene, dice: &mut Dice) -> String {
         let secs = Duration::from_secs(2 + dice.roll(4));
         match self {
-            Self::KillService | Self::KillAll | Self::Term | Self::Stop => return self.on_services(scene, dice).await,
-            Self::KillNats | Self::DeleteStore | Self::LoseBoth => self.on_the_broker(scene, (dice, secs)).await,
+            Self::KillService | Self::KillAll | Self::Term | Self::Stop => {
+                return self.on_services(scene, dice).await;
+            }
+            Self::KillNats | Self::DeleteStore | Self::LoseBoth => {
+                self.on_the_broker(scene, (dice, secs)).await
+            }
             Self::KillLeader | Self::StopLeader | Self::StepDown | Self::LoseCopy => {
                 return self.on_a_leader(scene, (dice, secs)).await;
             }
@@ -110,8 +129,14 @@ impl Fault {
             Self::SilentPostgres => scene.to_postgres.silence(),
             Self::CutNats => scene.broker.cut(),
             Self::CutPostgres => scene.to_postgres.cut(),
-            Self::DelayNats => scene.nats_mode(Mode::Delay(Duration::from_millis(50 + dice.roll(250))), secs).await,
-            Self::DelayPostgres => scene.postgres_mode(Mode::Delay(Duration::from_millis(20 + dice.roll(100))), secs).await,
+            Self::DelayNats => {
+                scene.nats_mode(Mode::Delay(Duration::from_millis(50 + dice.roll(250))), secs).await
+            }
+            Self::DelayPostgres => {
+                scene
+                    .postgres_mode(Mode::Delay(Duration::from_millis(20 + dice.roll(100))), secs)
+                    .await
+            }
             Self::HoldNats => scene.nats_mode(Mode::Hold, secs * 2).await,
             Self::HoldPostgres => scene.postgres_mode(Mode::Hold, secs * 2).await,
             Self::HalfNats => scene.nats_mode(Mode::Half, secs * 2).await,
@@ -125,7 +150,9 @@ impl Fault {
                 scene.sim.control().outage(secs);
                 scene.wait(secs).await;
             }
-            Self::Storm => scene.upstream(Faults { http_429: 1.0, ..Faults::default() }, secs).await,
+            Self::Storm => {
+                scene.upstream(Faults { http_429: 1.0, ..Faults::default() }, secs).await
+            }
             Self::Slow => {
                 scene.sim.control().set_latency(Duration::from_millis(800));
                 scene.wait(secs).await;
@@ -133,7 +160,12 @@ impl Fault {
             }
             Self::Truncated => {
                 scene.oracle.spoiled_answers.store(true, Ordering::Relaxed);
-                scene.upstream(Faults { truncated: 0.2, invalid_json: 0.1, ..Faults::default() }, secs).await;
+                scene
+                    .upstream(
+                        Faults { truncated: 0.2, invalid_json: 0.1, ..Faults::default() },
+                        secs,
+                    )
+                    .await;
             }
             Self::ClockStep => {
                 let (n, name) = one_of(scene, dice);
@@ -167,9 +199,12 @@ impl Fault {
     /// Of a cluster; returns which stream's leader it was.
     async fn on_a_leader(self, scene: &mut Scene, (dice, secs): (&mut Dice, Duration)) -> String {
         let stream = Broker::any_stream(dice);
-        // Copies that lag behind are what an operator waits for before the next server goes; so does this.
+        // Copies that lag behind are what an operator waits for before the next server goes; so
+        // does this.
         scene.until_caught_up().await;
-        let Some(n) = scene.broker.leader(stream).await else { return format!("{stream} has no leader; nothing done") };
+        let Some(n) = scene.broker.leader(stream).await else {
+            return format!("{stream} has no leader; nothing done");
+        };
         #[expect(clippy::wildcard_enum_match_arm, reason = "its caller names the four")]
         match self {
             Self::StepDown => scene.broker.step_down(stream).await,

@@ -60,9 +60,12 @@ impl Fleet {
         fleet
     }
 
-    /// Where the replica says whether it is ready; its log names the port that it got. `None`: it never came so far.
+    /// Where the replica says whether it is ready; its log names the port that it got. `None`: it
+    /// never came so far.
     pub(crate) fn health(&self, n: usize) -> Option<SocketAddr> {
-        let log = fs::read_to_string(self.settings.folder.join(format!("{}.log", self.replicas[n].name))).ok()?;
+        let log =
+            fs::read_to_string(self.settings.folder.join(format!("{}.log", self.replicas[n].name)))
+                .ok()?;
         log.rsplit_once("listen=")?.1.split_whitespace().next()?.parse().ok()
     }
 

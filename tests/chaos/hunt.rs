@@ -1,4 +1,5 @@
-//! A proof that cannot fail proves nothing: with one safeguard off the oracle has to find a violation.
+//! A proof that cannot fail proves nothing: with one safeguard off the oracle has to find a
+//! violation.
 //!
 //! Five minutes; `make hunt` runs it.
 
@@ -13,7 +14,8 @@ use crate::{
     scene::{Props, Scene},
 };
 
-/// How long faults go on, and how long the rest may take: with a safeguard off it may never come, with all on it takes seconds.
+/// How long faults go on, and how long the rest may take: with a safeguard off it may never come,
+/// with all on it takes seconds.
 const FAULTY: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(25);
 
@@ -37,7 +39,12 @@ async fn caught(safeguard: &str, (kinds, tmdb): (&[Fault], Value), told: &[&str]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "five minutes: make hunt"]
 async fn without_inbox() {
-    caught("inbox", (&[Fault::LoseNats], json!({"latency_min_ms": 300})), &["written twice", "do not add up"]).await;
+    caught(
+        "inbox",
+        (&[Fault::LoseNats], json!({"latency_min_ms": 300})),
+        &["written twice", "do not add up"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,23 +58,39 @@ async fn without_guarded_upsert() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "five minutes: make hunt"]
 async fn without_outbox() {
-    caught("outbox", (&[Fault::LoseNats], json!({"latency_min_ms": 300})), &["without an event", "open"]).await;
+    caught(
+        "outbox",
+        (&[Fault::LoseNats], json!({"latency_min_ms": 300})),
+        &["without an event", "open"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "five minutes: make hunt"]
 async fn without_ack_after_commit() {
-    caught("ack-after-commit", (&[Fault::KillAll], json!({"latency_min_ms": 300})), &["open:"]).await;
+    caught("ack-after-commit", (&[Fault::KillAll], json!({"latency_min_ms": 300})), &["open:"])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "five minutes: make hunt"]
 async fn without_reaper() {
-    caught("reaper", (&[Fault::Orphans], json!({"latency_min_ms": 300})), &["queue rows without a worker"]).await;
+    caught(
+        "reaper",
+        (&[Fault::Orphans], json!({"latency_min_ms": 300})),
+        &["queue rows without a worker"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "five minutes: make hunt"]
 async fn without_tick_claim() {
-    caught("tick-claim", (&[Fault::DelayPostgres], json!({"latency_min_ms": 300})), &["fired twice"]).await;
+    caught(
+        "tick-claim",
+        (&[Fault::DelayPostgres], json!({"latency_min_ms": 300})),
+        &["fired twice"],
+    )
+    .await;
 }

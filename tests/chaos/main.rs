@@ -1,10 +1,17 @@
-//! Chaos: two replicas of every service under faults, and an oracle that knows what was asked of them.
+//! Chaos: two replicas of every service under faults, and an oracle that knows what was asked of
+//! them.
 //!
-//! `make chaos MINUTES=10 SEED=7` runs it for longer; in the suite it takes a minute. A failure prints the seed, what was done
-//! when, and what is known of each open obligation. `make shrink` finds the few faults that matter; `hunt` switches one
-//! safeguard off at a time: the oracle has to notice each.
+//! `make chaos MINUTES=10 SEED=7` runs it for longer; in the suite it takes a minute. A failure
+//! prints the seed, what was done when, and what is known of each open obligation. `make shrink`
+//! finds the few faults that matter; `hunt` switches one safeguard off at a time: the oracle has to
+//! notice each.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly"
+)]
 #![expect(clippy::cast_precision_loss, reason = "instants in milliseconds fit")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its report is what a person reads")]
 
@@ -40,13 +47,15 @@ fn words(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
-/// Under faults for a while, then at rest: every obligation is met, nothing else was done, every row is in order.
+/// Under faults for a while, then at rest: every obligation is met, nothing else was done, every
+/// row is in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_obligation_is_met() {
     obligations_are_met(1).await;
 }
 
-/// The same on three NATS servers with three copies of each stream. No message is exempt here: one store that is lost loses nothing.
+/// The same on three NATS servers with three copies of each stream. No message is exempt here: one
+/// store that is lost loses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_obligation_is_met_on_a_cluster() {
     obligations_are_met(3).await;
@@ -71,6 +80,10 @@ async fn obligations_are_met(servers: usize) {
             eprintln!("--- {}\n{}", replica.name, scene::tail(&scene.folder.0, &replica.name, 25));
         }
         let stories = explain::open_obligations(&scene, &report).await;
-        panic!("seed {seed}\n{}\n\nVIOLATIONS\n{}\n{stories}", report.timeline(), violations.join("\n"));
+        panic!(
+            "seed {seed}\n{}\n\nVIOLATIONS\n{}\n{stories}",
+            report.timeline(),
+            violations.join("\n")
+        );
     }
 }

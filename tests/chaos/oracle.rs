@@ -1,6 +1,8 @@
-//! The oracle: submits work, notes what the broker confirmed, and says at the end which of it was not met.
+//! The oracle: submits work, notes what the broker confirmed, and says at the end which of it was
+//! not met.
 //!
-//! It speaks to the servers directly, beside the proxies, and shares no code with the program but the contracts.
+//! It speaks to the servers directly, beside the proxies, and shares no code with the program but
+//! the contracts.
 
 mod met;
 mod streams;
@@ -46,7 +48,8 @@ pub(crate) struct Obligation {
     pub(crate) met: bool,
     /// Nobody but the broker held it when the broker's store was deleted.
     pub(crate) exempt: bool,
-    /// The broker's store was deleted while it was open, and Postgres had recorded it: met under another message.
+    /// The broker's store was deleted while it was open, and Postgres had recorded it: met under
+    /// another message.
     pub(crate) recorded: bool,
 }
 
@@ -82,7 +85,11 @@ pub(crate) struct Oracle {
 pub(crate) type Shared = Arc<Oracle>;
 
 impl Oracle {
-    pub(crate) async fn new((nats_url, database_url): (String, String), sim: tmdb_sim::Control, titles: Titles) -> Shared {
+    pub(crate) async fn new(
+        (nats_url, database_url): (String, String),
+        sim: tmdb_sim::Control,
+        titles: Titles,
+    ) -> Shared {
         let pool = open_pool(&database_url).await;
         sqlx::raw_sql(tries::COUNT_TRIES).execute(&pool).await.unwrap();
         Arc::new(Self {
@@ -106,12 +113,17 @@ impl Oracle {
     /// A number, or `None` while the database is away.
     pub(crate) async fn look(&self, sql: &str) -> Option<i64> {
         let query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        let row = tokio::time::timeout(Duration::from_secs(5), query.fetch_one(&self.pool())).await.ok()?;
+        let row = tokio::time::timeout(Duration::from_secs(5), query.fetch_one(&self.pool()))
+            .await
+            .ok()?;
         row.ok().map(|row| row.get(0))
     }
 
     pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool()).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&self.pool())
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"));
         rows.iter().map(|row| row.get::<Option<String>, _>(0).unwrap_or_default()).collect()
     }
 

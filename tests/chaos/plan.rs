@@ -1,4 +1,5 @@
-//! Which fault comes when: the same for the same seed. A plan may name some of the seed's faults only, to find the few that matter.
+//! Which fault comes when: the same for the same seed. A plan may name some of the seed's faults
+//! only, to find the few that matter.
 
 use tests::Dice;
 
@@ -27,7 +28,10 @@ pub(crate) fn steps(seed: u64, kinds: &[Fault]) -> impl Iterator<Item = Step> {
 
 /// `ONLY=3,7`: these numbers.
 pub(crate) fn only(text: &str) -> Vec<usize> {
-    text.split(',').filter(|word| !word.trim().is_empty()).map(|word| word.trim().parse().unwrap()).collect()
+    text.split(',')
+        .filter(|word| !word.trim().is_empty())
+        .map(|word| word.trim().parse().unwrap())
+        .collect()
 }
 
 #[test]

@@ -32,7 +32,12 @@ pub(crate) struct Report {
 
 impl Report {
     /// `recovered`: seconds; `None`: it took too long.
-    pub(crate) fn add(&mut self, step: &Step, (begun, ended): (OffsetDateTime, OffsetDateTime), told: (&str, f64, Option<f64>)) {
+    pub(crate) fn add(
+        &mut self,
+        step: &Step,
+        (begun, ended): (OffsetDateTime, OffsetDateTime),
+        told: (&str, f64, Option<f64>),
+    ) {
         let (what, at, recovered) = told;
         let line = format!(
             "#{:<3} {at:7.2} s  {} {what}; over after {:.2} s; whole again after {}",
@@ -81,7 +86,11 @@ pub(crate) async fn summary(scene: &Scene, report: &Report, seed: u64) -> String
     let letters = oracle.rows("select reason || ' ' || count(*) from dead_letter group by reason order by count(*) desc").await;
     let minutes = (SystemClock.now() - oracle.begun()).as_seconds_f64() / 60.0;
     let mut lines = vec![
-        format!("seed {seed}, {} NATS server(s), {minutes:.1} min, {} faults", scene.broker.servers.len(), report.injected.len()),
+        format!(
+            "seed {seed}, {} NATS server(s), {minutes:.1} min, {} faults",
+            scene.broker.servers.len(),
+            report.injected.len()
+        ),
         format!(
             "obligations: {} confirmed ({} movies, {} refreshes, {} lists, {} unknown, {} bad), {} sent without a confirmation",
             all.iter().filter(|o| o.confirmed).count(),
@@ -123,7 +132,11 @@ pub(crate) async fn summary(scene: &Scene, report: &Report, seed: u64) -> String
     for (fault, spans) in &report.recovery {
         let (median, most) = median_and_most(spans);
         let promised = fault.promised().as_secs();
-        lines.push(format!("{:42} {:>5} {median:>8.2} {most:>8.2} {promised:>10}", fault.words(), spans.len()));
+        lines.push(format!(
+            "{:42} {:>5} {median:>8.2} {most:>8.2} {promised:>10}",
+            fault.words(),
+            spans.len()
+        ));
     }
     lines.join("\n")
 }

@@ -1,4 +1,5 @@
-//! A run: faults one after the other, each with a look at how soon all is whole again; then rest, and what the oracle says.
+//! A run: faults one after the other, each with a look at how soon all is whole again; then rest,
+//! and what the oracle says.
 
 use std::{
     fs,
@@ -18,8 +19,8 @@ use crate::{
 
 /// How long the system may take to be whole again after a fault, whatever is promised.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
-/// How long a replica may take to say that it is ready after all is whole again: it may have to find out that only a new start
-/// helps, and to start.
+/// How long a replica may take to say that it is ready after all is whole again: it may have to
+/// find out that only a new start helps, and to start.
 const READY_LIMIT: Duration = Duration::from_secs(75);
 /// A wait that is told of.
 const WORTH_A_WORD: Duration = Duration::from_secs(10);
@@ -32,14 +33,19 @@ pub(crate) struct Plan {
     pub(crate) span: Duration,
     pub(crate) seed: u64,
     pub(crate) kinds: Vec<Fault>,
-    /// Only these numbers of the seed's sequence, and then it is over; empty: all until the time is over.
+    /// Only these numbers of the seed's sequence, and then it is over; empty: all until the time is
+    /// over.
     pub(crate) only: Vec<usize>,
 }
 
 /// Faults one after the other, while work is submitted.
 pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
     let (stop, begun) = (CancellationToken::new(), Instant::now());
-    let submitting = tokio::spawn(scene::submit_until(stop.clone(), scene.oracle.clone(), Dice(plan.seed ^ 0x5eed)));
+    let submitting = tokio::spawn(scene::submit_until(
+        stop.clone(),
+        scene.oracle.clone(),
+        Dice(plan.seed ^ 0x5eed),
+    ));
     scene.wait(Duration::from_secs(4)).await;
     let last = plan.only.iter().max().copied();
     for mut step in plan::steps(plan.seed, &plan.kinds) {
@@ -55,12 +61,17 @@ pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
         let spent = if step.fault.counts_from_its_begin() { over - at } else { Duration::ZERO };
         let (recovered, late) = recover(scene, step.fault.promised().saturating_sub(spent)).await;
         let recovered = recovered.map(|span| span + spent);
-        report.add(&step, (from, to), (&what, at.as_secs_f64(), recovered.map(|span| span.as_secs_f64())));
+        report.add(
+            &step,
+            (from, to),
+            (&what, at.as_secs_f64(), recovered.map(|span| span.as_secs_f64())),
+        );
         let promised = step.fault.promised();
         // A message that fails by itself waits for its backoff, whatever else goes on.
         let excused = recovered.is_some() && scene.oracle.failed_by_themselves(&late).await;
         if recovered.is_none_or(|span| span > promised) && !excused {
-            let (words, secs, open) = (step.fault.words(), promised.as_secs(), scene.oracle.told(&late));
+            let (words, secs, open) =
+                (step.fault.words(), promised.as_secs(), scene.oracle.told(&late));
             let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
             let number = step.number;
             scene
@@ -80,7 +91,8 @@ async fn recover(scene: &mut Scene, promised: Duration) -> (Option<Duration>, Ve
     let settled = tokio::spawn(async move {
         oracle.canary(number).await;
         let canary = begun.elapsed();
-        let (settled, late) = oracle.settled((promised.saturating_sub(canary), RECOVERY_LIMIT)).await;
+        let (settled, late) =
+            oracle.settled((promised.saturating_sub(canary), RECOVERY_LIMIT)).await;
         (settled.map(|span| canary + span), late)
     });
     while !settled.is_finished() {
@@ -103,7 +115,11 @@ async fn all_ready(scene: &mut Scene, after: Fault) {
             told.clone_from(&not_ready);
         }
         if begun.elapsed() > READY_LIMIT {
-            scene.violations.push(format!("not ready {} s after {}: {not_ready:?}", READY_LIMIT.as_secs(), after.words()));
+            scene.violations.push(format!(
+                "not ready {} s after {}: {not_ready:?}",
+                READY_LIMIT.as_secs(),
+                after.words()
+            ));
             return;
         }
         scene.wait(Duration::from_millis(250)).await;
@@ -115,7 +131,10 @@ pub(crate) async fn finish(scene: &mut Scene, report: &mut Report, limit: Durati
     let begun = Instant::now();
     let pool = scene.oracle.pool();
     // No nominal time comes any more: what is open now is all there is.
-    sqlx::raw_sql("update job set enabled = false where name <> 'refresh_worker'").execute(&pool).await.unwrap();
+    sqlx::raw_sql("update job set enabled = false where name <> 'refresh_worker'")
+        .execute(&pool)
+        .await
+        .unwrap();
     quiet(scene, limit).await;
     report.rest = format!("at rest {:.1} s after the last message", begun.elapsed().as_secs_f64());
     sqlx::raw_sql("update job set enabled = false").execute(&pool).await.unwrap();
@@ -128,10 +147,15 @@ pub(crate) async fn finish(scene: &mut Scene, report: &mut Report, limit: Durati
     if stats.detail_calls > tries {
         violations.push(format!("{} TMDB calls for movies in {tries} tries", stats.detail_calls));
     }
-    // A process that was stopped may send what it had taken before: a slice of the rate, on top of a second's worth.
+    // A process that was stopped may send what it had taken before: a slice of the rate, on top of
+    // a second's worth.
     let most = u64::from(scene::RATE) * 3 / 2;
     if stats.peak_per_second > most {
-        violations.push(format!("{} TMDB calls within a second, the budget is {}", stats.peak_per_second, scene::RATE));
+        violations.push(format!(
+            "{} TMDB calls within a second, the budget is {}",
+            stats.peak_per_second,
+            scene::RATE
+        ));
     }
     violations
 }

@@ -56,11 +56,15 @@ pub(crate) struct Props<'a> {
 impl Scene {
     pub(crate) async fn set(props: Props<'_>) -> Self {
         let folder = Folder::new(props.name);
-        let sim = Sim::start(tmdb_sim::Options { credential: Some("sesame".to_owned()), ..tmdb_sim::Options::default() })
-            .await
-            .unwrap();
+        let sim = Sim::start(tmdb_sim::Options {
+            credential: Some("sesame".to_owned()),
+            ..tmdb_sim::Options::default()
+        })
+        .await
+        .unwrap();
         let titles = titles(&sim.base_url()).await;
-        let options = Options { data_dir: folder.0.join("postgres"), nats_port: None, durable: true };
+        let options =
+            Options { data_dir: folder.0.join("postgres"), nats_port: None, durable: true };
         let postgres = Postgres::start(&options).await.unwrap();
         let broker = Broker::start(&folder.0, props.servers).await;
         let to_postgres = Proxy::start(host(&postgres.database_url()).parse().unwrap()).await;
@@ -70,8 +74,10 @@ impl Scene {
             folder: folder.0.clone(),
         };
         make_ready(&settings);
-        let oracle = Oracle::new((broker.url(), postgres.database_url()), sim.control(), titles).await;
-        // The sweep and a beat by which the claim is seen; and a scan, so that the freshness policy is at work too.
+        let oracle =
+            Oracle::new((broker.url(), postgres.database_url()), sim.control(), titles).await;
+        // The sweep and a beat by which the claim is seen; and a scan, so that the freshness policy
+        // is at work too.
         sqlx::raw_sql(
             "update job set enabled = false where name in ('scheduled_ingest_daily', 'scheduled_ingest_weekly', 'maintenance');
              update job set schedule = '*/5 * * * * *', payload = '{\"max_items\": 500}' where name = 'refresh_worker';
@@ -116,7 +122,10 @@ impl Scene {
         let end = Instant::now() + span;
         while Instant::now() < end {
             self.fleet.tend();
-            tokio::time::sleep(Duration::from_millis(50).min(end.saturating_duration_since(Instant::now()))).await;
+            tokio::time::sleep(
+                Duration::from_millis(50).min(end.saturating_duration_since(Instant::now())),
+            )
+            .await;
         }
     }
 
@@ -171,17 +180,28 @@ fn make_ready(settings: &Settings) {
             if done.status.success() {
                 break;
             }
-            assert!(begun.elapsed() < CLUSTER_LIMIT, "{verb}: {}", String::from_utf8_lossy(&done.stderr));
+            assert!(
+                begun.elapsed() < CLUSTER_LIMIT,
+                "{verb}: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
         }
     }
 }
 
-fn env(sim: &Sim, (broker, postgres, to_postgres): (&Broker, &Postgres, &Proxy), props: Props<'_>) -> Vec<(String, String)> {
+fn env(
+    sim: &Sim,
+    (broker, postgres, to_postgres): (&Broker, &Postgres, &Proxy),
+    props: Props<'_>,
+) -> Vec<(String, String)> {
     let database_url = postgres.database_url();
     let pairs = [
         ("NATS_URL", broker.url_through_proxies()),
         ("NATS_REPLICAS", props.servers.to_string()),
-        ("DATABASE_URL", database_url.replace(host(&database_url), &to_postgres.address.to_string())),
+        (
+            "DATABASE_URL",
+            database_url.replace(host(&database_url), &to_postgres.address.to_string()),
+        ),
         ("TMDB_BASE_URL", sim.base_url()),
         ("TMDB_TOKEN", "sesame".to_owned()),
         ("TMDB_RATE", RATE.to_string()),
@@ -207,7 +227,8 @@ async fn titles(base_url: &str) -> Titles {
 async fn get(base_url: &str, path: &str) -> Value {
     let (host, prefix) = base_url.trim_start_matches("http://").split_once('/').unwrap();
     let path = format!("/{prefix}{path}");
-    let (_, body) = http_get(host.parse().unwrap(), &path, "Authorization: Bearer sesame\r\n").await.unwrap();
+    let (_, body) =
+        http_get(host.parse().unwrap(), &path, "Authorization: Bearer sesame\r\n").await.unwrap();
     serde_json::from_str(&body).unwrap()
 }
 

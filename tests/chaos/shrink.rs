@@ -1,6 +1,8 @@
-//! From a failing run to the few faults that matter: halves, quarters, … of the seed's faults are left out as long as it still fails.
+//! From a failing run to the few faults that matter: halves, quarters, … of the seed's faults are
+//! left out as long as it still fails.
 //!
-//! Time decides as well as faults do, so a part that passes once may be to blame all the same: the result is what failed last.
+//! Time decides as well as faults do, so a part that passes once may be to blame all the same: the
+//! result is what failed last.
 
 use std::time::Duration;
 
@@ -34,19 +36,28 @@ async fn fails(number: usize, plan: &Plan, servers: usize) -> Option<Failure> {
     let violations = finish(&mut scene, &mut report, QUIET).await;
     let stories = crate::explain::open_obligations(&scene, &report).await;
     let faults = report.injected.iter().map(|i| i.step.number).collect();
-    let story = format!("{}\n\nVIOLATIONS\n{}\n{stories}", report.timeline(), violations.join("\n"));
+    let story =
+        format!("{}\n\nVIOLATIONS\n{}\n{stories}", report.timeline(), violations.join("\n"));
     (!violations.is_empty()).then_some(Failure { faults, story })
 }
 
-/// Leaves out one part after the other; smaller parts when none can go (Zeller's ddmin without its subsets).
-async fn smallest(mut faults: Vec<usize>, mut still_fails: impl AsyncFnMut(&[usize]) -> bool) -> Vec<usize> {
+/// Leaves out one part after the other; smaller parts when none can go (Zeller's ddmin without its
+/// subsets).
+async fn smallest(
+    mut faults: Vec<usize>,
+    mut still_fails: impl AsyncFnMut(&[usize]) -> bool,
+) -> Vec<usize> {
     let mut parts = 2;
     while faults.len() > 1 {
         let size = faults.len().div_ceil(parts);
         let mut left_out = None;
         for at in (0..faults.len()).step_by(size) {
-            let rest: Vec<usize> =
-                faults.iter().enumerate().filter(|(n, _)| !(at..at + size).contains(n)).map(|(_, f)| *f).collect();
+            let rest: Vec<usize> = faults
+                .iter()
+                .enumerate()
+                .filter(|(n, _)| !(at..at + size).contains(n))
+                .map(|(_, f)| *f)
+                .collect();
             if !rest.is_empty() && still_fails(&rest).await {
                 left_out = Some(rest);
                 break;
@@ -71,7 +82,9 @@ async fn shrink() {
         kinds: Fault::kinds(servers),
         only: plan::only(&words("ONLY")),
     };
-    let Some(mut last) = fails(0, &plan, servers).await else { return println!("seed {seed} does not fail: nothing to shrink") };
+    let Some(mut last) = fails(0, &plan, servers).await else {
+        return println!("seed {seed} does not fail: nothing to shrink");
+    };
     let mut runs = 0;
     let few = smallest(last.faults.clone(), async |some: &[usize]| {
         runs += 1;
@@ -87,13 +100,19 @@ async fn shrink() {
     })
     .await;
     let numbers = few.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    panic!("it still fails with the faults {numbers} alone: make chaos SEED={seed} ONLY={numbers}\n\n{}", last.story);
+    panic!(
+        "it still fails with the faults {numbers} alone: make chaos SEED={seed} ONLY={numbers}\n\n{}",
+        last.story
+    );
 }
 
 #[tokio::test]
 async fn what_matters_is_found_among_the_rest() {
     for guilty in [vec![7], vec![3, 11], vec![1, 12]] {
-        let found = smallest((1..=12).collect(), async |some: &[usize]| guilty.iter().all(|g| some.contains(g))).await;
+        let found = smallest((1..=12).collect(), async |some: &[usize]| {
+            guilty.iter().all(|g| some.contains(g))
+        })
+        .await;
         assert_eq!(found, guilty);
     }
 }

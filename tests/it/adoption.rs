@@ -1,4 +1,5 @@
-//! A database that the older jobs filled is adopted: nothing is lost, what misled the old jobs is put right.
+//! A database that the older jobs filled is adopted: nothing is lost, what misled the old jobs is
+//! put right.
 
 use sqlx::{PgPool, Row};
 
@@ -41,7 +42,11 @@ const OLDER: &str = "
 ";
 
 async fn one(pool: &PgPool, sql: &str) -> i64 {
-    sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(pool).await.unwrap_or_else(|e| panic!("{sql}: {e}")).get(0)
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .fetch_one(pool)
+        .await
+        .unwrap_or_else(|e| panic!("{sql}: {e}"))
+        .get(0)
 }
 
 #[tokio::test]
@@ -60,15 +65,31 @@ async fn an_older_database_is_adopted() {
         ("select count(*) from works", 4, "nothing is lost"),
         ("select count(*) from works_meta where overview = 'as it was'", 3, "nor in the details"),
         ("select count(*) from rating_sources where votes_count = 26000", 4, "nor in the ratings"),
-        ("select count(*) from tmdb_api_logs_before_mangoes", 1, "the old log is kept beside the new one"),
+        (
+            "select count(*) from tmdb_api_logs_before_mangoes",
+            1,
+            "the old log is kept beside the new one",
+        ),
         (
             "select count(*) from works where tmdb_id = '13' and last_refreshed_at is null and is_stale(work_id)",
             1,
             "never stored = stale",
         ),
-        ("select count(*) from refresh_queue where status = 'queued'", 2, "no row stays in processing for ever"),
-        ("select count(*) from get_stale_movies(10) where tmdb_id = '13'", 1, "what is due is found"),
-        ("select count(*) from get_stale_movies(10) where tmdb_id = 'tt0133093'", 0, "what TMDB cannot know stops no scan"),
+        (
+            "select count(*) from refresh_queue where status = 'queued'",
+            2,
+            "no row stays in processing for ever",
+        ),
+        (
+            "select count(*) from get_stale_movies(10) where tmdb_id = '13'",
+            1,
+            "what is due is found",
+        ),
+        (
+            "select count(*) from get_stale_movies(10) where tmdb_id = 'tt0133093'",
+            0,
+            "what TMDB cannot know stops no scan",
+        ),
         ("select count(*) from job", 5, "the jobs are there"),
     ] {
         assert_eq!(one(&pool, sql).await, expected, "{what}: {sql}");
@@ -79,16 +100,22 @@ async fn an_older_database_is_adopted() {
         "insert into scheduled_ingestion_log (source, trigger_type) values ('mixed_daily', 'catch_up')",
         "insert into refresh_queue (work_id, status) select work_id, 'queued' from works where tmdb_id = '550'",
     ] {
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&pool)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
     pool.close().await;
     postgres.stop().await.unwrap();
 }
 
-/// An open row of a movie that TMDB cannot know stops no sweep; and the first answer that lacks a part leaves what the app had.
+/// An open row of a movie that TMDB cannot know stops no sweep; and the first answer that lacks a
+/// part leaves what the app had.
 #[tokio::test(flavor = "multi_thread")]
 async fn adopted_rows_stop_nobody_and_keep_what_they_had() {
-    let sim = Sim::start(Options { credential: Some("sesame".to_owned()), ..Options::default() }).await.unwrap();
+    let sim = Sim::start(Options { credential: Some("sesame".to_owned()), ..Options::default() })
+        .await
+        .unwrap();
     let world = World::start_against("adopted", &sim, &[("TMDB_RATE", "0")]).await;
     world
         .execute(

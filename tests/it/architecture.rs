@@ -48,7 +48,9 @@ fn the_database_knows_every_consumer() {
 /// The image's label says the version; the Dockerfile cannot read it from Cargo.toml.
 #[test]
 fn the_image_has_the_version_of_the_workspace() {
-    let dockerfile = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Dockerfile")).unwrap();
+    let dockerfile =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Dockerfile"))
+            .unwrap();
     let version = format!("ARG VERSION={}", env!("CARGO_PKG_VERSION"));
     assert!(dockerfile.lines().any(|line| line == version), "the Dockerfile has no line {version}");
 }

@@ -45,14 +45,24 @@ async fn each_bad_message_is_one_dead_letter() {
     world.until("select count(*) from dead_letter", 20).await;
     for (subject, payload, reason, words) in &cases {
         let sql = "select error from dead_letter where subject = $1 and payload = $2 and reason = $3 and tries = 1";
-        let rows: Vec<String> =
-            sqlx::query_scalar(sql).bind(subject).bind(payload).bind(reason).fetch_all(&world.pool).await.unwrap();
+        let rows: Vec<String> = sqlx::query_scalar(sql)
+            .bind(subject)
+            .bind(payload)
+            .bind(reason)
+            .fetch_all(&world.pool)
+            .await
+            .unwrap();
         let text = String::from_utf8_lossy(&payload[..payload.len().min(60)]);
         assert_eq!(rows.len(), 1, "{subject} {text}");
         assert!(rows[0].contains(words), "{subject} {text}: {}", rows[0]);
     }
     world.publish("movies.ingest.movie", br#"{"tmdb_id": 603}"#).await;
-    world.until("select count(*) from works where tmdb_id = '603' and ingestion_status = 'complete'", 1).await;
+    world
+        .until(
+            "select count(*) from works where tmdb_id = '603' and ingestion_status = 'complete'",
+            1,
+        )
+        .await;
     world.until("select count(*) from outbox where subject like 'movies.dead.%' and published_at is not null", 20).await;
     assert_eq!(world.one("select count(*) from dead_letter").await, 20);
 }

@@ -4,13 +4,25 @@ use crate::world::World;
 
 const COMPLETE: &str = "select count(*) from works where ingestion_status = 'complete'";
 
-/// Every stream is deleted while a list is being worked on; all its movies arrive all the same, and the events stand in the new stream.
+/// Every stream is deleted while a list is being worked on; all its movies arrive all the same, and
+/// the events stand in the new stream.
 #[tokio::test]
 async fn deleted_streams_are_made_anew_with_what_they_held() {
     let world = World::start("lost-streams").await;
-    world.publish("movies.ingest.list", br#"{"source": "popular", "max_movies": 200, "run_id": "the-list"}"#).await;
-    world.until("select least(count(*), 1) from job_run where run_id = 'the-list' and pending > 0", 1).await;
-    for stream in ["MOVIES_INGEST", "MOVIES_STALE", "MOVIES_TICKS", "MOVIES_EVENTS", "MOVIES_DEAD"] {
+    world
+        .publish(
+            "movies.ingest.list",
+            br#"{"source": "popular", "max_movies": 200, "run_id": "the-list"}"#,
+        )
+        .await;
+    world
+        .until(
+            "select least(count(*), 1) from job_run where run_id = 'the-list' and pending > 0",
+            1,
+        )
+        .await;
+    for stream in ["MOVIES_INGEST", "MOVIES_STALE", "MOVIES_TICKS", "MOVIES_EVENTS", "MOVIES_DEAD"]
+    {
         world.publish(&format!("$JS.API.STREAM.DELETE.{stream}"), b"").await;
     }
     world
@@ -24,7 +36,10 @@ async fn deleted_streams_are_made_anew_with_what_they_held() {
         world.messages("MOVIES_EVENTS").await,
         world.one("select count(*) from outbox where subject ~ '^movies.(refreshed|changed|removed|run)'").await
     );
-    assert_eq!(world.one("select count(*) from outbox where subject like 'movies.refreshed.%'").await, complete);
+    assert_eq!(
+        world.one("select count(*) from outbox where subject like 'movies.refreshed.%'").await,
+        complete
+    );
     assert_eq!(world.one("select count(*) from dead_letter").await, 0);
 }
 

@@ -1,4 +1,5 @@
-//! One budget for all processes: together they use it, together they keep to it, and a share that a dead one leaves is taken over.
+//! One budget for all processes: together they use it, together they keep to it, and a share that a
+//! dead one leaves is taken over.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,10 @@ const RATE: f64 = 40.0;
 const MEASURED_SECS: u64 = 12;
 
 fn measured() -> Duration {
-    let secs = std::env::var("MANGOES_BUDGET_SECS").ok().and_then(|s| s.parse().ok()).unwrap_or(MEASURED_SECS);
+    let secs = std::env::var("MANGOES_BUDGET_SECS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(MEASURED_SECS);
     Duration::from_secs(secs)
 }
 
@@ -36,13 +40,21 @@ async fn work(world: &World, movies: u32) {
             "insert into works (tmdb_id, title, release_date) select n::text, 'TMDB ' || n, '1999-12-31' from {rows}"
         ))
         .await;
-    world.verb(&["jobs", "run", "daily_refresh_enqueue", "--payload", &format!(r#"{{"limit": {movies}}}"#)]);
+    world.verb(&[
+        "jobs",
+        "run",
+        "daily_refresh_enqueue",
+        "--payload",
+        &format!(r#"{{"limit": {movies}}}"#),
+    ]);
 }
 
 /// Three processes at 40 calls a second against a TMDB that refuses more than 50 in any second.
 #[tokio::test(flavor = "multi_thread")]
 async fn three_processes_share_one_rate() {
-    let sim = Sim::start(Options { rate_limit: 50, movies: 100_000, ..Options::default() }).await.unwrap();
+    let sim = Sim::start(Options { rate_limit: 50, movies: 100_000, ..Options::default() })
+        .await
+        .unwrap();
     let base = sim.base_url();
     let env = [("TMDB_RATE", "40"), ("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", "sesame")];
     let world = World::start_against("three", &sim, &env[..1]).await;
@@ -71,7 +83,10 @@ async fn three_processes_share_one_rate() {
         refused(&sim) - at_first
     );
     for rate in [together, after_a_death] {
-        assert!((0.95 * RATE..=RATE + 0.5).contains(&rate), "{rate:.1} calls/s; a share of 40 is 38 to 40");
+        assert!(
+            (0.95 * RATE..=RATE + 0.5).contains(&rate),
+            "{rate:.1} calls/s; a share of 40 is 38 to 40"
+        );
     }
     assert_eq!(refused(&sim), at_first, "nobody was refused after the first seconds");
     assert!(sim.control().stats().peak_per_second <= 50);
@@ -83,12 +98,18 @@ async fn lanes_overtake_and_none_starves() {
     let sim = Sim::start(Options::default()).await.unwrap();
     let world = World::start_against("lanes", &sim, &[("TMDB_RATE", "40")]).await;
     work(&world, 3_000).await;
-    world.until("select least(count(*), 40) from works where ingestion_status = 'complete'", 40).await;
+    world
+        .until("select least(count(*), 40) from works where ingestion_status = 'complete'", 40)
+        .await;
     let begun = Instant::now();
     world.publish("movies.stale.now", br#"{"tmdb_id": 4000}"#).await;
     let read = "select count(*) from tmdb_api_logs where tmdb_id = 4000";
     world.until(read, 1).await;
-    assert!(begun.elapsed() < Duration::from_secs(4), "now waited {:?} behind the backlog", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "now waited {:?} behind the backlog",
+        begun.elapsed()
+    );
     world
         .execute("insert into works (tmdb_id, title, last_refreshed_at) select n::text, 'TMDB ' || n, now() from generate_series(50000, 50399) n")
         .await;
@@ -96,11 +117,17 @@ async fn lanes_overtake_and_none_starves() {
         world.publish("movies.stale.now", format!(r#"{{"tmdb_id": {id}}}"#).as_bytes()).await;
     }
     let ended = |lane: &str| {
-        format!("select least(count(*), 300) from refresh_queue where status in ('completed', 'failed') and lane = '{lane}'")
+        format!(
+            "select least(count(*), 300) from refresh_queue where status in ('completed', 'failed') and lane = '{lane}'"
+        )
     };
     let bulk = &*ended("bulk").replace("300", "100000");
     let (before, begun) = (world.one(bulk).await, Instant::now());
     world.until(&ended("now"), 300).await;
     let in_between = world.one(bulk).await - before;
-    assert!(in_between >= 10, "bulk got {in_between} in {:?} beside a full now lane", begun.elapsed());
+    assert!(
+        in_between >= 10,
+        "bulk got {in_between} in {:?} beside a full now lane",
+        begun.elapsed()
+    );
 }

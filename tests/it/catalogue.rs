@@ -25,7 +25,8 @@ async fn is_stale_and_due_at_agree() {
     assert_eq!(world.one("select calculate_staleness_days(current_date)::bigint").await, 1);
 }
 
-/// Never refreshed counts as stale; the longest due comes first; what is queued is not queued twice.
+/// Never refreshed counts as stale; the longest due comes first; what is queued is not queued
+/// twice.
 #[tokio::test]
 async fn scans_take_the_longest_due_once() {
     let world = World::start("scans").await;
@@ -38,6 +39,10 @@ async fn scans_take_the_longest_due_once() {
         .await;
     let order = "select string_agg(title, ',') from get_stale_movies(10)";
     assert_eq!(world.text(order).await, "never,older,old");
-    world.execute("insert into refresh_queue (work_id) select work_id from works where title = 'older'").await;
+    world
+        .execute(
+            "insert into refresh_queue (work_id) select work_id from works where title = 'older'",
+        )
+        .await;
     assert_eq!(world.text(order).await, "never,old");
 }

@@ -5,7 +5,8 @@ use crate::world::World;
 const OPEN_RUNS: &str = "select count(*) from job_run where status in ('queued', 'running')";
 const UNSENT: &str = "select count(*) from outbox where published_at is null";
 
-/// The second run finds what the first brought, ingests nothing twice, and says how many it skipped.
+/// The second run finds what the first brought, ingests nothing twice, and says how many it
+/// skipped.
 #[tokio::test]
 async fn daily_ingest_twice_ingests_nothing_twice() {
     let world = World::start("twice").await;
@@ -16,17 +17,28 @@ async fn daily_ingest_twice_ingests_nothing_twice() {
     let sum = "select count(*) from scheduled_ingestion_log
         where movies_checked = movies_skipped + movies_ingested + movies_failed + movies_not_needed and movies_ingested = 30";
     assert_eq!(world.one(sum).await, 2, "counts add up");
-    assert!(world.one("select max(movies_skipped)::bigint from scheduled_ingestion_log").await >= 30);
-    assert_eq!(world.one("select count(*) from works where ingestion_status = 'complete'").await, 60);
-    let per_movie =
-        "select coalesce(max(n), 0) from (select count(*) as n from tmdb_api_logs where tmdb_id is not null group by tmdb_id) x";
+    assert!(
+        world.one("select max(movies_skipped)::bigint from scheduled_ingestion_log").await >= 30
+    );
+    assert_eq!(
+        world.one("select count(*) from works where ingestion_status = 'complete'").await,
+        60
+    );
+    let per_movie = "select coalesce(max(n), 0) from (select count(*) as n from tmdb_api_logs where tmdb_id is not null group by tmdb_id) x";
     world.until("select count(*) from tmdb_api_logs where tmdb_id is not null", 60).await;
     assert_eq!(world.one(per_movie).await, 1, "one request per movie");
     for table in ["works_meta", "rating_sources", "aggregates", "work_cards_cache"] {
-        assert_eq!(world.one(&format!("select count(distinct work_id) from {table}")).await, 60, "{table}");
+        assert_eq!(
+            world.one(&format!("select count(distinct work_id) from {table}")).await,
+            60,
+            "{table}"
+        );
     }
     world.until(UNSENT, 0).await;
-    assert_eq!(world.one("select count(*) from outbox where subject like 'movies.refreshed.%'").await, 60);
+    assert_eq!(
+        world.one("select count(*) from outbox where subject like 'movies.refreshed.%'").await,
+        60
+    );
 }
 
 /// A movie can be refreshed again and again; the queue tells the truth each time.
@@ -51,7 +63,10 @@ async fn ageing_a_movie_twice_refreshes_it_twice() {
         1
     );
     world.until(UNSENT, 0).await;
-    assert_eq!(world.one("select count(*) from outbox where subject = 'movies.refreshed.603'").await, 3);
+    assert_eq!(
+        world.one("select count(*) from outbox where subject = 'movies.refreshed.603'").await,
+        3
+    );
 }
 
 /// By hand, without a header: a movie and a list.
@@ -78,13 +93,22 @@ async fn publishing_by_hand_needs_no_header() {
 async fn verbs_tell_the_state() {
     let world = World::start("verbs").await;
     let jobs = world.verb(&["jobs", "list"]);
-    for job in ["scheduled_ingest_daily", "scheduled_ingest_weekly", "daily_refresh_enqueue", "refresh_worker"] {
+    for job in [
+        "scheduled_ingest_daily",
+        "scheduled_ingest_weekly",
+        "daily_refresh_enqueue",
+        "refresh_worker",
+    ] {
         assert!(jobs.contains(job), "{jobs}");
     }
     assert!(world.verb(&["topology", "--check"]).contains("as nats/*.json says"));
     world.verb(&["ingest", "--movie", "603", "550", "--follow"]);
-    let movie: serde_json::Value = serde_json::from_str(&world.verb(&["movie", "show", "603", "--json"])).unwrap();
-    assert_eq!((movie["title"].as_str(), movie["is_stale"].as_bool()), (Some("The Matrix"), Some(false)));
+    let movie: serde_json::Value =
+        serde_json::from_str(&world.verb(&["movie", "show", "603", "--json"])).unwrap();
+    assert_eq!(
+        (movie["title"].as_str(), movie["is_stale"].as_bool()),
+        (Some("The Matrix"), Some(false))
+    );
     assert!(world.verb(&["status"]).contains("Fresh: 100.0 % of 2 titles"));
     assert!(!world.verb(&["config"]).contains("postgres://"));
 }

@@ -20,9 +20,15 @@ fn each_gets_a_sentence(folder: &Folder, cases: &[Case<'_>]) {
         let text = String::from_utf8_lossy(&done.stderr);
         assert!(begun.elapsed() < Duration::from_secs(10), "{env:?} took {:?}", begun.elapsed());
         assert!(matches!(done.status.code(), Some(1 | 2)), "{env:?}: {:?} {text}", done.status);
-        let sentence = text.lines().find(|l| l.starts_with("mangoes: ")).unwrap_or_else(|| panic!("{env:?}: {text}"));
+        let sentence = text
+            .lines()
+            .find(|l| l.starts_with("mangoes: "))
+            .unwrap_or_else(|| panic!("{env:?}: {text}"));
         assert!(sentence.contains(words), "{env:?}: {sentence}");
-        assert!(!text.contains("sesame") && !text.contains("backtrace") && !text.contains("panicked"), "{env:?}: {text}");
+        assert!(
+            !text.contains("sesame") && !text.contains("backtrace") && !text.contains("panicked"),
+            "{env:?}: {text}"
+        );
     }
 }
 
@@ -36,7 +42,11 @@ fn what_is_malformed_or_busy() {
         &[
             (&[], &["up"], "TMDB_TOKEN"),
             (&[("NATS_URL", "nats://127.0.0.1:1")], &["up", "--demo"], "NATS_URL"),
-            (&[("DATABASE_URL", "postgres://u:sesame@127.0.0.1:1/d")], &["up", "--demo"], "DATABASE_URL"),
+            (
+                &[("DATABASE_URL", "postgres://u:sesame@127.0.0.1:1/d")],
+                &["up", "--demo"],
+                "DATABASE_URL",
+            ),
             (&[("DATABASE_URL", "mysql://u:sesame@h/d")], &["up", "--demo"], "DATABASE_URL"),
             (&[("NATS_URL", "127.0.0.1")], &["up", "--demo"], "NATS_URL"),
             (&[("MANGOES_LISTEN", &busy)], &["up", "--demo"], "MANGOES_LISTEN"),
@@ -54,7 +64,10 @@ fn the_version_names_its_commit() {
     let done = mangoes(&folder.0).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     let commit = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
-    let commit = commit.ok().filter(|git| git.status.success()).map(|git| String::from_utf8_lossy(&git.stdout).trim().to_owned());
+    let commit = commit
+        .ok()
+        .filter(|git| git.status.success())
+        .map(|git| String::from_utf8_lossy(&git.stdout).trim().to_owned());
     let commit = commit.unwrap_or_else(|| "unknown commit".to_owned());
     assert_eq!(text.trim(), format!("mangoes {} ({commit})", env!("CARGO_PKG_VERSION")));
 }
@@ -65,28 +78,46 @@ fn the_version_names_its_commit() {
 fn the_simulator_ends_at_once_when_it_is_stopped() {
     let folder = Folder::new("sim-stop");
     let mut sim = mangoes(&folder.0);
-    let mut sim = sim.args(["tmdb-sim", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut sim =
+        sim.args(["tmdb-sim", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(sim.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(sim.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
     let host = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
     let _idle = std::net::TcpStream::connect(host).unwrap();
     let begun = Instant::now();
-    rustix::process::kill_process(rustix::process::Pid::from_child(&sim), rustix::process::Signal::TERM).unwrap();
-    assert!(sim.wait().unwrap().success() && begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&sim),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    assert!(
+        sim.wait().unwrap().success() && begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 /// Servers that answer, and say no.
 #[tokio::test]
 async fn what_is_refused() {
     let folder = Folder::new("refused");
-    let options = embedded::Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
+    let options =
+        embedded::Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
     let postgres = embedded::Postgres::start(&options).await.unwrap();
     let right = postgres.database_url();
     let (user, host) = (right.split(':').nth(1).unwrap(), right.split('@').nth(1).unwrap());
     let wrong = format!("postgres:{user}:sesame@{host}");
     let nats = ClosedNats::start().await;
-    let sim =
-        tmdb_sim::Sim::start(tmdb_sim::Options { credential: Some("right".to_owned()), ..Default::default() }).await.unwrap();
+    let sim = tmdb_sim::Sim::start(tmdb_sim::Options {
+        credential: Some("right".to_owned()),
+        ..Default::default()
+    })
+    .await
+    .unwrap();
     let base = sim.base_url();
     tokio::task::spawn_blocking(move || {
         each_gets_a_sentence(
@@ -105,11 +136,13 @@ async fn what_is_refused() {
     postgres.stop().await.unwrap();
 }
 
-/// A user who may not publish everything is told so at the start: later it would look like a slow broker.
+/// A user who may not publish everything is told so at the start: later it would look like a slow
+/// broker.
 #[tokio::test]
 async fn a_missing_permission_is_told_at_the_start() {
     let folder = Folder::new("permission");
-    let options = embedded::Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
+    let options =
+        embedded::Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
     let postgres = embedded::Postgres::start(&options).await.unwrap();
     let user = r#"{user: ann, password: right, permissions: {publish: {deny: "movies.refreshed.>"}, subscribe: ">"}}"#;
     let rules = format!("jetstream {{}}\nauthorization {{ users = [ {user} ] }}\n");
@@ -126,7 +159,9 @@ async fn a_missing_permission_is_told_at_the_start() {
         .unwrap();
     let told = String::from_utf8_lossy(&done.stderr);
     assert!(
-        !done.status.success() && told.contains("movies.refreshed.0 was not confirmed") && told.contains("may this user publish"),
+        !done.status.success()
+            && told.contains("movies.refreshed.0 was not confirmed")
+            && told.contains("may this user publish"),
         "{told}"
     );
     postgres.stop().await.unwrap();
@@ -144,10 +179,15 @@ impl ClosedNats {
     }
 
     async fn start_with(args: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port =
+            TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let program = embedded::nats_server(Path::new(".mangoes")).unwrap();
-        let child =
-            Command::new(program).args(["-a", "127.0.0.1", "-p", &port]).args(args).stderr(Stdio::null()).spawn().unwrap();
+        let child = Command::new(program)
+            .args(["-a", "127.0.0.1", "-p", &port])
+            .args(args)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let begun = Instant::now();
         while tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await.is_err() {
             assert!(begun.elapsed() < PATIENCE, "nats-server does not answer");

@@ -9,20 +9,34 @@ use crate::world::{Folder, World};
 async fn a_killed_run_is_ended_by_the_next_start() {
     let world = World::start("killed").await;
     world.verb(&["jobs", "run", "scheduled_ingest_weekly"]);
-    let begun = "select count(*) from job_run where status = 'running' and pending > 0 and done > 0";
+    let begun =
+        "select count(*) from job_run where status = 'running' and pending > 0 and done > 0";
     world.until(begun, 1).await;
     let folder = world.kill().await;
     let world = World::start_in(folder).await;
-    world.until("select count(*) from job_run where status = 'succeeded' and done = 80 and pending = 0", 1).await;
+    world
+        .until(
+            "select count(*) from job_run where status = 'succeeded' and done = 80 and pending = 0",
+            1,
+        )
+        .await;
     let log = "select count(*) from scheduled_ingestion_log
         where movies_ingested = 80 and movies_checked = movies_skipped + movies_ingested + movies_failed + movies_not_needed";
     assert_eq!(world.one(log).await, 1);
-    assert_eq!(world.one("select count(*) from works where ingestion_status = 'complete'").await, 80);
+    assert_eq!(
+        world.one("select count(*) from works where ingestion_status = 'complete'").await,
+        80
+    );
     world.until("select count(*) from outbox where published_at is null", 0).await;
-    assert_eq!(world.one("select count(*) from outbox where subject like 'movies.refreshed.%'").await, 80, "one event per movie");
+    assert_eq!(
+        world.one("select count(*) from outbox where subject like 'movies.refreshed.%'").await,
+        80,
+        "one event per movie"
+    );
 }
 
-/// SIGTERM ends within the grace time, leaves no server and no lock; the next start goes on with the same data.
+/// SIGTERM ends within the grace time, leaves no server and no lock; the next start goes on with
+/// the same data.
 #[tokio::test]
 async fn a_stop_leaves_nothing_behind() {
     let world = World::start("stopped").await;
@@ -36,8 +50,8 @@ async fn a_stop_leaves_nothing_behind() {
     assert_eq!(world.one("select count(*) from works where tmdb_id = '603'").await, 1);
 }
 
-/// A message that kills the process each time is found out by the row written before the work, runs alone, and becomes a dead
-/// letter; what was in hand beside it when the process died is done.
+/// A message that kills the process each time is found out by the row written before the work, runs
+/// alone, and becomes a dead letter; what was in hand beside it when the process died is done.
 #[tokio::test]
 async fn a_message_that_kills_the_process_is_found_out() {
     let deadly = [("MANGOES_ABORT", "poison")];
@@ -52,7 +66,12 @@ async fn a_message_that_kills_the_process_is_found_out() {
         assert!(deaths < 12, "it kills for ever");
         world = World::run(world.kill().await, &["up", "--demo"], &deadly).await;
     }
-    world.until("select count(*) from dead_letter where reason = 'poison' and message_key = 'poison'", 1).await;
+    world
+        .until(
+            "select count(*) from dead_letter where reason = 'poison' and message_key = 'poison'",
+            1,
+        )
+        .await;
     world.until("select count(*) from works where tmdb_id in ('603', '550', '13') and ingestion_status = 'complete'", 3).await;
     assert_eq!(world.one("select count(*) from dead_letter").await, 1, "nobody else is blamed");
     assert!((4..=7).contains(&deaths), "{deaths} deaths");

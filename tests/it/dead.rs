@@ -10,10 +10,20 @@ async fn dead_letters_are_listed_replayed_and_dropped() {
     world.publish("movies.ingest.movie", br#"{"tmdb_id": 999999999}"#).await;
     world.until("select count(*) from dead_letter", 3).await;
     let listed = world.verb(&["dead", "list"]);
-    assert!(listed.contains("invalid-payload") && listed.contains("not-found") && listed.contains("ingest-movie"), "{listed}");
+    assert!(
+        listed.contains("invalid-payload")
+            && listed.contains("not-found")
+            && listed.contains("ingest-movie"),
+        "{listed}"
+    );
     assert!(world.verb(&["dead", "list", "--reason", "not-found"]).contains("999999999"));
-    let id = |what: &str| format!("select id from dead_letter where convert_from(payload, 'UTF8') = '{what}'");
-    let (text, hello) = (world.one(&id(r#"{"tmdb_id": "603"}"#)).await.to_string(), world.one(&id("hello")).await.to_string());
+    let id = |what: &str| {
+        format!("select id from dead_letter where convert_from(payload, 'UTF8') = '{what}'")
+    };
+    let (text, hello) = (
+        world.one(&id(r#"{"tmdb_id": "603"}"#)).await.to_string(),
+        world.one(&id("hello")).await.to_string(),
+    );
     assert!(world.verb(&["dead", "show", &text]).contains("invalid type: string"));
     for (args, why) in [
         (&["dead", "replay"][..], "say which"),
@@ -27,7 +37,12 @@ async fn dead_letters_are_listed_replayed_and_dropped() {
     }
     let told = world.verb(&["dead", "replay", &text, "--payload", r#"{"tmdb_id": 603}"#]);
     assert!(told.contains(&format!("replay:{text}:1")), "{told}");
-    world.until("select count(*) from works where tmdb_id = '603' and ingestion_status = 'complete'", 1).await;
+    world
+        .until(
+            "select count(*) from works where tmdb_id = '603' and ingestion_status = 'complete'",
+            1,
+        )
+        .await;
     assert!(world.verb_fails(&["dead", "replay", &text]).contains("--again"));
     // What is sent again as it was dies again, as a letter of its own.
     world.verb(&["dead", "replay", "--reason", "not-found"]);

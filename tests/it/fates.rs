@@ -1,5 +1,5 @@
-//! The table of fates: every error of the services, printed into `docs/fates.md` and held there. A new variant has no name
-//! here and does not compile until it has one.
+//! The table of fates: every error of the services, printed into `docs/fates.md` and held there. A
+//! new variant has no name here and does not compile until it has one.
 
 use std::{fmt::Write, path::Path, time::Duration};
 

@@ -31,6 +31,13 @@ async fn old_rows_go_and_young_ones_stay() {
     ] {
         assert_eq!(world.one(sql).await, expected, "{sql}");
     }
-    let wrong = world.verb_fails(&["jobs", "run", "maintenance", "--payload", r#"{"run_days": 0}"#, "--follow"]);
+    let wrong = world.verb_fails(&[
+        "jobs",
+        "run",
+        "maintenance",
+        "--payload",
+        r#"{"run_days": 0}"#,
+        "--follow",
+    ]);
     assert!(wrong.contains("run_days must be"), "{wrong}");
 }

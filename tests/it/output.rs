@@ -17,24 +17,41 @@ use crate::world::{Folder, PATIENCE, World, mangoes};
 fn pipeline(world: &World, arguments: &str, rest: &str) -> (String, i32) {
     let program = tests::program().display();
     let script = format!("'{program}' {arguments} {rest}; echo \"status ${{PIPESTATUS[0]}}\" >&2");
-    let done = Command::new("bash").args(["-c", &script]).env("MANGOES_DATA_DIR", &world.folder.0).output().unwrap();
+    let done = Command::new("bash")
+        .args(["-c", &script])
+        .env("MANGOES_DATA_DIR", &world.folder.0)
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&done.stderr).into_owned();
-    let status = text.lines().rev().find_map(|line| line.strip_prefix("status ")).unwrap().parse().unwrap();
+    let status =
+        text.lines().rev().find_map(|line| line.strip_prefix("status ")).unwrap().parse().unwrap();
     (text, status)
 }
 
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_a_command_quietly() {
     let world = World::start("closed-pipe").await;
-    for arguments in ["watch --every 1", "watch --every 1 --json", "completions bash", "jobs list", "config", "--help"] {
+    for arguments in [
+        "watch --every 1",
+        "watch --every 1 --json",
+        "completions bash",
+        "jobs list",
+        "config",
+        "--help",
+    ] {
         let begun = Instant::now();
         let (text, status) = pipeline(&world, arguments, "| head -n 1 >/dev/null");
         assert!(status == 0 && text.lines().count() == 1, "{arguments}: {status} {text}");
         assert!(begun.elapsed() < PATIENCE, "{arguments} does not end");
     }
-    for arguments in ["jobs list", "completions bash", "status --json", "--help", "--version", "config --env"] {
+    for arguments in
+        ["jobs list", "completions bash", "status --json", "--help", "--version", "config --env"]
+    {
         let (text, status) = pipeline(&world, arguments, ">/dev/full");
-        assert!(status == 1 && text.contains("standard output cannot be written"), "{arguments}: {status} {text}");
+        assert!(
+            status == 1 && text.contains("standard output cannot be written"),
+            "{arguments}: {status} {text}"
+        );
     }
 }
 
@@ -69,13 +86,22 @@ async fn a_closed_output_does_not_stop_a_drain() {
 #[tokio::test]
 async fn a_log_that_is_no_terminal_has_no_colours() {
     let world = World::start("plain").await;
-    for text in [world.log(), world.verb(&["status"]), world.verb(&["jobs", "list"]), world.verb(&["--help"])] {
+    for text in [
+        world.log(),
+        world.verb(&["status"]),
+        world.verb(&["jobs", "list"]),
+        world.verb(&["--help"]),
+    ] {
         assert!(!text.contains('\u{1b}'), "{text}");
     }
     let on_a_terminal = |no_colour: &str| {
         let Ok((controller, user)) = terminal() else { return None };
         let mut command = mangoes(&world.folder.0);
-        command.arg("--help").env("NO_COLOR", no_colour).stdout(Stdio::from(user)).stdin(Stdio::null());
+        command
+            .arg("--help")
+            .env("NO_COLOR", no_colour)
+            .stdout(Stdio::from(user))
+            .stdin(Stdio::null());
         command.status().unwrap();
         drop(command);
         // The last byte is followed by an error, for the other side is closed.

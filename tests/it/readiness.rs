@@ -36,9 +36,22 @@ impl Watched {
         let path = folder.0.join("up.log");
         let log = std::fs::File::options().create(true).append(true).open(&path).unwrap();
         let mut command = mangoes(&folder.0);
-        command.arg(service).envs([("NATS_URL", nats), ("DATABASE_URL", database), ("TMDB_TOKEN", "sesame")]);
-        command.envs([("TMDB_BASE_URL", sim.base_url()), ("MANGOES_LISTEN", health.to_string()), ("NO_COLOR", "1".to_owned())]);
-        let child = command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null()).spawn().unwrap();
+        command.arg(service).envs([
+            ("NATS_URL", nats),
+            ("DATABASE_URL", database),
+            ("TMDB_TOKEN", "sesame"),
+        ]);
+        command.envs([
+            ("TMDB_BASE_URL", sim.base_url()),
+            ("MANGOES_LISTEN", health.to_string()),
+            ("NO_COLOR", "1".to_owned()),
+        ]);
+        let child = command
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         Self { child, log: path, health }
     }
 
@@ -53,7 +66,11 @@ impl Watched {
             assert!(begun.elapsed() < PATIENCE, "awaited {status} {words:?}, got {said:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(http_get(self.health, "/healthz", "").await.map(|(s, _)| s), Some(200), "a new start would not help");
+        assert_eq!(
+            http_get(self.health, "/healthz", "").await.map(|(s, _)| s),
+            Some(200),
+            "a new start would not help"
+        );
     }
 
     async fn ended(&mut self) -> i32 {
@@ -63,7 +80,10 @@ impl Watched {
                 return status.code().unwrap_or(-1);
             }
             if begun.elapsed() > PATIENCE * 2 {
-                let says = (http_get(self.health, "/readyz", "").await, http_get(self.health, "/healthz", "").await);
+                let says = (
+                    http_get(self.health, "/readyz", "").await,
+                    http_get(self.health, "/healthz", "").await,
+                );
                 let log = std::fs::read_to_string(&self.log).unwrap_or_default();
                 panic!("it does not end; it says {says:?}\n{log}");
             }
@@ -75,7 +95,11 @@ impl Watched {
 async fn stage(name: &str) -> (Folder, Servers, Sim) {
     let folder = Folder::new(name);
     let options = Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
-    (folder, Servers::start(&options).await.unwrap(), Sim::start(tmdb_sim::Options::default()).await.unwrap())
+    (
+        folder,
+        Servers::start(&options).await.unwrap(),
+        Sim::start(tmdb_sim::Options::default()).await.unwrap(),
+    )
 }
 
 /// A proxy before the database, and the way through it.
@@ -116,7 +140,8 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
     servers.postgres.restart().await.unwrap();
     both(200, "ready").await;
     // A database that answers and takes nothing.
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&urls.1).await.unwrap();
+    let pool =
+        sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&urls.1).await.unwrap();
     let read_only = async |on: &str| {
         // It holds for sessions that begin after it.
         let sql = format!(
@@ -131,12 +156,19 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
     scheduler.until(503, "scheduler fails").await;
     read_only("off").await;
     both(200, "ready").await;
-    // Its stream is gone and cannot be made: another took the subjects. The scheduler does not need it.
-    let api = async |subject: &str, body: &str| request_raw(&urls.0, &format!("$JS.API.STREAM.{subject}"), body.as_bytes()).await;
+    // Its stream is gone and cannot be made: another took the subjects. The scheduler does not need
+    // it.
+    let api = async |subject: &str, body: &str| {
+        request_raw(&urls.0, &format!("$JS.API.STREAM.{subject}"), body.as_bytes()).await
+    };
     loop {
         api("DELETE.MOVIES_STALE", "").await;
         // Who looks for missing streams may be quicker.
-        let thief = api("CREATE.THIEF", r#"{"name": "THIEF", "subjects": ["movies.stale.>"], "storage": "file"}"#).await;
+        let thief = api(
+            "CREATE.THIEF",
+            r#"{"name": "THIEF", "subjects": ["movies.stale.>"], "storage": "file"}"#,
+        )
+        .await;
         if !thief.contains("\"error\"") {
             break;
         }
@@ -146,7 +178,10 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
     both(200, "ready").await;
     // In hand while it drains: not ready, and then gone with exit code 0.
     sim.control().set_latency(Duration::from_secs(3));
-    sqlx::raw_sql("insert into works (tmdb_id, title) values ('603', 'The Matrix')").execute(&pool).await.unwrap();
+    sqlx::raw_sql("insert into works (tmdb_id, title) values ('603', 'The Matrix')")
+        .execute(&pool)
+        .await
+        .unwrap();
     request_raw(&urls.0, "movies.stale.now", br#"{"tmdb_id": 603}"#).await;
     let in_hand = || sim.control().stats().detail_calls > 0;
     let begun = Instant::now();
@@ -157,12 +192,15 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
     signal(i32::try_from(refresh.child.id()).unwrap(), Signal::TERM);
     refresh.until(503, "it drains").await;
     assert_eq!(refresh.ended().await, 0);
-    let titles = sqlx::query_scalar::<_, i64>("select count(*) from works where revision = 1").fetch_one(&pool).await.unwrap();
+    let titles = sqlx::query_scalar::<_, i64>("select count(*) from works where revision = 1")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
     assert_eq!(titles, 1, "what was in hand was finished");
 }
 
-/// A connection to the database that falls silent under a question stands until the kernel gives it up, a quarter of an hour
-/// later. Work goes on long before.
+/// A connection to the database that falls silent under a question stands until the kernel gives it
+/// up, a quarter of an hour later. Work goes on long before.
 #[tokio::test(flavor = "multi_thread")]
 async fn work_goes_on_when_connections_fall_silent() {
     let (folder, servers, sim) = stage("silent").await;
@@ -173,7 +211,9 @@ async fn work_goes_on_when_connections_fall_silent() {
     let pool = sqlx::PgPool::connect(&database).await.unwrap();
     let until = async |sql: &str| {
         let begun = Instant::now();
-        while sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap() == 0 {
+        while sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
+            == 0
+        {
             assert!(begun.elapsed() < PATIENCE, "never: {sql}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -192,7 +232,10 @@ async fn work_goes_on_when_connections_fall_silent() {
     while sqlx::query_scalar::<_, i64>(fired).fetch_one(&pool).await.unwrap() == 0 {
         if let Some(status) = scheduler.child.try_wait().unwrap() {
             let said = std::fs::read_to_string(folder.0.join("up.log")).unwrap();
-            assert!(status.code() == Some(1) && said.contains("only a new start helps"), "{status}: {said}");
+            assert!(
+                status.code() == Some(1) && said.contains("only a new start helps"),
+                "{status}: {said}"
+            );
             scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
         }
         assert!(begun.elapsed() < PATIENCE * 2, "no tick goes out");
@@ -201,7 +244,8 @@ async fn work_goes_on_when_connections_fall_silent() {
     scheduler.until(200, "ready").await;
 }
 
-/// Long work goes on while the database is at it, and is given back when its connection fell silent.
+/// Long work goes on while the database is at it, and is given back when its connection fell
+/// silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_work_is_told_from_a_silent_connection() {
     const BUSY: Duration = Duration::from_secs(12);
@@ -210,13 +254,17 @@ async fn long_work_is_told_from_a_silent_connection() {
     let store = Store::connect(&Secret::new(through), "long", 1).await.unwrap();
     store.migrate().await.unwrap();
     let now = SystemClock.now();
-    let (job, action, trigger_type) = ("daily_refresh_enqueue".to_owned(), proto::Action::Scan, proto::TriggerType::Manual);
+    let (job, action, trigger_type) =
+        ("daily_refresh_enqueue".to_owned(), proto::Action::Scan, proto::TriggerType::Manual);
     let run = RunRef { run_id: "long".to_owned(), job, action, trigger_type, scheduled_for: now };
     store.start_run(&run, &serde_json::json!({"limit": 10}), now).await.unwrap();
     let scan = async |key| store.scan(("ticks-scan", key), &run, (10, true), now).await;
     let pool = sqlx::PgPool::connect(&servers.database_url()).await.unwrap();
     let mut lock = pool.begin().await.unwrap();
-    sqlx::raw_sql("lock table refresh_queue in access exclusive mode").execute(&mut *lock).await.unwrap();
+    sqlx::raw_sql("lock table refresh_queue in access exclusive mode")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
     let begun = Instant::now();
     let released = async {
         tokio::time::sleep(BUSY).await;

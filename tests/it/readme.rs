@@ -9,7 +9,8 @@ use std::{
 use crate::world::{Folder, PATIENCE, mangoes};
 
 /// Run elsewhere: the first two by CI, literally, and the last by `make compose-test`.
-const ELSEWHERE: [&str; 4] = ["make demo", "make test", "docker compose", "eval \"$(docker compose"];
+const ELSEWHERE: [&str; 4] =
+    ["make demo", "make test", "docker compose", "eval \"$(docker compose"];
 /// Goes on until it is stopped; the others need it.
 const UP: &str = "mangoes up --demo";
 /// Commands that go on until they are stopped: so long they are given to show something.
@@ -19,12 +20,16 @@ const ENDLESS_FOR: &str = "3";
 /// The commands of the fenced `sh` blocks, in order.
 fn commands(text: &str) -> Vec<String> {
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let lines = blocks.flat_map(str::lines).map(|line| line.split("   # ").next().unwrap_or(line).trim());
+    let lines =
+        blocks.flat_map(str::lines).map(|line| line.split("   # ").next().unwrap_or(line).trim());
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(ToOwned::to_owned).collect()
 }
 
 fn have(program: &str) -> bool {
-    Command::new("sh").args(["-c", &format!("command -v {program} >/dev/null")]).status().is_ok_and(|s| s.success())
+    Command::new("sh")
+        .args(["-c", &format!("command -v {program} >/dev/null")])
+        .status()
+        .is_ok_and(|s| s.success())
 }
 
 /// One shell for all of them, as a reader has it: what one exports, the next ones have.
@@ -36,7 +41,9 @@ fn script(commands: &[String]) -> String {
             // Status 124: it was stopped, and had nothing to complain about before.
             true => script += &format!("timeout {ENDLESS_FOR} {command} || [ $? = 124 ]\n"),
             // An `eval` of nothing would succeed.
-            false if command.starts_with("eval") => script += &format!("{command}\n[ -n \"$NATS_URL\" ]\n"),
+            false if command.starts_with("eval") => {
+                script += &format!("{command}\n[ -n \"$NATS_URL\" ]\n")
+            }
             false => script += &format!("{command}\n"),
         }
     }
@@ -55,11 +62,15 @@ fn every_command_of_the_readme_works_as_it_stands() {
     let nats = have("nats") || root.join(".mangoes/tools/bin/nats").exists();
     let psql = have("psql");
     if !nats || !psql {
-        println!("SKIPPED in part: nats there: {nats}, psql there: {psql}; `make setup` installs them");
+        println!(
+            "SKIPPED in part: nats there: {nats}, psql there: {psql}; `make setup` installs them"
+        );
     }
     let here = |command: &String| {
         let elsewhere = ELSEWHERE.iter().any(|e| command.starts_with(e)) || command == UP;
-        !elsewhere && (nats || !command.starts_with("nats ")) && (psql || !command.starts_with("psql "))
+        !elsewhere
+            && (nats || !command.starts_with("nats "))
+            && (psql || !command.starts_with("psql "))
     };
     let folder = Folder::new("readme");
     // A checkout as `make setup` and `make demo` leave it: what its commands need is where they
@@ -76,25 +87,43 @@ fn every_command_of_the_readme_works_as_it_stands() {
     };
     let mut up = mangoes(&folder.0);
     // Slow enough that a run can still be cancelled when its reader comes to that line.
-    run(up.args(UP.split(' ').skip(1)).env("TMDB_RATE", "10").stdout(log.try_clone().unwrap()).stderr(log));
+    run(up
+        .args(UP.split(' ').skip(1))
+        .env("TMDB_RATE", "10")
+        .stdout(log.try_clone().unwrap())
+        .stderr(log));
     let mut up = up.spawn().unwrap();
     let begun = Instant::now();
     while !folder.0.join(".mangoes/endpoints.json").exists() {
-        assert!(begun.elapsed() < PATIENCE && up.try_wait().unwrap().is_none(), "{}", read(&folder, "up.log"));
+        assert!(
+            begun.elapsed() < PATIENCE && up.try_wait().unwrap().is_none(),
+            "{}",
+            read(&folder, "up.log")
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
     let mut shell = Command::new("bash");
-    for name in ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "MANGOES_LISTEN"] {
+    for name in
+        ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "MANGOES_LISTEN"]
+    {
         shell.env_remove(name);
     }
     let todo: Vec<String> = commands.into_iter().filter(here).collect();
     run(shell.args(["-c", &script(&todo)]));
     let done = shell.output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
     let pid = rustix::process::Pid::from_child(&up);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = up.wait().unwrap();
-    assert!(done.status.success() && said.contains("ALL DONE"), "{said}\n{}", read(&folder, "up.log"));
+    assert!(
+        done.status.success() && said.contains("ALL DONE"),
+        "{said}\n{}",
+        read(&folder, "up.log")
+    );
     assert!(ended.success(), "{}", read(&folder, "up.log"));
     println!("{said}");
 }

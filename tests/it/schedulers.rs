@@ -15,7 +15,8 @@ use tests::{Dice, build_shim};
 
 use crate::world::{Folder, mangoes, request_raw};
 
-/// Servers without services, and schedulers that come and go. The tests' database has its own `now()`, sixty times as fast.
+/// Servers without services, and schedulers that come and go. The tests' database has its own
+/// `now()`, sixty times as fast.
 struct Field {
     folder: Folder,
     servers: Servers,
@@ -29,8 +30,13 @@ const MINUTES: i64 = 50;
 impl Field {
     async fn new(name: &str) -> Self {
         let folder = Folder::new(name);
-        let servers =
-            Servers::start(&Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false }).await.unwrap();
+        let servers = Servers::start(&Options {
+            data_dir: folder.0.join("servers"),
+            nats_port: None,
+            durable: false,
+        })
+        .await
+        .unwrap();
         let pool = PgPool::connect(&servers.database_url()).await.unwrap();
         let field = Self { folder, servers, pool };
         for verb in ["migrate", "topology"] {
@@ -41,13 +47,17 @@ impl Field {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = mangoes(&self.folder.0);
-        command.args(args).envs([("NATS_URL", self.servers.nats_url()), ("DATABASE_URL", self.servers.database_url())]);
+        command.args(args).envs([
+            ("NATS_URL", self.servers.nats_url()),
+            ("DATABASE_URL", self.servers.database_url()),
+        ]);
         command
     }
 
     /// A scheduler whose clock is wrong by so many seconds.
     fn scheduler(&self, skew_secs: i32, shim: Option<&Path>) -> Child {
-        let log = fs::File::options().create(true).append(true).open(self.folder.0.join("log")).unwrap();
+        let log =
+            fs::File::options().create(true).append(true).open(self.folder.0.join("log")).unwrap();
         let mut command = self.command(&["scheduler"]);
         if let Some(shim) = shim {
             command.env("LD_PRELOAD", shim).env("CLOCK_SKEW_SECS", skew_secs.to_string());
@@ -56,7 +66,10 @@ impl Field {
     }
 
     async fn execute(&self, sql: &str) {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&self.pool)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
     /// `None` while the database is away.
@@ -73,7 +86,11 @@ impl Field {
         while self.look(sql).await != Some(expected) {
             let log = fs::read_to_string(self.folder.0.join("log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(20).collect();
-            assert!(begun.elapsed() < Duration::from_secs(120), "{sql} is {:?}\n{tail:#?}", self.look(sql).await);
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "{sql} is {:?}\n{tail:#?}",
+                self.look(sql).await
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -92,14 +109,16 @@ fn end(schedulers: Vec<Child>) {
     }
 }
 
-/// Five schedulers, two of them with clocks that are 90 s wrong, are killed and started again at random, Postgres restarts and
-/// NATS is away for a while: each of 2,000 nominal times has one row that ran, and one tick.
+/// Five schedulers, two of them with clocks that are 90 s wrong, are killed and started again at
+/// random, Postgres restarts and NATS is away for a while: each of 2,000 nominal times has one row
+/// that ran, and one tick.
 #[tokio::test]
 async fn five_schedulers_killed_at_random_fire_each_nominal_time_once() {
     let mut field = Field::new("five").await;
     let shim = build_shim(&field.folder.0);
     let skews = [0, 0, 0, 90, -90];
-    // A function of the test before the server's own in the search path: the program takes its time from the database.
+    // A function of the test before the server's own in the search path: the program takes its time
+    // from the database.
     field
         .execute(
             "create schema fast;
@@ -119,12 +138,18 @@ async fn five_schedulers_killed_at_random_fire_each_nominal_time_once() {
         MINUTES - 1
     );
     field.execute(&jobs).await;
-    let mut schedulers: Vec<Child> = skews.iter().map(|s| field.scheduler(*s, Some(&shim))).collect();
+    let mut schedulers: Vec<Child> =
+        skews.iter().map(|s| field.scheduler(*s, Some(&shim))).collect();
     let (mut dice, mut kills, begun) = (Dice(7), 0, Instant::now());
     let rows = "select count(*) from job_run where job like 'job-%'";
     let (mut postgres_done, mut nats_done) = (false, false);
     while field.look(rows).await != Some(JOBS * MINUTES) {
-        assert!(begun.elapsed() < Duration::from_secs(150), "{:?} of {} rows", field.look(rows).await, JOBS * MINUTES);
+        assert!(
+            begun.elapsed() < Duration::from_secs(150),
+            "{:?} of {} rows",
+            field.look(rows).await,
+            JOBS * MINUTES
+        );
         tokio::time::sleep(Duration::from_millis(300 + dice.roll(900))).await;
         let n = usize::try_from(dice.roll(SCHEDULERS as u64)).unwrap();
         schedulers[n].kill().unwrap();
@@ -163,9 +188,20 @@ async fn five_schedulers_killed_at_random_fire_each_nominal_time_once() {
 
 /// How many ticks each job has in the stream.
 async fn ticks(nats_url: &str) -> Vec<(String, i64)> {
-    let answer = request_raw(nats_url, "$JS.API.STREAM.INFO.MOVIES_TICKS", br#"{"subjects_filter":"movies.tick.scan.>"}"#).await;
-    let info: Value = serde_json::from_str(answer.lines().find(|l| l.starts_with('{')).unwrap()).unwrap();
-    info["state"]["subjects"].as_object().unwrap().iter().map(|(k, n)| (k.clone(), n.as_i64().unwrap())).collect()
+    let answer = request_raw(
+        nats_url,
+        "$JS.API.STREAM.INFO.MOVIES_TICKS",
+        br#"{"subjects_filter":"movies.tick.scan.>"}"#,
+    )
+    .await;
+    let info: Value =
+        serde_json::from_str(answer.lines().find(|l| l.starts_with('{')).unwrap()).unwrap();
+    info["state"]["subjects"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(k, n)| (k.clone(), n.as_i64().unwrap()))
+        .collect()
 }
 
 /// CPU seconds that a process has used.
@@ -176,7 +212,8 @@ fn cpu_secs(pid: u32) -> f64 {
     f64::from(ticks) / 100.0
 }
 
-/// With 10,000 jobs an idle scheduler hardly works, and ticks leave within a second of their nominal times.
+/// With 10,000 jobs an idle scheduler hardly works, and ticks leave within a second of their
+/// nominal times.
 #[tokio::test]
 async fn ten_thousand_jobs() {
     let field = Field::new("10k").await;

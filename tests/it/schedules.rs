@@ -63,14 +63,19 @@ const UNREADABLE: [&str; 21] = [
 ];
 
 fn reads(schedule: &str) -> bool {
-    Calendar::parse(schedule, "UTC", (scheduler::Gap::default(), scheduler::Overlap::default())).is_ok()
+    Calendar::parse(schedule, "UTC", (scheduler::Gap::default(), scheduler::Overlap::default()))
+        .is_ok()
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_or_paused_and_shown_everywhere() {
     let world = World::start("schedules").await;
     let problem = async |schedule: &str| -> Option<String> {
-        sqlx::query_scalar("select schedule_problem($1)").bind(schedule).fetch_one(&world.pool).await.unwrap()
+        sqlx::query_scalar("select schedule_problem($1)")
+            .bind(schedule)
+            .fetch_one(&world.pool)
+            .await
+            .unwrap()
     };
     for schedule in READABLE {
         assert!(reads(schedule), "the calendar refuses '{schedule}'");
@@ -83,32 +88,53 @@ async fn what_cannot_be_read_is_refused_or_paused_and_shown_everywhere() {
     // Whatever a hand may mistype: SQL is never stricter than the calendar.
     let mut dice = tests::Dice(7);
     for _ in 0..2_000 {
-        let mut text: Vec<char> = READABLE[usize::try_from(dice.roll(READABLE.len() as u64)).unwrap()].chars().collect();
+        let mut text: Vec<char> =
+            READABLE[usize::try_from(dice.roll(READABLE.len() as u64)).unwrap()].chars().collect();
         let letters: Vec<char> = "0123456789*/,-#LW?+@ |SUNmonefrytha".chars().collect();
         let at = usize::try_from(dice.roll(text.len() as u64)).unwrap();
         text[at] = letters[usize::try_from(dice.roll(letters.len() as u64)).unwrap()];
         let text: String = text.into_iter().collect();
-        assert!(!reads(&text) || problem(&text).await.is_none(), "the calendar reads '{text}', SQL does not");
+        assert!(
+            !reads(&text) || problem(&text).await.is_none(),
+            "the calendar reads '{text}', SQL does not"
+        );
     }
-    let refused = async |sql: &str| sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&world.pool).await.unwrap_err().to_string();
+    let refused = async |sql: &str| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&world.pool).await.unwrap_err().to_string()
+    };
     let audit = world.one("select count(*) from job_audit").await;
     let text = refused("select mangoes_job_schedule('refresh_worker', '61 * * * *')").await;
     assert!(text.contains("61 * * * *") && text.contains("minute is 0 to 59"), "{text}");
-    let text = refused("update job set timezone = 'Middle/Earth' where name = 'refresh_worker'").await;
+    let text =
+        refused("update job set timezone = 'Middle/Earth' where name = 'refresh_worker'").await;
     assert!(text.contains("Middle/Earth"), "{text}");
     let text = refused("update job set exclusions = 'never' where name = 'refresh_worker'").await;
     assert!(text.contains("exclusions"), "{text}");
-    assert_eq!(world.one("select count(*) from job_audit").await, audit, "what is refused leaves no trace");
+    assert_eq!(
+        world.one("select count(*) from job_audit").await,
+        audit,
+        "what is refused leaves no trace"
+    );
 
     // A day that never comes passes SQL: the scheduler pauses the job and says so on every surface.
-    world.execute("update job set schedule = '0 0 31 2 *' where name = 'daily_refresh_enqueue'").await;
+    world
+        .execute("update job set schedule = '0 0 31 2 *' where name = 'daily_refresh_enqueue'")
+        .await;
     world.until("select count(*) from job where not enabled and paused_by = 'mangoes' and schedule_error is not null", 1).await;
-    for surface in [world.verb(&["jobs", "list"]), world.verb_fails(&["status", "--check"]), world.verb(&["health"])] {
-        assert!(surface.contains("daily_refresh_enqueue") && surface.contains("0 0 31 2 *"), "{surface}");
+    for surface in [
+        world.verb(&["jobs", "list"]),
+        world.verb_fails(&["status", "--check"]),
+        world.verb(&["health"]),
+    ] {
+        assert!(
+            surface.contains("daily_refresh_enqueue") && surface.contains("0 0 31 2 *"),
+            "{surface}"
+        );
     }
     assert!(world.verb(&["health"]).starts_with("ready"), "the process does its work");
-    let listen =
-        serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(world.folder.0.join("endpoints.json")).unwrap());
+    let listen = serde_json::from_str::<serde_json::Value>(
+        &std::fs::read_to_string(world.folder.0.join("endpoints.json")).unwrap(),
+    );
     let listen = listen.unwrap()["listen"].as_str().unwrap().parse().unwrap();
     let metrics = tests::http_get(listen, "/metrics", "").await.unwrap().1;
     assert!(metrics.contains("mangoes_jobs_unreadable 1"), "{metrics}");
@@ -123,9 +149,15 @@ async fn what_cannot_be_read_is_refused_or_paused_and_shown_everywhere() {
     let old = "alter table job disable trigger check_job_schedule; update job set schedule = 'banana' where name = 'scheduled_ingest_weekly';
         alter table job enable trigger check_job_schedule";
     sqlx::raw_sql(old).execute(&world.pool).await.unwrap();
-    world.until("select count(*) from job where schedule_error like '%banana%' and not enabled", 1).await;
+    world
+        .until("select count(*) from job where schedule_error like '%banana%' and not enabled", 1)
+        .await;
     world.execute("select mangoes_job_pause('scheduled_ingest_weekly', 'mine as well')").await;
-    assert_eq!(world.one("select count(*) from job where note = 'mine as well' and not enabled").await, 1, "a pause is no edit");
+    assert_eq!(
+        world.one("select count(*) from job where note = 'mine as well' and not enabled").await,
+        1,
+        "a pause is no edit"
+    );
     world.execute("update job set catch_up_secs = catch_up_secs").await;
     world.execute("select mangoes_job_schedule('scheduled_ingest_weekly', '0 10 * * 0')").await;
     world.execute("select mangoes_job_resume('scheduled_ingest_weekly')").await;

@@ -1,4 +1,5 @@
-//! The credential, sent with every call, is found nowhere afterwards: not in logs at level trace, tables, streams or arguments.
+//! The credential, sent with every call, is found nowhere afterwards: not in logs at level trace,
+//! tables, streams or arguments.
 
 use std::{fs, path::Path};
 
@@ -9,7 +10,8 @@ use crate::world::World;
 /// Of the form of a v3 key, which travels in the query: the harder case.
 const V3_KEY: &str = "5e5a3e0cafe0123456789abcdef01234";
 /// Of the form of a v4 token.
-const V4_TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzZXNhbWUiOiJvcGVuIHRoaXMgZG9vciJ9.c2VzYW1l-c2VzYW1l_c2VzYW1l";
+const V4_TOKEN: &str =
+    "eyJhbGciOiJIUzI1NiJ9.eyJzZXNhbWUiOiJvcGVuIHRoaXMgZG9vciJ9.c2VzYW1l-c2VzYW1l_c2VzYW1l";
 
 /// Files that hold the text, arguments of processes included.
 fn holders(folder: &Path, secret: &str, found: &mut Vec<String>) {
@@ -28,19 +30,36 @@ fn holds(bytes: &[u8], secret: &str) -> bool {
 }
 
 async fn leaves_no_trace(name: &str, variable: &str, secret: &str) {
-    let sim = Sim::start(Options { credential: Some(secret.to_owned()), ..Options::default() }).await.unwrap();
+    let sim = Sim::start(Options { credential: Some(secret.to_owned()), ..Options::default() })
+        .await
+        .unwrap();
     let base = sim.base_url();
-    let env = [("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", ""), (variable, secret), ("RUST_LOG", "trace"), ("TMDB_RATE", "0")];
+    let env = [
+        ("TMDB_BASE_URL", &*base),
+        ("TMDB_TOKEN", ""),
+        (variable, secret),
+        ("RUST_LOG", "trace"),
+        ("TMDB_RATE", "0"),
+    ];
     let world = World::run(crate::world::Folder::new(name), &["up"], &env).await;
     // Errors of every kind, for it is in errors that a URL is shown.
-    sim.control().fail(Faults { http_500: 0.1, reset: 0.1, truncated: 0.1, html: 0.1, invalid_json: 0.1, ..Faults::default() });
+    sim.control().fail(Faults {
+        http_500: 0.1,
+        reset: 0.1,
+        truncated: 0.1,
+        html: 0.1,
+        invalid_json: 0.1,
+        ..Faults::default()
+    });
     world.verb(&["ingest", "--list", "popular", "--max", "30", "--follow"]);
     world.publish("movies.ingest.movie", br#"{"tmdb_id": 999999999}"#).await;
     world.until("select count(*) from dead_letter where reason = 'not-found'", 1).await;
     sim.control().fail(Faults::default());
     sim.control().set_credential(Some("another".to_owned()));
     world.publish("movies.ingest.movie", br#"{"tmdb_id": 603, "force": true}"#).await;
-    world.until("select count(*) from tmdb_budget where credential_refused_at is not null", 1).await;
+    world
+        .until("select count(*) from tmdb_budget where credential_refused_at is not null", 1)
+        .await;
     assert!(
         world.log().contains("TRACE") && world.one("select count(*) from tmdb_api_logs").await > 30,
         "the run left traces at all"
@@ -48,7 +67,10 @@ async fn leaves_no_trace(name: &str, variable: &str, secret: &str) {
     assert!(!world.verb(&["config"]).contains(secret));
     for server in [&world.nats_url, &world.database_url] {
         let password = server.split([':', '@']).nth(2).unwrap();
-        assert!(password.len() > 20 && !world.log().contains(password), "a server's password is in the log");
+        assert!(
+            password.len() > 20 && !world.log().contains(password),
+            "a server's password is in the log"
+        );
     }
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {

@@ -1,4 +1,5 @@
-//! A world of its own for every test: `mangoes up --demo` in a private folder, its servers on free ports.
+//! A world of its own for every test: `mangoes up --demo` in a private folder, its servers on free
+//! ports.
 
 use std::{
     path::PathBuf,
@@ -50,15 +51,25 @@ impl World {
     }
 
     /// Everything runs against a simulator of the test's own, with these settings.
-    pub(crate) async fn start_against(name: &str, sim: &tmdb_sim::Sim, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_against(
+        name: &str,
+        sim: &tmdb_sim::Sim,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let base = sim.base_url();
-        let env: Vec<(&str, &str)> =
-            [("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", "sesame")].into_iter().chain(settings.iter().copied()).collect();
+        let env: Vec<(&str, &str)> = [("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", "sesame")]
+            .into_iter()
+            .chain(settings.iter().copied())
+            .collect();
         Self::run(Folder::new(name), &["up"], &env).await
     }
 
     pub(crate) async fn run(folder: Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let log = std::fs::File::options().create(true).append(true).open(folder.0.join("up.log")).unwrap();
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.0.join("up.log"))
+            .unwrap();
         drop(std::fs::remove_file(folder.0.join("endpoints.json")));
         let mut child = mangoes(&folder.0)
             .args(args)
@@ -77,7 +88,11 @@ impl World {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("mangoes up ended with {status}:\n{}", log_of(&folder));
             }
-            assert!(begun.elapsed() < PATIENCE, "mangoes up does not come up:\n{}", log_of(&folder));
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "mangoes up does not come up:\n{}",
+                log_of(&folder)
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let text = |key: &str| endpoints[key].as_str().unwrap().to_owned();
@@ -107,7 +122,8 @@ impl World {
     /// Publishes headers that no library would send.
     pub(crate) async fn publish_raw(&self, subject: &str, headers: &[u8], payload: &[u8]) {
         let body = [headers, payload].concat();
-        self.talk(&format!("HPUB {subject} {} {}\r\n", headers.len(), body.len()), &body, "PONG").await;
+        self.talk(&format!("HPUB {subject} {} {}\r\n", headers.len(), body.len()), &body, "PONG")
+            .await;
     }
 
     /// Waits until a dead letter stands (true) or the process has ended (false).
@@ -117,13 +133,19 @@ impl World {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            // A database that died with the process answers nothing: the next look is at the process.
-            let letters = sqlx::query_scalar::<_, i64>("select count(*) from dead_letter").fetch_one(&self.pool);
+            // A database that died with the process answers nothing: the next look is at the
+            // process.
+            let letters = sqlx::query_scalar::<_, i64>("select count(*) from dead_letter")
+                .fetch_one(&self.pool);
             let letters = tokio::time::timeout(Duration::from_secs(1), letters).await;
             if matches!(letters, Ok(Ok(1..))) {
                 return true;
             }
-            assert!(begun.elapsed() < limit, "neither dead nor buried: {letters:?}\n{}", log_of(&self.folder));
+            assert!(
+                begun.elapsed() < limit,
+                "neither dead nor buried: {letters:?}\n{}",
+                log_of(&self.folder)
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -134,19 +156,29 @@ impl World {
     }
 
     /// Asks `movies.api.<verb>`; an error is its code and its words.
-    pub(crate) async fn request(&self, verb: &str, request: &Value) -> Result<Value, (u16, String)> {
+    pub(crate) async fn request(
+        &self,
+        verb: &str,
+        request: &Value,
+    ) -> Result<Value, (u16, String)> {
         // A process that has just begun may not serve it yet.
         let begun = Instant::now();
-        let mut answer = self.ask(&format!("movies.api.{verb}"), request.to_string().as_bytes()).await;
+        let mut answer =
+            self.ask(&format!("movies.api.{verb}"), request.to_string().as_bytes()).await;
         while answer.contains("NATS/1.0 503") && begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(50)).await;
             answer = self.ask(&format!("movies.api.{verb}"), request.to_string().as_bytes()).await;
         }
-        let header = |name: &str| answer.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim().to_owned());
+        let header = |name: &str| {
+            answer.lines().find_map(|l| l.strip_prefix(name)).map(|v| v.trim().to_owned())
+        };
         if let Some(code) = header("Nats-Service-Error-Code:") {
             return Err((code.parse().unwrap(), header("Nats-Service-Error:").unwrap_or_default()));
         }
-        let body = answer.lines().find(|l| l.starts_with(['{', '['])).unwrap_or_else(|| panic!("{verb}: {answer}"));
+        let body = answer
+            .lines()
+            .find(|l| l.starts_with(['{', '[']))
+            .unwrap_or_else(|| panic!("{verb}: {answer}"));
         Ok(serde_json::from_str(body).unwrap_or_else(|e| panic!("{verb}: {e}: {body}")))
     }
 
@@ -169,7 +201,8 @@ impl World {
     pub(crate) async fn messages(&self, stream: &str) -> i64 {
         let subject = format!("$JS.API.STREAM.INFO.{stream}");
         let answer = self.ask(&subject, b"").await;
-        let info: Value = serde_json::from_str(answer.lines().find(|l| l.starts_with('{')).unwrap()).unwrap();
+        let info: Value =
+            serde_json::from_str(answer.lines().find(|l| l.starts_with('{')).unwrap()).unwrap();
         info["state"]["messages"].as_i64().unwrap()
     }
 
@@ -179,21 +212,35 @@ impl World {
     }
 
     pub(crate) async fn one(&self, sql: &str) -> i64 {
-        sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}")).get(0)
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&self.pool)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"))
+            .get(0)
     }
 
     pub(crate) async fn text(&self, sql: &str) -> String {
-        sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}")).get(0)
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_one(&self.pool)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"))
+            .get(0)
     }
 
     pub(crate) async fn execute(&self, sql: &str) {
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&self.pool)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
     /// Where this world's files are: its folder, and the servers' where that is elsewhere.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let elsewhere = std::fs::read_to_string(self.folder.0.join("servers-are-in")).ok();
-        [self.folder.0.clone()].into_iter().chain(elsewhere.map(|p| PathBuf::from(p.trim()))).collect()
+        [self.folder.0.clone()]
+            .into_iter()
+            .chain(elsewhere.map(|p| PathBuf::from(p.trim())))
+            .collect()
     }
 
     /// Whether the program has not ended.
@@ -214,7 +261,11 @@ impl World {
             if now == expected {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{sql} is {now}, not {expected}\n{}", log_of(&self.folder));
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{sql} is {now}, not {expected}\n{}",
+                log_of(&self.folder)
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -222,7 +273,11 @@ impl World {
     /// Runs a verb of the command line; returns what it printed.
     pub(crate) fn verb(&self, args: &[&str]) -> String {
         let done = mangoes(&self.folder.0).args(args).output().unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
         assert!(done.status.success(), "{args:?}: {text}\n{}", log_of(&self.folder));
         text
     }
@@ -230,7 +285,11 @@ impl World {
     /// As `verb`, where it has to fail.
     pub(crate) fn verb_fails(&self, args: &[&str]) -> String {
         let done = mangoes(&self.folder.0).args(args).output().unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
         assert!(!done.status.success(), "{args:?} did not fail: {text}");
         text
     }
@@ -257,7 +316,10 @@ impl World {
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         assert!(status.success(), "{status}:\n{}", log_of(&self.folder));
-        (std::mem::replace(&mut self.folder, Folder(PathBuf::from("/nonexistent"))), begun.elapsed())
+        (
+            std::mem::replace(&mut self.folder, Folder(PathBuf::from("/nonexistent"))),
+            begun.elapsed(),
+        )
     }
 }
 
@@ -295,7 +357,11 @@ async fn talk(nats_url: &str, command: &str, payload: &[u8], awaited: &str) -> S
             })
     };
     while !whole(&seen) {
-        assert!(begun.elapsed() < PATIENCE, "NATS did not answer: {}", String::from_utf8_lossy(&seen));
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "NATS did not answer: {}",
+            String::from_utf8_lossy(&seen)
+        );
         stream.readable().await.unwrap();
         let mut part = [0; 4096];
         if let Ok(n) = stream.try_read(&mut part) {
@@ -307,5 +373,11 @@ async fn talk(nats_url: &str, command: &str, payload: &[u8], awaited: &str) -> S
 
 /// Publishes with an inbox for the answer; returns all that the server sent.
 pub(crate) async fn request_raw(nats_url: &str, subject: &str, payload: &[u8]) -> String {
-    talk(nats_url, &format!("SUB answer 1\r\nPUB {subject} answer {}\r\n", payload.len()), payload, "MSG answer").await
+    talk(
+        nats_url,
+        &format!("SUB answer 1\r\nPUB {subject} answer {}\r\n", payload.len()),
+        payload,
+        "MSG answer",
+    )
+    .await
 }

@@ -1,4 +1,5 @@
-//! What the test binaries share: the program under test, private folders, a proxy, dice, a clock that is wrong.
+//! What the test binaries share: the program under test, private folders, a proxy, dice, a clock
+//! that is wrong.
 
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
@@ -22,7 +23,14 @@ use tokio::{
 pub async fn http_get(host: SocketAddr, path: &str, headers: &str) -> Option<(u16, String)> {
     let ask = async {
         let mut stream = TcpStream::connect(host).await?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n").as_bytes()).await?;
+        stream
+            .write_all(
+                format!(
+                    "GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n"
+                )
+                .as_bytes(),
+            )
+            .await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
         std::io::Result::Ok(text)
@@ -49,10 +57,11 @@ pub fn program() -> &'static Path {
         }
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "-q", "--workspace", "--bins"]);
-        // What cargo tells a test of its package would have build scripts run again, in this build and in the next.
-        for (name, _) in
-            std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-        {
+        // What cargo tells a test of its package would have build scripts run again, in this build
+        // and in the next.
+        for (name, _) in std::env::vars().filter(|(name, _)| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        }) {
             build.env_remove(name);
         }
         let done = build.status().unwrap();
@@ -65,7 +74,8 @@ pub fn program() -> &'static Path {
 /// The program without any setting of the caller's environment.
 pub fn mangoes(data_dir: &Path) -> Command {
     let mut command = Command::new(program());
-    for name in ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "RUST_LOG"] {
+    for name in ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "RUST_LOG"]
+    {
         command.env_remove(name);
     }
     command.env("MANGOES_DATA_DIR", data_dir).env("MANGOES_LISTEN", "127.0.0.1:0");
@@ -95,7 +105,8 @@ impl Drop for Folder {
         if let Ok(elsewhere) = std::fs::read_to_string(self.0.join("servers-are-in")) {
             drop(std::fs::remove_dir_all(elsewhere.trim()));
         }
-        // A server whose parent was killed is told so, and writes into its folder until it has ended.
+        // A server whose parent was killed is told so, and writes into its folder until it has
+        // ended.
         let begun = Instant::now();
         while self.0.exists() && begun.elapsed() < SERVERS_END_WITHIN {
             drop(std::fs::remove_dir_all(&self.0));
@@ -111,16 +122,24 @@ pub struct Dice(pub u64);
 impl Dice {
     /// 0 to `sides` - 1.
     pub fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
 
 /// Builds the library that shifts a process's clock, for `LD_PRELOAD`; see `skewed_clock.c`.
 pub fn build_shim(folder: &Path) -> PathBuf {
-    let (source, library) =
-        (Path::new(env!("CARGO_MANIFEST_DIR")).join("support/skewed_clock.c"), folder.join("skewed_clock.so"));
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
+    let (source, library) = (
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("support/skewed_clock.c"),
+        folder.join("skewed_clock.so"),
+    );
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(source)
+        .status()
+        .unwrap();
     assert!(built.success(), "cc, which links this test too, builds the clock");
     library
 }

@@ -23,7 +23,8 @@ pub enum Mode {
     Lose,
 }
 
-/// How long the server keeps a client that does not answer its keepalive probes; as `store` asks it to.
+/// How long the server keeps a client that does not answer its keepalive probes; as `store` asks it
+/// to.
 const SERVER_FINDS_OUT: Duration = Duration::from_secs(30);
 
 /// What ends the connections of this moment.
@@ -75,10 +76,16 @@ impl Proxy {
     }
 }
 
-async fn pass(client: TcpStream, server: SocketAddr, modes: watch::Receiver<Mode>, mut end: watch::Receiver<End>) {
+async fn pass(
+    client: TcpStream,
+    server: SocketAddr,
+    modes: watch::Receiver<Mode>,
+    mut end: watch::Receiver<End>,
+) {
     // A server that is away refuses, as it would without a proxy.
     let Ok(server) = TcpStream::connect(server).await else { return };
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.into_split(), server.into_split());
     end.mark_unchanged();
     let silent = tokio::select! {
         () = copy(&mut from_client, &mut to_server, (modes.clone(), true), |m| m == Mode::Hold) => false,

@@ -24,11 +24,16 @@ const OTHER_STREAM: u64 = 10_060;
 impl Bus {
     /// Whether JetStream answers within `limit`.
     pub async fn answers(&self, limit: Duration) -> bool {
-        self.is_connected() && matches!(tokio::time::timeout(limit, self.jetstream.query_account()).await, Ok(Ok(_)))
+        self.is_connected()
+            && matches!(
+                tokio::time::timeout(limit, self.jetstream.query_account()).await,
+                Ok(Ok(_))
+            )
     }
 
-    /// Asks for each stream whether this user may publish into it. Nothing is stored: the messages name a stream that does
-    /// not exist. Without it a missing permission looks like a broker that is slow.
+    /// Asks for each stream whether this user may publish into it. Nothing is stored: the messages
+    /// name a stream that does not exist. Without it a missing permission looks like a broker that
+    /// is slow.
     ///
     /// # Errors
     /// Names the first subject that the server does not take, with the remedy.
@@ -38,9 +43,12 @@ impl Bus {
             headers.insert("Nats-Expected-Stream", "none-for-this-is-a-check");
             let asked = self.client.request_with_headers(subject, headers, "{}".into());
             let failed = |reason: String| BusError::Publish { subject: subject.to_owned(), reason };
-            let answer = tokio::time::timeout(ANSWER, asked)
-                .await
-                .map_err(|_| failed("no answer; may this user publish to movies.>, and subscribe to _INBOX.>?".to_owned()))?;
+            let answer = tokio::time::timeout(ANSWER, asked).await.map_err(|_| {
+                failed(
+                    "no answer; may this user publish to movies.>, and subscribe to _INBOX.>?"
+                        .to_owned(),
+                )
+            })?;
             let answer = answer.map_err(|e| failed(runtime::chain(&e)))?;
             let answer: Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
             let code = answer.pointer("/error/err_code").and_then(Value::as_u64);

@@ -12,14 +12,16 @@ use std::{
 use async_nats::{ConnectOptions, ServerAddr, jetstream};
 use runtime::{Pulse, Secret};
 
-/// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields silently).
+/// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields
+/// silently).
 pub(crate) const MIN_SERVER: (u32, u32) = (2, 14);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// A server that answers none of three pings is given up, so that a frozen one of a cluster holds nobody up for long; the
-/// client's own default would take three minutes.
+/// A server that answers none of three pings is given up, so that a frozen one of a cluster holds
+/// nobody up for long; the client's own default would take three minutes.
 const PING_EVERY: Duration = Duration::from_secs(4);
-/// The longest pause between two tries to reach a server that is away; the client's own would be four seconds.
+/// The longest pause between two tries to reach a server that is away; the client's own would be
+/// four seconds.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long the last flush may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,8 +36,8 @@ pub struct BusOptions {
     pub creds: Option<PathBuf>,
     /// Name shown in `nats server report connections`.
     pub name: String,
-    /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of `nats/streams/*.json`. A stream
-    /// that has more keeps them.
+    /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of
+    /// `nats/streams/*.json`. A stream that has more keeps them.
     pub replicas: u8,
     /// The installation that streams have to belong to: the id of its database. `None`: no database
     /// was asked, and streams keep what they say.
@@ -152,11 +154,14 @@ impl Bus {
             });
         if let Some(path) = &options.creds {
             // The path is not repeated: it may be the credentials themselves, put there by mistake.
-            let wrong = |e: &dyn std::fmt::Display| failed(format!("NATS_CREDS must be the path of a credentials file: {e}"));
+            let wrong = |e: &dyn std::fmt::Display| {
+                failed(format!("NATS_CREDS must be the path of a credentials file: {e}"))
+            };
             let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
             connect = connect.credentials(&text).map_err(|e| wrong(&e))?;
         }
-        let (servers, login) = servers(options.url.reveal()).map_err(|e| failed(format!("NATS_URL is no usable URL: {e}")))?;
+        let (servers, login) = servers(options.url.reveal())
+            .map_err(|e| failed(format!("NATS_URL is no usable URL: {e}")))?;
         if let Some(Login { user, password }) = login {
             connect = connect.user_and_password(user, password);
         }
@@ -215,7 +220,9 @@ impl Bus {
     pub async fn close(&self) {
         let flushed = tokio::time::timeout(CLOSE_TIMEOUT, self.client.flush()).await;
         if !matches!(flushed, Ok(Ok(()))) {
-            tracing::warn!("NATS was not flushed at the end; unconfirmed messages will be sent again");
+            tracing::warn!(
+                "NATS was not flushed at the end; unconfirmed messages will be sent again"
+            );
         }
         // Without it the client would try to connect again until the process ends.
         drop(self.client.drain().await);
@@ -239,7 +246,8 @@ struct Login {
 /// library takes a login from its options alone, and writes addresses into its log: they have none
 /// any more.
 fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Option<Login>)> {
-    let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let plain =
+        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (mut servers, mut login) = (Vec::new(), None);
     for url in urls.split(',') {
         let server: ServerAddr = url.trim().parse()?;
@@ -247,7 +255,9 @@ fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Option<Login>)> {
         login = login.or(server.username().map(|user| Login { user: plain(user), password }));
         let mut url = server.into_inner();
         if url.set_password(None).and_then(|()| url.set_username("")).is_err() {
-            return Err(std::io::Error::other("its user and password cannot be told from its host"));
+            return Err(std::io::Error::other(
+                "its user and password cannot be told from its host",
+            ));
         }
         servers.push(ServerAddr::from_url(url)?);
     }
@@ -257,7 +267,8 @@ fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Option<Login>)> {
 fn reason(error: &async_nats::ConnectError) -> String {
     let text = runtime::chain(error);
     match error.kind() {
-        async_nats::ConnectErrorKind::Authentication | async_nats::ConnectErrorKind::AuthorizationViolation => {
+        async_nats::ConnectErrorKind::Authentication
+        | async_nats::ConnectErrorKind::AuthorizationViolation => {
             format!("{text}; check user and password in NATS_URL, or NATS_CREDS")
         }
         async_nats::ConnectErrorKind::ServerParse
@@ -266,7 +277,9 @@ fn reason(error: &async_nats::ConnectError) -> String {
         | async_nats::ConnectErrorKind::Tls
         | async_nats::ConnectErrorKind::Io
         | async_nats::ConnectErrorKind::MaxReconnects => {
-            format!("{text}; is it running there? Set NATS_URL, or unset it to use an embedded server")
+            format!(
+                "{text}; is it running there? Set NATS_URL, or unset it to use an embedded server"
+            )
         }
     }
 }
@@ -294,7 +307,13 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        for (version, expected) in [("2.9.10", true), ("2.14.0", false), ("2.15.1", false), ("3.0.0", false), ("1.99.0", true)] {
+        for (version, expected) in [
+            ("2.9.10", true),
+            ("2.14.0", false),
+            ("2.15.1", false),
+            ("3.0.0", false),
+            ("1.99.0", true),
+        ] {
             assert_eq!(older(version), expected, "{version}");
         }
     }
@@ -303,7 +322,10 @@ mod tests {
     fn user_and_password_come_from_the_url() {
         let of = |url: &str| servers(url).unwrap().1.map(|login| (login.user, login.password));
         assert_eq!(of("nats://ann:p%40ss@host:4222"), Some(("ann".to_owned(), "p@ss".to_owned())));
-        assert_eq!(of("nats://a:4222, nats://bob:x@b:4222"), Some(("bob".to_owned(), "x".to_owned())));
+        assert_eq!(
+            of("nats://a:4222, nats://bob:x@b:4222"),
+            Some(("bob".to_owned(), "x".to_owned()))
+        );
         assert_eq!(of("host:4222"), None);
         let shown = format!("{:?}", servers("nats://ann:sesame@a:1,nats://sesame@b:2").unwrap().0);
         assert!(!shown.contains("sesame"), "{shown}");

@@ -1,8 +1,9 @@
 //! A consumer: pulls as many messages as there are free permits, and works them off concurrently.
 //!
-//! The actor gives the pull loop a life that its root supervises. A broker that is away, or that lost its store, ends a
-//! session and no actor: the next session makes the topology anew first. On drain the loop stops pulling, waits for what is in
-//! hand and ends. Limits: `nats/consumers/<durable>.json`; permits: the service's config.
+//! The actor gives the pull loop a life that its root supervises. A broker that is away, or that
+//! lost its store, ends a session and no actor: the next session makes the topology anew first. On
+//! drain the loop stops pulling, waits for what is in hand and ends. Limits:
+//! `nats/consumers/<durable>.json`; permits: the service's config.
 
 use std::{
     sync::Arc,
@@ -24,11 +25,12 @@ use crate::{
     topology, unreadable,
 };
 
-/// How long one pull stays open at the server. Short, for it takes the heartbeat's place: async-nats 0.51 answers a
-/// heartbeat within a batch with `Pending` and no wake-up, and the batch sleeps until its end (docs/adr/0006).
+/// How long one pull stays open at the server. Short, for it takes the heartbeat's place:
+/// async-nats 0.51 answers a heartbeat within a batch with `Pending` and no wake-up, and the batch
+/// sleeps until its end (docs/adr/0006).
 const PULL_EXPIRES: Duration = Duration::from_secs(4);
-/// A pull ends after [`PULL_EXPIRES`] and work in hand is settled all the time: one that is out of sight for longer gets nothing
-/// from its stream, or all that it has in hand waits.
+/// A pull ends after [`PULL_EXPIRES`] and work in hand is settled all the time: one that is out of
+/// sight for longer gets nothing from its stream, or all that it has in hand waits.
 const OUT_OF_SIGHT: Duration = Duration::from_secs(15);
 /// Between two tries to reach a broker that is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -71,9 +73,14 @@ impl<H: Handler, L: Ledger> Actor for ConsumerActor<H, L> {
     type State = ();
     type Arguments = ConsumerArgs<H, L>;
 
-    async fn pre_start(&self, myself: ActorRef<Ended>, args: Self::Arguments) -> Result<(), ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Ended>,
+        args: Self::Arguments,
+    ) -> Result<(), ActorProcessingErr> {
         tokio::spawn(async move {
-            // Dropped with a panic as well: then the actor ends with an error and its root starts it anew.
+            // Dropped with a panic as well: then the actor ends with an error and its root starts
+            // it anew.
             let told = Told(myself, args.drain.clone());
             pull_loop(args).await;
             drop(told);
@@ -81,13 +88,19 @@ impl<H: Handler, L: Ledger> Actor for ConsumerActor<H, L> {
         Ok(())
     }
 
-    async fn handle(&self, myself: ActorRef<Ended>, _: Ended, (): &mut ()) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Ended>,
+        _: Ended,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
         myself.stop(Some("drained".to_owned()));
         Ok(())
     }
 }
 
-/// Tells the actor that its loop ended, however it did. The actor may be gone already: then nobody is left to tell.
+/// Tells the actor that its loop ended, however it did. The actor may be gone already: then nobody
+/// is left to tell.
 struct Told(ActorRef<Ended>, CancellationToken);
 
 impl Drop for Told {
@@ -112,8 +125,8 @@ pub fn consumer_child<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) -> ChildS
     })
 }
 
-/// Pulls until the service drains. Whatever breaks (the server, the stream, the consumer) is made anew and tried again: an
-/// outage of the broker is no fault of this actor.
+/// Pulls until the service drains. Whatever breaks (the server, the stream, the consumer) is made
+/// anew and tried again: an outage of the broker is no fault of this actor.
 async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
     let mut failures = 0;
     beat::<H>(&args.bus, Duration::ZERO);
@@ -124,7 +137,12 @@ async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
             Err(reason) => {
                 failures = if opened.elapsed() > LONGEST_PAUSE { 1 } else { failures + 1 };
                 let pause = restart_delay(failures).min(LONGEST_PAUSE);
-                warn!(consumer = H::DURABLE, reason, pause_ms = pause.as_millis(), "pulling broke; it begins anew");
+                warn!(
+                    consumer = H::DURABLE,
+                    reason,
+                    pause_ms = pause.as_millis(),
+                    "pulling broke; it begins anew"
+                );
                 tokio::select! {
                     () = args.drain.cancelled() => {}
                     () = tokio::time::sleep(pause) => {}
@@ -140,7 +158,8 @@ fn beat<H: Handler>(bus: &Bus, wait: Duration) {
     bus.pulse.beat(Part { name: H::DURABLE, allowed: OUT_OF_SIGHT + wait, vital: false });
 }
 
-/// Stream and consumer, then pull after pull. `Ok`: the service drains. Either way what was in hand is settled at the end.
+/// Stream and consumer, then pull after pull. `Ok`: the service drains. Either way what was in hand
+/// is settled at the end.
 async fn session<H: Handler, L: Ledger>(args: &ConsumerArgs<H, L>) -> Result<(), String> {
     args.bus.ensure_consumer(H::DURABLE).await.map_err(|e| e.to_string())?;
     let name = topology::stream_of(H::DURABLE).map_err(|e| e.to_string())?;
@@ -189,7 +208,8 @@ async fn pull<H: Handler, L: Ledger>(
             connections = args.bus.connections();
             unreadable::give_up(&args.bus, stream, worker).await;
         }
-        let batch = consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
+        let batch =
+            consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES).messages().await;
         let batch = batch.map_err(|e| format!("cannot pull: {}", runtime::chain(&e)))?;
         let spawner = Spawner { worker, tracker, pace: &pace_tx, bus: &args.bus };
         read(batch, &mut free, &spawner, &args.drain).await?;
@@ -225,7 +245,8 @@ async fn read<H: Handler, L: Ledger>(
     let mut chunks = batch.ready_chunks(free.len().max(1));
     loop {
         let chunk = tokio::select! {
-            // Dropping the pull takes our interest away, so that the server sends nothing more into it.
+            // Dropping the pull takes our interest away, so that the server sends nothing more into
+            // it.
             () = drain.cancelled() => return Ok(()),
             chunk = chunks.next() => match chunk { Some(chunk) => chunk, None => return Ok(()) },
         };
@@ -233,7 +254,8 @@ async fn read<H: Handler, L: Ledger>(
         for message in chunk {
             match message {
                 Ok(message) => jobs.push(job(message)?),
-                // What was received before the error is in hand: it is worked off, then the actor starts anew.
+                // What was received before the error is in hand: it is worked off, then the actor
+                // starts anew.
                 Err(e) => {
                     spawner.start(jobs, free).await;
                     return Err(format!("the pull broke: {e}"));
@@ -297,7 +319,13 @@ fn job(message: jetstream::Message) -> Result<Job, String> {
     let (key, headers) = {
         let info = message.info().map_err(|e| format!("a message without JetStream facts: {e}"))?;
         let headers = headers(message.headers.as_ref());
-        (message_key(&headers, (info.stream, info.published.unix_timestamp_nanos(), info.stream_sequence)), headers)
+        (
+            message_key(
+                &headers,
+                (info.stream, info.published.unix_timestamp_nanos(), info.stream_sequence),
+            ),
+            headers,
+        )
     };
     let subject = clean(&message.subject);
     let (message, acker) = message.split();

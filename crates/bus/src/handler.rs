@@ -23,7 +23,8 @@ pub struct Delivery {
     pub failed_tries: i32,
 }
 
-/// A unit of work. It commits its effect together with the inbox row of `delivery.key`; `bus` acks after it returned.
+/// A unit of work. It commits its effect together with the inbox row of `delivery.key`; `bus` acks
+/// after it returned.
 pub trait Handler: Send + Sync + 'static {
     /// The consumer: a file in `nats/consumers`.
     const DURABLE: &'static str;
@@ -33,8 +34,17 @@ pub trait Handler: Send + Sync + 'static {
     type Error: Classify;
 
     /// Does the work.
-    fn handle(&self, event: Self::Event, delivery: &Delivery) -> impl Future<Output = Result<Outcome, Self::Error>> + Send;
+    fn handle(
+        &self,
+        event: Self::Event,
+        delivery: &Delivery,
+    ) -> impl Future<Output = Result<Outcome, Self::Error>> + Send;
 
-    /// Writes the dead letter, with what it means for the event's run or movie, in one transaction. `None`: it did not decode.
-    fn bury(&self, event: Option<Self::Event>, letter: Letter) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    /// Writes the dead letter, with what it means for the event's run or movie, in one transaction.
+    /// `None`: it did not decode.
+    fn bury(
+        &self,
+        event: Option<Self::Event>,
+        letter: Letter,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }

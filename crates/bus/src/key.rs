@@ -13,12 +13,18 @@ const NUL: char = '\0';
 pub(crate) fn headers(map: Option<&HeaderMap>) -> Map<String, Value> {
     map.iter()
         .flat_map(|h| h.iter())
-        .filter_map(|(name, values)| Some((clean(name.as_ref()), clean(values.first()?.as_str()).into())))
+        .filter_map(|(name, values)| {
+            Some((clean(name.as_ref()), clean(values.first()?.as_str()).into()))
+        })
         .collect()
 }
 
-/// `Nats-Msg-Id`, else stream, time and sequence: sequences start anew when a store is lost, the time of storing does not.
-pub(crate) fn message_key(headers: &Map<String, Value>, (stream, nanos, sequence): (&str, i128, u64)) -> String {
+/// `Nats-Msg-Id`, else stream, time and sequence: sequences start anew when a store is lost, the
+/// time of storing does not.
+pub(crate) fn message_key(
+    headers: &Map<String, Value>,
+    (stream, nanos, sequence): (&str, i128, u64),
+) -> String {
     match headers.get("Nats-Msg-Id").and_then(Value::as_str) {
         Some(id) if id.len() <= ID_MAX_BYTES => id.to_owned(),
         Some(id) => {

@@ -1,6 +1,8 @@
-//! Delivery on NATS `JetStream`: topology, publishing, and consumers that turn an error's fate into an ack kind.
+//! Delivery on NATS `JetStream`: topology, publishing, and consumers that turn an error's fate into
+//! an ack kind.
 //!
-//! The only room that names `async_nats`, and the only one that settles messages. Settings live in `nats/*.json`.
+//! The only room that names `async_nats`, and the only one that settles messages. Settings live in
+//! `nats/*.json`.
 
 mod advisory;
 mod check;

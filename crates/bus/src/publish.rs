@@ -36,7 +36,8 @@ impl Bus {
     /// Publishes and waits for the stream's confirmation.
     ///
     /// # Errors
-    /// `TooLarge` and `Unpublishable` never go away. Otherwise it was not confirmed; it may be stored all the same, so repeat it with the same id.
+    /// `TooLarge` and `Unpublishable` never go away. Otherwise it was not confirmed; it may be
+    /// stored all the same, so repeat it with the same id.
     pub async fn publish(&self, message: Outgoing) -> Result<Published, BusError> {
         let subject = message.subject.clone();
         let failed = |reason: String| BusError::Publish { subject: subject.clone(), reason };
@@ -44,22 +45,32 @@ impl Bus {
         if message.payload.len() > limit {
             return Err(BusError::TooLarge { subject, size: message.payload.len(), limit });
         }
-        let unpublishable = |reason: &str| BusError::Unpublishable { subject: subject.clone(), reason: reason.to_owned() };
+        let unpublishable = |reason: &str| BusError::Unpublishable {
+            subject: subject.clone(),
+            reason: reason.to_owned(),
+        };
         if !topology::is_taken(&subject) {
             return Err(unpublishable("no stream of nats/streams takes its subject"));
         }
         // The library panics on what no header can hold.
-        let message_id: HeaderValue = message.message_id.parse().map_err(|_| unpublishable("its id is no header's value"))?;
+        let message_id: HeaderValue =
+            message.message_id.parse().map_err(|_| unpublishable("its id is no header's value"))?;
         let mut headers = HeaderMap::new();
         for (name, value) in message.headers.as_object().into_iter().flatten() {
-            let (Ok(name), Some(Ok(value))) = (name.parse::<HeaderName>(), value.as_str().map(str::parse::<HeaderValue>)) else {
+            let (Ok(name), Some(Ok(value))) =
+                (name.parse::<HeaderName>(), value.as_str().map(str::parse::<HeaderValue>))
+            else {
                 continue;
             };
             headers.insert(name, value);
         }
         headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id);
         let publish = PublishMessage::build().payload(message.payload.into()).headers(headers);
-        let confirmation = self.jetstream.send_publish(message.subject, publish).await.map_err(|e| failed(runtime::chain(&e)))?;
+        let confirmation = self
+            .jetstream
+            .send_publish(message.subject, publish)
+            .await
+            .map_err(|e| failed(runtime::chain(&e)))?;
         let ack = confirmation.await.map_err(|e| failed(runtime::chain(&e)))?;
         Ok(Published { stream: ack.stream, sequence: ack.sequence, duplicate: ack.duplicate })
     }

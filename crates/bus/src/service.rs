@@ -1,7 +1,8 @@
-//! A NATS service: requests in, JSON out, errors as `Nats-Service-Error` headers. `nats micro ls|info|stats` shows it.
+//! A NATS service: requests in, JSON out, errors as `Nats-Service-Error` headers. `nats micro
+//! ls|info|stats` shows it.
 //!
-//! Every process that runs it is a replica: a queue group gives each request to one of them. The library subscribes anew after
-//! an outage of the broker by itself.
+//! Every process that runs it is a replica: a queue group gives each request to one of them. The
+//! library subscribes anew after an outage of the broker by itself.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -33,7 +34,11 @@ pub trait Answers: Send + Sync + 'static {
     const VERBS: &'static [(&'static str, &'static str)];
 
     /// Answers one request; both sides are JSON.
-    fn answer(&self, verb: &'static str, request: &[u8]) -> impl Future<Output = Result<Vec<u8>, ServiceError>> + Send;
+    fn answer(
+        &self,
+        verb: &'static str,
+        request: &[u8],
+    ) -> impl Future<Output = Result<Vec<u8>, ServiceError>> + Send;
 }
 
 /// What a service needs.
@@ -54,7 +59,12 @@ pub struct ServiceArgs<A> {
 
 impl<A> Clone for ServiceArgs<A> {
     fn clone(&self) -> Self {
-        Self { bus: self.bus.clone(), answers: Arc::clone(&self.answers), drain: self.drain.clone(), ..*self }
+        Self {
+            bus: self.bus.clone(),
+            answers: Arc::clone(&self.answers),
+            drain: self.drain.clone(),
+            ..*self
+        }
     }
 }
 
@@ -64,7 +74,11 @@ struct ServiceActor<A>(std::marker::PhantomData<A>);
 pub fn service_child<A: Answers>(args: ServiceArgs<A>) -> ChildSpec {
     ChildSpec::new(args.name, move |root| {
         let args = args.clone();
-        async move { Actor::spawn_linked(None, ServiceActor(std::marker::PhantomData), args, root).await.map(|(c, _)| c.get_cell()) }
+        async move {
+            Actor::spawn_linked(None, ServiceActor(std::marker::PhantomData), args, root)
+                .await
+                .map(|(c, _)| c.get_cell())
+        }
     })
 }
 
@@ -77,22 +91,45 @@ impl<A: Answers> Actor for ServiceActor<A> {
     type State = ();
     type Arguments = ServiceArgs<A>;
 
-    async fn pre_start(&self, myself: ActorRef<Ended>, args: ServiceArgs<A>) -> Result<(), ActorProcessingErr> {
-        let service =
-            args.bus.client.service_builder().description(args.description).start(args.name, env!("CARGO_PKG_VERSION")).await;
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Ended>,
+        args: ServiceArgs<A>,
+    ) -> Result<(), ActorProcessingErr> {
+        let service = args
+            .bus
+            .client
+            .service_builder()
+            .description(args.description)
+            .start(args.name, env!("CARGO_PKG_VERSION"))
+            .await;
         let service = service.map_err(|e| format!("the NATS service does not start: {e}"))?;
         let group = service.group(args.prefix);
         let mut endpoints = Vec::with_capacity(A::VERBS.len());
         for (verb, words) in A::VERBS {
             let metadata = HashMap::from([("description".to_owned(), (*words).to_owned())]);
-            let endpoint = group.endpoint_builder().name(verb.replace('.', "-")).metadata(metadata).add(*verb).await;
-            endpoints.push(endpoint.map_err(|e| format!("the endpoint {verb} cannot be served: {e}"))?.map(move |r| (*verb, r)));
+            let endpoint = group
+                .endpoint_builder()
+                .name(verb.replace('.', "-"))
+                .metadata(metadata)
+                .add(*verb)
+                .await;
+            endpoints.push(
+                endpoint
+                    .map_err(|e| format!("the endpoint {verb} cannot be served: {e}"))?
+                    .map(move |r| (*verb, r)),
+            );
         }
         tokio::spawn(serve(service, stream::select_all(endpoints), args, myself));
         Ok(())
     }
 
-    async fn handle(&self, myself: ActorRef<Ended>, _: Ended, (): &mut ()) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Ended>,
+        _: Ended,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
         myself.stop(Some("its subscriptions ended".to_owned()));
         Ok(())
     }
@@ -111,11 +148,17 @@ async fn serve<A: Answers>(
             next = requests.next() => next,
         };
         let Some((verb, request)) = next else { break };
-        let (answers, limit) = (Arc::clone(&args.answers), args.bus.client.server_info().max_payload);
+        let (answers, limit) =
+            (Arc::clone(&args.answers), args.bus.client.server_info().max_payload);
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
         tasks.spawn(async move {
-            let answer = answers.answer(verb, &request.message.payload).await.and_then(|body| fitting(body, limit));
-            let answer = answer.map(Into::into).map_err(|e| Error { status: one_line(&e.text), code: e.code });
+            let answer = answers
+                .answer(verb, &request.message.payload)
+                .await
+                .and_then(|body| fitting(body, limit));
+            let answer = answer
+                .map(Into::into)
+                .map_err(|e| Error { status: one_line(&e.text), code: e.code });
             if let Err(e) = request.respond(answer).await {
                 warn!(verb, error = %e, "an answer could not be sent");
             }
@@ -136,7 +179,10 @@ fn fitting(body: Vec<u8>, limit: usize) -> Result<Vec<u8>, ServiceError> {
     }
     Err(ServiceError {
         code: 400,
-        text: format!("the answer has {} bytes, more than {limit}: ask for less with limit", body.len()),
+        text: format!(
+            "the answer has {} bytes, more than {limit}: ask for less with limit",
+            body.len()
+        ),
     })
 }
 

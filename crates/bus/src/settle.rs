@@ -20,7 +20,8 @@ use crate::{Delivery, Handler, Outcome, key::clean};
 const SUSPECT_AFTER: i32 = 2;
 /// Tries that may die with the process while the message ran alone, before it counts as poison.
 const MAX_CRASHES_ALONE: i32 = 3;
-/// Work in hand shares it, a suspect has it for itself: when the process dies then, no other message is to blame.
+/// Work in hand shares it, a suspect has it for itself: when the process dies then, no other
+/// message is to blame.
 static ALONE: RwLock<()> = RwLock::const_new(());
 /// Sent while work goes on; well under every consumer's `ack_wait`.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
@@ -64,7 +65,8 @@ impl<H, L: Clone> Clone for Worker<H, L> {
 }
 
 impl<H: Handler, L: Ledger> Worker<H, L> {
-    /// Works one message off and settles it. Never panics, never leaves it unsettled but by a crash.
+    /// Works one message off and settles it. Never panics, never leaves it unsettled but by a
+    /// crash.
     pub(crate) async fn run(self, job: Job, standing: Standing) -> Pace {
         if standing.handled {
             settle(&job.acker, AckKind::Ack).await;
@@ -90,10 +92,17 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
     }
 
     /// Runs the handler in a task of its own, so that a panic ends the task and nothing else.
-    async fn attempt(&self, event: H::Event, job: &Job, suspect: bool) -> Result<Outcome, (Fate, String)> {
-        let (handler, ledger, delivery) = (Arc::clone(&self.handler), self.ledger.clone(), job.delivery.clone());
+    async fn attempt(
+        &self,
+        event: H::Event,
+        job: &Job,
+        suspect: bool,
+    ) -> Result<Outcome, (Fate, String)> {
+        let (handler, ledger, delivery) =
+            (Arc::clone(&self.handler), self.ledger.clone(), job.delivery.clone());
         let mut work = tokio::spawn(async move {
-            let done = |result: Result<Outcome, H::Error>| result.map_err(|e| (e.fate(), chain(&e)));
+            let done =
+                |result: Result<Outcome, H::Error>| result.map_err(|e| (e.fate(), chain(&e)));
             trial::panic_now_and_then();
             let deadly = || trial::abort_at(&delivery.key);
             if !suspect {
@@ -103,11 +112,14 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             }
             let _alone = ALONE.write().await;
             let crashed = ledger.alone(H::DURABLE, &delivery.key).await;
-            let crashed = crashed.map_err(|e| (Fate::Wait { after: ledger.pause() }, e.to_string()))?;
+            let crashed =
+                crashed.map_err(|e| (Fate::Wait { after: ledger.pause() }, e.to_string()))?;
             if crashed >= MAX_CRASHES_ALONE {
                 return Err((
                     Fate::Reject("poison"),
-                    format!("the process died {crashed} times while it worked on this message alone"),
+                    format!(
+                        "the process died {crashed} times while it worked on this message alone"
+                    ),
                 ));
             }
             deadly();
@@ -116,13 +128,24 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         loop {
             match tokio::time::timeout(PROGRESS_EVERY, &mut work).await {
                 Ok(Ok(result)) => return result,
-                Ok(Err(joined)) => return Err((Fate::Retry { after: None }, format!("the handler panicked: {joined}"))),
+                Ok(Err(joined)) => {
+                    return Err((
+                        Fate::Retry { after: None },
+                        format!("the handler panicked: {joined}"),
+                    ));
+                }
                 Err(_) => settle(&job.acker, AckKind::Progress).await,
             }
         }
     }
 
-    async fn failed(&self, event: H::Event, job: &Job, standing: &Standing, (fate, text): (Fate, String)) -> Pace {
+    async fn failed(
+        &self,
+        event: H::Event,
+        job: &Job,
+        standing: &Standing,
+        (fate, text): (Fate, String),
+    ) -> Pace {
         let text: String = clean(&text).chars().take(ERROR_MAX_CHARS).collect();
         match fate {
             Fate::Reject(reason) => self.bury(job, standing, (Some(event), reason, text)).await,
@@ -141,7 +164,8 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             }
             Fate::Retry { after } => {
                 let retry = u32::try_from(standing.failed + 1).unwrap_or(1);
-                let delay = after.unwrap_or_else(|| backoff(retry, entropy(&job.delivery.key, retry)));
+                let delay =
+                    after.unwrap_or_else(|| backoff(retry, entropy(&job.delivery.key, retry)));
                 warn!(consumer = H::DURABLE, message.key = %job.delivery.key, error = %text, retry, delay_ms = delay.as_millis(), "will retry");
                 self.noted(self.ledger.failed(H::DURABLE, &job.delivery.key, &text).await);
                 settle(&job.acker, AckKind::Nak(Some(delay))).await;
@@ -150,7 +174,8 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         }
     }
 
-    /// Dead letter first, committed; then the broker is told. When the database does not answer, the message comes again.
+    /// Dead letter first, committed; then the broker is told. When the database does not answer,
+    /// the message comes again.
     async fn bury(
         &self,
         job: &Job,
@@ -181,7 +206,11 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         }
     }
 
-    async fn write_letter(&self, event: Option<H::Event>, letter: Letter) -> Result<(), LedgerError> {
+    async fn write_letter(
+        &self,
+        event: Option<H::Event>,
+        letter: Letter,
+    ) -> Result<(), LedgerError> {
         error!(consumer = H::DURABLE, message.key = %letter.message_key, reason = letter.reason, error = %letter.error, "dead letter");
         self.handler.bury(event, letter).await
     }
@@ -195,7 +224,12 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         ),
         (reason, error): (&'static str, String),
     ) -> Result<(), LedgerError> {
-        let standing = self.ledger.begin(H::DURABLE, std::slice::from_ref(&message_key)).await?.into_iter().next();
+        let standing = self
+            .ledger
+            .begin(H::DURABLE, std::slice::from_ref(&message_key))
+            .await?
+            .into_iter()
+            .next();
         let Some(standing) = standing.filter(|s| !s.handled) else { return Ok(()) };
         let letter = Letter {
             consumer: H::DURABLE,
@@ -213,7 +247,8 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
 
     fn noted(&self, result: Result<(), LedgerError>) {
         if let Err(e) = result {
-            // The try was noted as begun; uncounted, it only makes the message look more tried than it was.
+            // The try was noted as begun; uncounted, it only makes the message look more tried than
+            // it was.
             warn!(consumer = H::DURABLE, error = %e, "the try could not be counted");
         }
     }
@@ -228,18 +263,29 @@ pub(crate) async fn settle(acker: &Acker, kind: AckKind) {
 }
 
 fn decode<E: proto::Event>(payload: &[u8]) -> Result<E, String> {
-    let text = std::str::from_utf8(payload).map_err(|_| "the payload is no UTF-8 text; send a JSON object".to_owned())?;
+    let text = std::str::from_utf8(payload)
+        .map_err(|_| "the payload is no UTF-8 text; send a JSON object".to_owned())?;
     match text.trim_start().chars().next() {
         Some('{') => {}
-        Some(_) | None => return Err(format!("the payload is no JSON object but {}; send a JSON object", found(text))),
+        Some(_) | None => {
+            return Err(format!(
+                "the payload is no JSON object but {}; send a JSON object",
+                found(text)
+            ));
+        }
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    let event = serde_path_to_error::deserialize(&mut json).map_err(|e| match e.path().to_string().as_str() {
-        "." => format!("the payload does not fit: {}", e.inner()),
-        field => format!("field '{field}' does not fit: {}", e.inner()),
+    let event = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        match e.path().to_string().as_str() {
+            "." => format!("the payload does not fit: {}", e.inner()),
+            field => format!("field '{field}' does not fit: {}", e.inner()),
+        }
     })?;
     if text.contains("\\u0000") && holds_nul(&serde_json::from_str(text).unwrap_or_default()) {
-        return Err("the payload holds the character U+0000, which no table can hold; leave it out".to_owned());
+        return Err(
+            "the payload holds the character U+0000, which no table can hold; leave it out"
+                .to_owned(),
+        );
     }
     json.end().map_err(|e| format!("the payload has text after its JSON object: {e}"))?;
     Ok(event)
@@ -249,8 +295,12 @@ fn holds_nul(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::String(text) => text.contains('\0'),
         serde_json::Value::Array(list) => list.iter().any(holds_nul),
-        serde_json::Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+        serde_json::Value::Object(map) => {
+            map.iter().any(|(key, value)| key.contains('\0') || holds_nul(value))
+        }
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            false
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Streams and consumers: made from `nats/*.json`, compared with `nats/*.json`, never written anywhere else.
+//! Streams and consumers: made from `nats/*.json`, compared with `nats/*.json`, never written
+//! anywhere else.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -18,8 +19,7 @@ macro_rules! files {
 }
 
 /// Name and text of every file in `nats/streams`.
-pub const STREAMS: [(&str, &str); 5] =
-    files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
+pub const STREAMS: [(&str, &str); 5] = files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
 
 /// Name and text of every file in `nats/consumers`.
 pub const CONSUMERS: [(&str, &str); 9] = files!("consumers":
@@ -70,7 +70,11 @@ pub fn stream_of(durable: &str) -> Result<String, BusError> {
 /// Whether a stream takes messages of this subject.
 pub(crate) fn is_taken(subject: &str) -> bool {
     static SUBJECTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let read = |text| serde_json::from_str::<stream::Config>(text).map(|config| config.subjects).unwrap_or_default();
+        let read = |text| {
+            serde_json::from_str::<stream::Config>(text)
+                .map(|config| config.subjects)
+                .unwrap_or_default()
+        };
         STREAMS.iter().flat_map(|(_, text)| read(text)).map(|subject| subject.to_string()).collect()
     });
     SUBJECTS.iter().any(|pattern| matches(pattern, subject))
@@ -79,10 +83,13 @@ pub(crate) fn is_taken(subject: &str) -> bool {
 /// `*` stands for one token of at least one character; no file has `>`.
 fn matches(pattern: &str, subject: &str) -> bool {
     let fits = |(wanted, token): (&str, &str)| {
-        let word = !token.is_empty() && !token.contains(|c: char| c.is_whitespace() || c.is_control() || c == '*' || c == '>');
+        let word = !token.is_empty()
+            && !token
+                .contains(|c: char| c.is_whitespace() || c.is_control() || c == '*' || c == '>');
         word && (wanted == "*" || wanted == token)
     };
-    pattern.split('.').count() == subject.split('.').count() && pattern.split('.').zip(subject.split('.')).all(fits)
+    pattern.split('.').count() == subject.split('.').count()
+        && pattern.split('.').zip(subject.split('.')).all(fits)
 }
 
 fn broken(what: &str, reason: impl ToString) -> BusError {
@@ -110,14 +117,16 @@ impl Bus {
         Ok(())
     }
 
-    /// Makes one consumer and its stream, or brings them to what the files say. The other streams are left alone: whoever makes
-    /// the stream of events anew has to fill it again before anything new goes into it.
+    /// Makes one consumer and its stream, or brings them to what the files say. The other streams
+    /// are left alone: whoever makes the stream of events anew has to fill it again before anything
+    /// new goes into it.
     ///
     /// # Errors
     /// Names the asset and gives the server's words.
     pub(crate) async fn ensure_consumer(&self, durable: &str) -> Result<(), BusError> {
         let file = consumer_file(durable)?;
-        let text = STREAMS.iter().find(|(name, _)| *name == file.stream_name).map(|(_, text)| *text);
+        let text =
+            STREAMS.iter().find(|(name, _)| *name == file.stream_name).map(|(_, text)| *text);
         let text = text.ok_or_else(|| broken(durable, "its stream has no file in nats/streams"))?;
         self.ensure_stream(&file.stream_name, text).await?;
         self.ensure_consumer_of(durable, file).await
@@ -138,14 +147,18 @@ impl Bus {
                 Err(e) => return Err(broken(name, with_remedy(runtime::chain(&e), self.replicas))),
             }
         }
-        let Some(there) = self.stream(name).await? else { return Err(broken(name, "it was deleted at this moment")) };
+        let Some(there) = self.stream(name).await? else {
+            return Err(broken(name, "it was deleted at this moment"));
+        };
         self.check_owner(name, &there.metadata)?;
         config.metadata = there.metadata.into_iter().chain(config.metadata).collect();
         // A process or a shell that was told of fewer copies takes none away: it may know no
         // better.
         config.num_replicas = config.num_replicas.max(there.num_replicas);
         let mut made = self.jetstream.update_stream(&config).await;
-        if matches!(&made, Err(e) if too_few_servers(&runtime::chain(e))) && config.num_replicas > self.replicas.into() {
+        if matches!(&made, Err(e) if too_few_servers(&runtime::chain(e)))
+            && config.num_replicas > self.replicas.into()
+        {
             // What was a cluster is none any more.
             config.num_replicas = self.replicas.into();
             made = self.jetstream.update_stream(&config).await;
@@ -163,7 +176,11 @@ impl Bus {
     }
 
     /// Whether a stream with this metadata may be used by the installation of this process.
-    fn check_owner(&self, stream: &str, metadata: &HashMap<String, String>) -> Result<(), BusError> {
+    fn check_owner(
+        &self,
+        stream: &str,
+        metadata: &HashMap<String, String>,
+    ) -> Result<(), BusError> {
         match (metadata.get(INSTALLATION), &self.installation) {
             (Some(owner), Some(ours)) if owner.as_str() != &**ours => {
                 let other = BusError::OtherInstallation {
@@ -196,8 +213,15 @@ impl Bus {
         let mut taken = Vec::new();
         for (name, _) in STREAMS {
             let Some(mut config) = self.stream(name).await? else { continue };
-            if config.metadata.insert(INSTALLATION.to_owned(), ours.to_string()).is_none_or(|owner| owner.as_str() != &**ours) {
-                self.jetstream.update_stream(config).await.map_err(|e| broken(name, runtime::chain(&e)))?;
+            if config
+                .metadata
+                .insert(INSTALLATION.to_owned(), ours.to_string())
+                .is_none_or(|owner| owner.as_str() != &**ours)
+            {
+                self.jetstream
+                    .update_stream(config)
+                    .await
+                    .map_err(|e| broken(name, runtime::chain(&e)))?;
                 taken.push(name);
             }
         }
@@ -205,12 +229,14 @@ impl Bus {
     }
 
     async fn ensure_consumer_of(&self, name: &str, file: ConsumerFile) -> Result<(), BusError> {
-        let config = pull::Config::try_from_consumer_config(file.config).map_err(|e| broken(name, e))?;
+        let config =
+            pull::Config::try_from_consumer_config(file.config).map_err(|e| broken(name, e))?;
         let made = self.jetstream.create_consumer_on_stream(config, &file.stream_name).await;
         made.map(|_| ()).map_err(|e| broken(name, runtime::chain(&e)))
     }
 
-    /// When each stream was made, with its subjects: another time than before means that the old one is lost.
+    /// When each stream was made, with its subjects: another time than before means that the old
+    /// one is lost.
     ///
     /// A stream that lost its owner's id, which a process of an earlier version leaves out, gets it
     /// again.
@@ -220,7 +246,11 @@ impl Bus {
     pub async fn stream_births(&self) -> Result<Vec<StreamBirth>, BusError> {
         let mut births = Vec::with_capacity(STREAMS.len());
         for (name, text) in STREAMS {
-            let stream = self.jetstream.get_stream(name).await.map_err(|e| broken(name, runtime::chain(&e)))?;
+            let stream = self
+                .jetstream
+                .get_stream(name)
+                .await
+                .map_err(|e| broken(name, runtime::chain(&e)))?;
             let info = stream.cached_info();
             self.check_owner(name, &info.config.metadata)?;
             if self.installation.is_some() && !info.config.metadata.contains_key(INSTALLATION) {
@@ -242,7 +272,8 @@ impl Bus {
     /// When the server does not answer, or has no such consumer.
     pub async fn is_idle(&self, durable: &str) -> Result<bool, BusError> {
         let stream = stream_of(durable)?;
-        let consumer = self.jetstream.get_consumer_from_stream::<pull::Config, _, _>(durable, stream).await;
+        let consumer =
+            self.jetstream.get_consumer_from_stream::<pull::Config, _, _>(durable, stream).await;
         let consumer = consumer.map_err(|e| broken(durable, runtime::chain(&e)))?;
         let info = consumer.cached_info();
         Ok(info.num_pending == 0 && info.num_ack_pending == 0)
@@ -272,9 +303,11 @@ impl Bus {
         }
         for (name, text) in CONSUMERS {
             let stream = stream_of(name)?;
-            let got: Result<consumer::Consumer<pull::Config>, _> = self.jetstream.get_consumer_from_stream(name, &stream).await;
+            let got: Result<consumer::Consumer<pull::Config>, _> =
+                self.jetstream.get_consumer_from_stream(name, &stream).await;
             let actual = match got {
-                Ok(consumer) => serde_json::to_value(&consumer.cached_info().config).map_err(|e| broken(name, e))?,
+                Ok(consumer) => serde_json::to_value(&consumer.cached_info().config)
+                    .map_err(|e| broken(name, e))?,
                 Err(_) => Value::Null,
             };
             let wanted = wanted(name, text)?.get("config").cloned().unwrap_or_default();
@@ -300,7 +333,9 @@ fn too_few_servers(reason: &str) -> bool {
 /// A lone server, or too few, refuse copies in words that do not say whose setting it is.
 fn with_remedy(reason: String, replicas: u8) -> String {
     match replicas > 1 && too_few_servers(&reason) {
-        true => format!("{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, or start more"),
+        true => format!(
+            "{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, or start more"
+        ),
         false => reason,
     }
 }
@@ -313,7 +348,12 @@ fn wanted(name: &str, text: &str) -> Result<Value, BusError> {
 fn foreign_owner(stream: &str, ours: &str, owner: Option<&String>) -> Option<Difference> {
     let actual = owner.map_or(Value::Null, |owner| owner.as_str().into());
     let differs = actual.as_str() != Some(ours);
-    differs.then(|| Difference { asset: stream.to_owned(), setting: INSTALLATION.to_owned(), wanted: ours.into(), actual })
+    differs.then(|| Difference {
+        asset: stream.to_owned(),
+        setting: INSTALLATION.to_owned(),
+        wanted: ours.into(),
+        actual,
+    })
 }
 
 fn compare(asset: &str, wanted: &Value, actual: &Value, found: &mut Vec<Difference>) {
@@ -331,7 +371,12 @@ fn compare(asset: &str, wanted: &Value, actual: &Value, found: &mut Vec<Differen
         // What the server leaves out stands at its zero value.
         let zero = actual.is_null() && matches!(wanted.as_i64(), Some(0));
         if *wanted != actual && !zero {
-            found.push(Difference { asset: asset.to_owned(), setting: setting.clone(), wanted: wanted.clone(), actual });
+            found.push(Difference {
+                asset: asset.to_owned(),
+                setting: setting.clone(),
+                wanted: wanted.clone(),
+                actual,
+            });
         }
     }
 }
@@ -352,10 +397,17 @@ mod tests {
 
     #[test]
     fn only_subjects_of_the_streams_are_taken() {
-        for subject in ["movies.ingest.movie", "movies.tick.scan.nightly", "movies.refreshed.603", "movies.run.a-b_1"] {
+        for subject in [
+            "movies.ingest.movie",
+            "movies.tick.scan.nightly",
+            "movies.refreshed.603",
+            "movies.run.a-b_1",
+        ] {
             assert!(is_taken(subject), "{subject}");
         }
-        for subject in ["movies.run.a.b", "movies.run.", "movies.run.a b", "movies.run.*", "movies.else", ""] {
+        for subject in
+            ["movies.run.a.b", "movies.run.", "movies.run.a b", "movies.run.*", "movies.else", ""]
+        {
             assert!(!is_taken(subject), "{subject:?}");
         }
     }

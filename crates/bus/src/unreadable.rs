@@ -1,9 +1,11 @@
-//! Messages whose headers the client library cannot read: it drops the connection over them (no UTF-8, a bad name), or its task
-//! ends (a carriage return in a value); see docs/adr/0014. The server stores and confirms them all the same, so each becomes a
-//! dead letter like any other bad message.
+//! Messages whose headers the client library cannot read: it drops the connection over them (no
+//! UTF-8, a bad name), or its task ends (a carriage return in a value); see docs/adr/0014. The
+//! server stores and confirms them all the same, so each becomes a dead letter like any other bad
+//! message.
 //!
-//! They are looked for where they can be: among what a consumer has in hand, when a process begins and when its connection was
-//! made anew. Messages are read as JSON of the API, for nothing else shows such headers.
+//! They are looked for where they can be: among what a consumer has in hand, when a process begins
+//! and when its connection was made anew. Messages are read as JSON of the API, for nothing else
+//! shows such headers.
 
 use std::time::{Duration, Instant};
 
@@ -67,7 +69,11 @@ pub(crate) async fn give_up<H: Handler, L: Ledger>(bus: &Bus, stream: &str, work
     }
 }
 
-async fn look<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H, L>) -> Result<(), String> {
+async fn look<H: Handler, L: Ledger>(
+    bus: &Bus,
+    stream: &str,
+    worker: &Worker<H, L>,
+) -> Result<(), String> {
     let begun = Instant::now();
     let asked = ask(bus, &format!("CONSUMER.INFO.{stream}.{}", H::DURABLE), json!({})).await?;
     let info: InHand = serde_json::from_value(asked).map_err(|e| e.to_string())?;
@@ -77,7 +83,10 @@ async fn look<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H,
     let mut next = info.ack_floor.stream_seq + 1;
     while next <= info.delivered.stream_seq {
         if begun.elapsed() > LOOK_MAX {
-            return Err(format!("no. {next} to {} were not reached in time", info.delivered.stream_seq));
+            return Err(format!(
+                "no. {next} to {} were not reached in time",
+                info.delivered.stream_seq
+            ));
         }
         let question = json!({"seq": next, "next_by_subj": info.config.filter_subject});
         let answer = ask(bus, &format!("STREAM.MSG.GET.{stream}"), question).await?;
@@ -85,7 +94,8 @@ async fn look<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H,
             return Ok(());
         }
         let message: Stored =
-            serde_json::from_value(answer.get("message").cloned().unwrap_or_default()).map_err(|e| e.to_string())?;
+            serde_json::from_value(answer.get("message").cloned().unwrap_or_default())
+                .map_err(|e| e.to_string())?;
         next = message.seq + 1;
         let headers = BASE64_STANDARD.decode(&message.hdrs).map_err(|e| e.to_string())?;
         if !headers.is_empty() && !is_readable(&headers) {
@@ -109,13 +119,17 @@ async fn bury<H: Handler, L: Ledger>(
         "its headers cannot be read: names are printable ASCII without ':', values are UTF-8 without line breaks".to_owned();
     let what = ((key, clean(&message.subject)), (payload.into(), headers));
     worker.bury_unread(what, ("unreadable-headers", text)).await.map_err(|e| e.to_string())?;
-    ask(bus, &format!("STREAM.MSG.DELETE.{stream}"), json!({"seq": message.seq, "no_erase": true})).await?;
+    ask(bus, &format!("STREAM.MSG.DELETE.{stream}"), json!({"seq": message.seq, "no_erase": true}))
+        .await?;
     Ok(())
 }
 
 async fn ask(bus: &Bus, api: &str, question: Value) -> Result<Value, String> {
-    let answer =
-        bus.client.request(format!("$JS.API.{api}"), question.to_string().into()).await.map_err(|e| runtime::chain(&e))?;
+    let answer = bus
+        .client
+        .request(format!("$JS.API.{api}"), question.to_string().into())
+        .await
+        .map_err(|e| runtime::chain(&e))?;
     serde_json::from_slice(&answer.payload).map_err(|e| e.to_string())
 }
 
@@ -131,7 +145,9 @@ fn is_readable(headers: &[u8]) -> bool {
             match line.split_once(':') {
                 _ if line.is_empty() => true,
                 _ if folded => line.parse::<HeaderValue>().is_ok(),
-                Some((name, value)) => name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok(),
+                Some((name, value)) => {
+                    name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok()
+                }
                 None => false,
             }
         })
@@ -164,7 +180,8 @@ mod tests {
         ] {
             assert_eq!(is_readable(headers), readable, "{}", String::from_utf8_lossy(headers));
         }
-        let shown = as_far_as_readable(b"NATS/1.0\r\nNats-Msg-Id: order-1\r\nX-User: Jos\xe9\r\n\r\n");
+        let shown =
+            as_far_as_readable(b"NATS/1.0\r\nNats-Msg-Id: order-1\r\nX-User: Jos\xe9\r\n\r\n");
         assert_eq!(shown["Nats-Msg-Id"], "order-1");
         assert_eq!(shown["X-User"], "Jos\u{fffd}");
     }

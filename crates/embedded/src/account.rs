@@ -1,4 +1,5 @@
-//! Who runs the servers: the caller, or an unprivileged user when the caller is root, whom Postgres refuses.
+//! Who runs the servers: the caller, or an unprivileged user when the caller is root, whom Postgres
+//! refuses.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -23,8 +24,10 @@ impl Account {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self { change_to: None });
         }
-        let users = fs::read_to_string("/etc/passwd").map_err(EmbeddedError::file("read", "/etc/passwd"))?;
-        let ids = USERS.iter().find_map(|name| lookup(&users, name)).ok_or(EmbeddedError::NoAccount)?;
+        let users = fs::read_to_string("/etc/passwd")
+            .map_err(EmbeddedError::file("read", "/etc/passwd"))?;
+        let ids =
+            USERS.iter().find_map(|name| lookup(&users, name)).ok_or(EmbeddedError::NoAccount)?;
         Ok(Self { change_to: Some(ids) })
     }
 
@@ -53,7 +56,8 @@ impl Account {
 
     /// Hands a file or folder over to this user.
     pub(crate) fn own(self, path: &Path) -> io::Result<()> {
-        self.change_to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::chown(path, Some(uid), Some(gid)))
+        self.change_to
+            .map_or(Ok(()), |(uid, gid)| std::os::unix::fs::chown(path, Some(uid), Some(gid)))
     }
 
     /// Lets the servers pass through a folder: their group alone where the folder's group is
@@ -67,15 +71,20 @@ impl Account {
             std::os::unix::fs::chown(dir, None, Some(gid))?;
         }
         let right = if is_free { 0o010 } else { 0o001 };
-        fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(there.mode() & 0o7777 | right))
+        fs::set_permissions(
+            dir,
+            std::os::unix::fs::PermissionsExt::from_mode(there.mode() & 0o7777 | right),
+        )
     }
 
     /// Hands an open file over to this user.
     pub(crate) fn own_file(self, file: &fs::File) -> io::Result<()> {
-        self.change_to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::fchown(file, Some(uid), Some(gid)))
+        self.change_to
+            .map_or(Ok(()), |(uid, gid)| std::os::unix::fs::fchown(file, Some(uid), Some(gid)))
     }
 
-    /// Whether this user may pass through `dir` and everything above it. Access lists are not looked at.
+    /// Whether this user may pass through `dir` and everything above it. Access lists are not
+    /// looked at.
     pub(crate) fn reaches(self, dir: &Path) -> bool {
         dir.ancestors().filter(|part| *part != OsStr::new("")).all(|part| self.may_pass(part))
     }

@@ -30,19 +30,35 @@ pub(crate) struct PostgresBin {
 impl Search {
     /// `PATH`, what `make setup` installs, then the usual places.
     pub(crate) fn usual(data_dir: &Path) -> Self {
-        let mut dirs: Vec<PathBuf> = env::var_os("PATH").iter().flat_map(env::split_paths).collect();
+        let mut dirs: Vec<PathBuf> =
+            env::var_os("PATH").iter().flat_map(env::split_paths).collect();
         dirs.extend(std::path::absolute(data_dir.join("tools/bin")));
         if let Ok(here) = env::current_dir() {
-            dirs.extend(here.ancestors().map(|dir| dir.join(".mangoes/tools/bin")).filter(|dir| is_ours(dir)));
+            dirs.extend(
+                here.ancestors()
+                    .map(|dir| dir.join(".mangoes/tools/bin"))
+                    .filter(|dir| is_ours(dir)),
+            );
         }
         let mut debian: Vec<u32> = fs::read_dir("/usr/lib/postgresql")
-            .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+            .map(|entries| {
+                entries
+                    .flatten()
+                    .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+                    .collect()
+            })
             .unwrap_or_default();
         debian.sort_unstable_by(|a, b| b.cmp(a));
-        dirs.extend(debian.iter().map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin"))));
+        dirs.extend(
+            debian.iter().map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin"))),
+        );
         for prefix in ["/usr/local", "/opt/homebrew"] {
             dirs.push(Path::new(prefix).join("bin"));
-            dirs.extend((POSTGRES_NEEDED..=20).rev().map(|n| PathBuf::from(format!("{prefix}/opt/postgresql@{n}/bin"))));
+            dirs.extend(
+                (POSTGRES_NEEDED..=20)
+                    .rev()
+                    .map(|n| PathBuf::from(format!("{prefix}/opt/postgresql@{n}/bin"))),
+            );
         }
         Self { dirs }
     }
@@ -66,13 +82,19 @@ impl Search {
         Err(too_old.unwrap_or(EmbeddedError::NoNats(NATS_NEEDED)))
     }
 
-    /// A Postgres that is new enough, and of the version that wrote `data`, if that holds a cluster.
+    /// A Postgres that is new enough, and of the version that wrote `data`, if that holds a
+    /// cluster.
     pub(crate) fn postgres(&self, data: &Path) -> Result<PostgresBin, EmbeddedError> {
-        let written_by = fs::read_to_string(data.join("PG_VERSION")).ok().map(|text| text.trim().to_owned());
+        let written_by =
+            fs::read_to_string(data.join("PG_VERSION")).ok().map(|text| text.trim().to_owned());
         let wanted: Option<u32> = written_by.as_deref().and_then(|major| major.parse().ok());
         let mut any = false;
         for path in self.programs("postgres") {
-            let Some(dir) = path.canonicalize().ok().and_then(|real| Some(real.parent()?.to_owned())) else { continue };
+            let Some(dir) =
+                path.canonicalize().ok().and_then(|real| Some(real.parent()?.to_owned()))
+            else {
+                continue;
+            };
             let version = version(&path);
             let major = numbers(&version).0;
             if major < POSTGRES_NEEDED || !dir.join("initdb").exists() {
@@ -84,7 +106,9 @@ impl Search {
             any = true;
         }
         match written_by {
-            Some(needed) if any => Err(EmbeddedError::OtherPostgres { dir: data.to_owned(), needed }),
+            Some(needed) if any => {
+                Err(EmbeddedError::OtherPostgres { dir: data.to_owned(), needed })
+            }
             Some(_) | None => Err(EmbeddedError::NoPostgres(POSTGRES_NEEDED)),
         }
     }
@@ -97,30 +121,40 @@ impl Search {
 
 /// Whether `path` is a file somebody may run.
 fn is_program(path: &Path) -> bool {
-    path.is_absolute() && fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.is_absolute()
+        && fs::metadata(path)
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether nobody but this user and root put `dir` there: folders above the current one may be anybody's.
+/// Whether nobody but this user and root put `dir` there: folders above the current one may be
+/// anybody's.
 fn is_ours(dir: &Path) -> bool {
-    fs::metadata(dir).is_ok_and(|meta| meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw())
+    fs::metadata(dir)
+        .is_ok_and(|meta| meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// The version `program --version` prints, or `unknown`.
 fn version(program: &Path) -> String {
     let output = Command::new(program).arg("--version").current_dir("/").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
     parse_version(&text)
 }
 
 /// The first word of `text` that begins with a digit, a leading `v` dropped.
 fn parse_version(text: &str) -> String {
     let mut words = text.split_whitespace().map(|word| word.strip_prefix('v').unwrap_or(word));
-    words.find(|word| word.starts_with(|c: char| c.is_ascii_digit())).unwrap_or("unknown").to_owned()
+    words
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .unwrap_or("unknown")
+        .to_owned()
 }
 
 /// Major and minor number of a version; what is missing counts as 0.
 fn numbers(version: &str) -> (u32, u32) {
-    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    let mut parts =
+        version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 

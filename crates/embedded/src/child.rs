@@ -1,7 +1,8 @@
 //! One child process that never outlives this one, however this one ends.
 //!
-//! `setpriv --pdeathsig` asks the kernel to signal the child when the thread that started it ends; so each child has a
-//! thread of its own, which waits for it. Where `setpriv` is missing, a shell at the end of a pipe does the same.
+//! `setpriv --pdeathsig` asks the kernel to signal the child when the thread that started it ends;
+//! so each child has a thread of its own, which waits for it. Where `setpriv` is missing, a shell
+//! at the end of a pipe does the same.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -9,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{fs, io, thread};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, test_kill_process, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, test_kill_process, waitid,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
 
@@ -49,12 +52,16 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts the process in a process group of its own, so that Ctrl-C reaches only mangoes, which stops it in order.
+    /// Starts the process in a process group of its own, so that Ctrl-C reaches only mangoes, which
+    /// stops it in order.
     pub(crate) async fn start(launch: Launch) -> Result<Self, EmbeddedError> {
         let program = launch.program.clone();
         let spawn_error = |source| EmbeddedError::Spawn { program: program.clone(), source };
         let (started, start) = oneshot::channel();
-        thread::Builder::new().name(launch.name.to_owned()).spawn(move || keep(launch, started)).map_err(spawn_error)?;
+        thread::Builder::new()
+            .name(launch.name.to_owned())
+            .spawn(move || keep(launch, started))
+            .map_err(spawn_error)?;
         start.await.map_err(io::Error::other).and_then(|result| result).map_err(spawn_error)
     }
 
@@ -120,8 +127,11 @@ fn keep(launch: Launch, started: oneshot::Sender<io::Result<Child>>) {
     // When nobody waits for the child any more, it comes back and its drop ends the process.
     drop(started.send(Ok(Child { name, pid, stop_signal, alive: Arc::clone(&alive), exit })));
 
-    // Wait without reaping first: while the lock is held nobody signals an id that is about to be free.
-    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+    // Wait without reaping first: while the lock is held nobody signals an id that is about to be
+    // free.
+    while let Err(rustix::io::Errno::INTR) =
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    {}
     let mut still_alive = locked(&alive);
     if let Some(guard) = guard.as_mut() {
         drop(guard.kill());
@@ -139,7 +149,9 @@ fn spawn(launch: Launch) -> io::Result<std::process::Child> {
     let mut command = match setpriv() {
         Some(setpriv) => {
             let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", signal_name(launch.stop_signal), "--"]).arg(&launch.program);
+            command
+                .args(["--pdeathsig", signal_name(launch.stop_signal), "--"])
+                .arg(&launch.program);
             command
         }
         None => Command::new(&launch.program),
@@ -180,8 +192,8 @@ fn setpriv() -> Option<&'static Path> {
 
 /// Waits for a server that a killed run left behind, and makes sure it is gone.
 ///
-/// `pid_file` holds its id in the first line; it is that server only if `dir` stands in its command line. The caller
-/// holds the lock of the data directory, so nobody needs this server any more.
+/// `pid_file` holds its id in the first line; it is that server only if `dir` stands in its command
+/// line. The caller holds the lock of the data directory, so nobody needs this server any more.
 pub(crate) async fn clear_previous(
     server: &'static str,
     pid_file: &Path,
@@ -189,7 +201,10 @@ pub(crate) async fn clear_previous(
     signal: Signal,
 ) -> Result<(), EmbeddedError> {
     let Ok(text) = fs::read_to_string(pid_file) else { return Ok(()) };
-    let Some(pid) = text.lines().next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?)) else { return Ok(()) };
+    let Some(pid) = text.lines().next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?))
+    else {
+        return Ok(());
+    };
     let raw = pid.as_raw_nonzero().get();
     let dir = dir.to_string_lossy();
     let runs = || command_line(raw).contains(dir.as_ref());
@@ -210,8 +225,8 @@ pub(crate) async fn clear_previous(
         return Err(EmbeddedError::Unkillable { server, pid: raw });
     }
     if test_kill_process(pid) != Err(rustix::io::Errno::SRCH) {
-        // The id belongs to somebody else now, or to a zombie: Postgres would take either for itself. A server that just
-        // ended deletes the file itself.
+        // The id belongs to somebody else now, or to a zombie: Postgres would take either for
+        // itself. A server that just ended deletes the file itself.
         match fs::remove_file(pid_file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(EmbeddedError::file("delete", pid_file)(error));

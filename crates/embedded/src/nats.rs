@@ -68,7 +68,8 @@ pub fn new_password() -> Result<String, EmbeddedError> {
     random_hex(PASSWORD_BYTES)
 }
 
-/// A running `nats-server`. Dropping it asks the process to end; [`Nats::stop`] also waits for that.
+/// A running `nats-server`. Dropping it asks the process to end; [`Nats::stop`] also waits for
+/// that.
 #[derive(Debug)]
 pub struct Nats {
     child: Child,
@@ -83,13 +84,14 @@ impl Nats {
     /// Starts the server and waits until it answers, on the preferred port if that is free.
     ///
     /// # Errors
-    /// Within 10 s: no usable binary, the data directory is in use or not writable, the server does not come up.
+    /// Within 10 s: no usable binary, the data directory is in use or not writable, the server does
+    /// not come up.
     pub async fn start(options: &Options) -> Result<Self, EmbeddedError> {
         Self::start_found(options, &Search::usual(&options.data_dir), None).await
     }
 
-    /// Like [`Nats::start`], for one server of a cluster, each in a data directory of its own. It answers before the cluster
-    /// has a leader.
+    /// Like [`Nats::start`], for one server of a cluster, each in a data directory of its own. It
+    /// answers before the cluster has a leader.
     ///
     /// # Errors
     /// Like [`Nats::start`].
@@ -98,7 +100,11 @@ impl Nats {
     }
 
     /// Like [`Nats::start`], with other places to look for the binary.
-    pub(crate) async fn start_found(options: &Options, search: &Search, member: Option<Member>) -> Result<Self, EmbeddedError> {
+    pub(crate) async fn start_found(
+        options: &Options,
+        search: &Search,
+        member: Option<Member>,
+    ) -> Result<Self, EmbeddedError> {
         let found = search.nats()?;
         let place = Place::take(&options.data_dir, "nats")?;
         let program = reachable(&found, &place)?;
@@ -119,7 +125,9 @@ impl Nats {
             match launch(&program, &place, (port, member.as_ref()), deadline).await {
                 Ok(child) => return Ok(Self { child, program, port, place, member, password }),
                 // Somebody took the port between our look and the server's.
-                Err(error) if is_port_taken(&error) && Instant::now() < deadline => port = free_port()?,
+                Err(error) if is_port_taken(&error) && Instant::now() < deadline => {
+                    port = free_port()?
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -156,13 +164,17 @@ impl Nats {
         self.child.stop().await?;
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            match launch(&self.program, &self.place, (self.port, self.member.as_ref()), deadline).await {
+            match launch(&self.program, &self.place, (self.port, self.member.as_ref()), deadline)
+                .await
+            {
                 Ok(child) => {
                     self.child = child;
                     return Ok(());
                 }
                 // A client's half-closed connection can hold the port for a moment.
-                Err(error) if is_port_taken(&error) && Instant::now() < deadline => sleep(POLL * 10).await,
+                Err(error) if is_port_taken(&error) && Instant::now() < deadline => {
+                    sleep(POLL * 10).await
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -200,15 +212,31 @@ async fn launch(
     place.account.own_dir(&store)?;
     let log = place.open_log("nats.log")?;
     // A name nobody else has, so that a server of somebody else on this port is not taken for ours.
-    let name = member.map_or_else(|| random_hex(4).map(|hex| format!("mangoes-{hex}")), |m| Ok(m.name.clone()))?;
+    let name = member.map_or_else(
+        || random_hex(4).map(|hex| format!("mangoes-{hex}")),
+        |m| Ok(m.name.clone()),
+    )?;
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
-    let flags =
-        ["-c", &text(place.join("nats.conf")), "-a", "127.0.0.1", "-p", &port.to_string(), "-sd", &text(store), "-n", &name];
+    let flags = [
+        "-c",
+        &text(place.join("nats.conf")),
+        "-a",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+        "-sd",
+        &text(store),
+        "-n",
+        &name,
+    ];
     let args = flags.map(str::to_owned).to_vec();
     let log_file = log.file.try_clone().map_err(EmbeddedError::file("open", &log.path))?;
     let (program, account, stop_signal) = (program.to_owned(), place.account, Signal::TERM);
-    let mut child = Child::start(Launch { name: SERVER, program, args, account, log: log_file, stop_signal }).await?;
-    fs::write(&pid_file, format!("{}\n", child.pid())).map_err(EmbeddedError::file("write", &pid_file))?;
+    let mut child =
+        Child::start(Launch { name: SERVER, program, args, account, log: log_file, stop_signal })
+            .await?;
+    fs::write(&pid_file, format!("{}\n", child.pid()))
+        .map_err(EmbeddedError::file("write", &pid_file))?;
     match ready(&child, port, &name, deadline, &log).await {
         Ok(()) => Ok(child),
         Err(error) => {
@@ -219,7 +247,13 @@ async fn launch(
 }
 
 /// Waits until the server of that name greets on `port` and says that JetStream is on.
-async fn ready(child: &Child, port: u16, name: &str, deadline: Instant, log: &Log) -> Result<(), EmbeddedError> {
+async fn ready(
+    child: &Child,
+    port: u16,
+    name: &str,
+    deadline: Instant,
+    log: &Log,
+) -> Result<(), EmbeddedError> {
     while Instant::now() < deadline {
         if child.has_ended() {
             let said = telling_line(&log.text());
@@ -233,13 +267,19 @@ async fn ready(child: &Child, port: u16, name: &str, deadline: Instant, log: &Lo
         }
         sleep(POLL).await;
     }
-    Err(EmbeddedError::Silent { server: SERVER, secs: START_LIMIT.as_secs(), log: log.path.clone() })
+    Err(EmbeddedError::Silent {
+        server: SERVER,
+        secs: START_LIMIT.as_secs(),
+        log: log.path.clone(),
+    })
 }
 
 /// What a NATS server says to a new client.
 async fn greeting(port: u16) -> io::Result<Value> {
     let mut line = String::new();
-    BufReader::new(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?).read_line(&mut line).await?;
+    BufReader::new(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?)
+        .read_line(&mut line)
+        .await?;
     let info = line.strip_prefix("INFO ").unwrap_or_default();
     serde_json::from_str(info).map_err(io::Error::from)
 }
@@ -258,7 +298,9 @@ fn kept_password(place: &Place) -> Result<String, EmbeddedError> {
     let path = place.join("nats.password");
     match fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(EmbeddedError::file("read", &path)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(EmbeddedError::file("read", &path)(error));
+        }
         Ok(_) | Err(_) => {}
     }
     let password = new_password()?;
@@ -266,7 +308,8 @@ fn kept_password(place: &Place) -> Result<String, EmbeddedError> {
     Ok(password)
 }
 
-/// The settings file; without the costly sync to the disk when nothing needs to survive a power failure.
+/// The settings file; without the costly sync to the disk when nothing needs to survive a power
+/// failure.
 fn settings_text(durable: bool) -> String {
     let keep = |line: &&str| durable || !line.trim_start().starts_with("sync_interval");
     SETTINGS.lines().filter(keep).flat_map(|line| [line, "\n"]).collect()
@@ -280,14 +323,19 @@ fn reachable(found: &Path, place: &Place) -> Result<PathBuf, EmbeddedError> {
     }
     let copy = place.join("nats-server");
     let size = |path: &Path| fs::metadata(path).map(|meta| (meta.len(), meta.modified().ok()));
-    let same = size(&copy).is_ok_and(|(len, at)| size(&real).is_ok_and(|(wanted, since)| len == wanted && at >= since));
+    let same = size(&copy).is_ok_and(|(len, at)| {
+        size(&real).is_ok_and(|(wanted, since)| len == wanted && at >= since)
+    });
     if !same {
-        // By way of a second name: a running program cannot be overwritten. By `cp`: a file this process has open for
-        // writing may be inherited by a child it starts at the same moment, and could not be run until that is gone.
+        // By way of a second name: a running program cannot be overwritten. By `cp`: a file this
+        // process has open for writing may be inherited by a child it starts at the same moment,
+        // and could not be run until that is gone.
         let fresh = place.join("nats-server.new");
-        let copied = Command::new("cp").args([&real, &fresh]).status().and_then(|status| match status.success() {
-            true => fs::rename(&fresh, &copy),
-            false => Err(io::Error::other("cp failed")),
+        let copied = Command::new("cp").args([&real, &fresh]).status().and_then(|status| {
+            match status.success() {
+                true => fs::rename(&fresh, &copy),
+                false => Err(io::Error::other("cp failed")),
+            }
         });
         copied.map_err(EmbeddedError::file("write", &copy))?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);

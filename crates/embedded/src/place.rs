@@ -1,7 +1,9 @@
-//! Where one server keeps its files: makes the folder, locks it, and moves out of places the server's user cannot enter.
+//! Where one server keeps its files: makes the folder, locks it, and moves out of places the
+//! server's user cannot enter.
 //!
-//! In the data directory: `<server>.lock`, `<server>.log`, and the server's own folder. When mangoes runs as root in a
-//! directory that is closed to other users, all but the lock stand below [`ELSEWHERE`], and a note says where.
+//! In the data directory: `<server>.lock`, `<server>.log`, and the server's own folder. When
+//! mangoes runs as root in a directory that is closed to other users, all but the lock stand below
+//! [`ELSEWHERE`], and a note says where.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -36,14 +38,18 @@ impl Place {
         let account = Account::choose()?;
         let unwritable = |source| EmbeddedError::Unwritable { dir: data_dir.to_owned(), source };
         // A part of our own folder, as the demo's: its parent is ours, too.
-        if let Some(parent) = data_dir.parent().filter(|parent| parent.file_name().is_some_and(|name| name == OURS)) {
+        if let Some(parent) =
+            data_dir.parent().filter(|parent| parent.file_name().is_some_and(|name| name == OURS))
+        {
             make_private(parent).and_then(|()| account.let_in(parent)).map_err(unwritable)?;
         }
         make_private(data_dir).map_err(unwritable)?;
         let data_dir = data_dir.canonicalize().map_err(unwritable)?;
         let lock = lock(&data_dir, &format!("{server}.lock"))?;
         let dir = match data_dir.parent() {
-            Some(parent) if !account.reaches(parent) || data_dir.join(NOTE).exists() => elsewhere(&data_dir)?,
+            Some(parent) if !account.reaches(parent) || data_dir.join(NOTE).exists() => {
+                elsewhere(&data_dir)?
+            }
             Some(_) | None => data_dir,
         };
         account.let_in(&dir).map_err(EmbeddedError::file("open up", &dir))?;
@@ -61,10 +67,14 @@ impl Place {
         let fresh = self.join(&format!("{name}.new"));
         let written = match fs::remove_file(&fresh) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh),
+            Ok(()) | Err(_) => {
+                OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)
+            }
         };
         // By the open file: its name may be somebody else's link by now.
-        let written = written.and_then(|mut file| self.account.own_file(&file).and_then(|()| file.write_all(text.as_bytes())));
+        let written = written.and_then(|mut file| {
+            self.account.own_file(&file).and_then(|()| file.write_all(text.as_bytes()))
+        });
         let placed = written.and_then(|()| fs::rename(&fresh, &path));
         placed.map_err(EmbeddedError::file("write", &path))
     }
@@ -74,7 +84,11 @@ impl Place {
         let path = self.join(name);
         let failed = || EmbeddedError::file("write", &path);
         let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+        options
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
         let file = options.open(&path).map_err(failed())?;
         let mut start = file.metadata().map_err(failed())?.len();
         if start > LOG_LIMIT_BYTES {
@@ -126,7 +140,8 @@ impl Log {
 
 /// The line of a server's output that says most about its end.
 pub(crate) fn telling_line(text: &str) -> String {
-    let is_fatal = |line: &&str| ["FATAL", "[FTL]", "PANIC", "error:"].iter().any(|word| line.contains(word));
+    let is_fatal =
+        |line: &&str| ["FATAL", "[FTL]", "PANIC", "error:"].iter().any(|word| line.contains(word));
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines().find(is_fatal).or_else(|| lines().next_back()).unwrap_or("it said nothing").to_owned()
 }
@@ -134,17 +149,28 @@ pub(crate) fn telling_line(text: &str) -> String {
 /// Takes the lock file `name`; the system frees it when this process ends, however it ends.
 fn lock(data_dir: &Path, name: &str) -> Result<File, EmbeddedError> {
     let unwritable = |source| EmbeddedError::Unwritable { dir: data_dir.to_owned(), source };
-    let open = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(data_dir.join(name));
+    let open = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(data_dir.join(name));
     let mut file = open.map_err(unwritable)?;
     match file.try_lock() {
         Ok(()) => {
-            file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(unwritable)?;
+            file.set_len(0)
+                .and_then(|()| writeln!(file, "{}", std::process::id()))
+                .map_err(unwritable)?;
             Ok(file)
         }
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
             let read = file.read_to_string(&mut text);
-            let pid = if read.is_ok() && !text.trim().is_empty() { text.trim().to_owned() } else { "unknown".to_owned() };
+            let pid = if read.is_ok() && !text.trim().is_empty() {
+                text.trim().to_owned()
+            } else {
+                "unknown".to_owned()
+            };
             Err(EmbeddedError::InUse { dir: data_dir.to_owned(), pid })
         }
         Err(TryLockError::Error(source)) => Err(unwritable(source)),
@@ -153,12 +179,17 @@ fn lock(data_dir: &Path, name: &str) -> Result<File, EmbeddedError> {
 
 /// The folder below [`ELSEWHERE`] that belongs to `data_dir`.
 ///
-/// Without the note the data directory is new, or was deleted: what an earlier one left there is set aside.
+/// Without the note the data directory is new, or was deleted: what an earlier one left there is
+/// set aside.
 fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let dir = Path::new(ELSEWHERE).join(hash(data_dir));
     let note = data_dir.join(NOTE);
     // Both servers may come here at the same moment; only one may set the old folder aside.
-    let guard = OpenOptions::new().create(true).truncate(false).write(true).open(data_dir.join("place.lock"));
+    let guard = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data_dir.join("place.lock"));
     let guard = guard.map_err(EmbeddedError::file("write", data_dir))?;
     guard.lock().map_err(EmbeddedError::file("lock", data_dir))?;
     if !note.exists() && dir.exists() {
@@ -169,7 +200,8 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
         fs::rename(&dir, &aside).map_err(EmbeddedError::file("rename", &dir))?;
     }
     make_private(&dir).map_err(EmbeddedError::file("create", &dir))?;
-    fs::write(&note, format!("{}\n", dir.display())).map_err(EmbeddedError::file("write", &note))?;
+    fs::write(&note, format!("{}\n", dir.display()))
+        .map_err(EmbeddedError::file("write", &note))?;
     Ok(dir)
 }
 

@@ -46,17 +46,21 @@ struct Run {
 }
 
 impl Postgres {
-    /// Starts the server on a free port, after making its cluster if need be, and waits until it accepts clients.
+    /// Starts the server on a free port, after making its cluster if need be, and waits until it
+    /// accepts clients.
     ///
     /// # Errors
-    /// Within 10 s, or more the first time: no usable binary, the data directory is in use or not writable, the server
-    /// does not come up.
+    /// Within 10 s, or more the first time: no usable binary, the data directory is in use or not
+    /// writable, the server does not come up.
     pub async fn start(options: &Options) -> Result<Self, EmbeddedError> {
         Self::start_found(options, &Search::usual(&options.data_dir)).await
     }
 
     /// Like [`Postgres::start`], with other places to look for the binaries.
-    pub(crate) async fn start_found(options: &Options, search: &Search) -> Result<Self, EmbeddedError> {
+    pub(crate) async fn start_found(
+        options: &Options,
+        search: &Search,
+    ) -> Result<Self, EmbeddedError> {
         // Before anything is written: a machine without Postgres gets that answer and no folder.
         search.postgres(&options.data_dir.join("postgres/data"))?;
         let place = Place::take(&options.data_dir, "postgres")?;
@@ -113,14 +117,16 @@ impl Postgres {
                     self.child = child;
                     return Ok(());
                 }
-                Err(error) if is_passing(&error) && Instant::now() < deadline => sleep(POLL * 10).await,
+                Err(error) if is_passing(&error) && Instant::now() < deadline => {
+                    sleep(POLL * 10).await
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Kills the server and deletes its cluster; [`Postgres::restart`] then starts an empty one, with a new password:
-    /// ask for [`Postgres::database_url`] again.
+    /// Kills the server and deletes its cluster; [`Postgres::restart`] then starts an empty one,
+    /// with a new password: ask for [`Postgres::database_url`] again.
     ///
     /// # Errors
     /// The process or its files cannot be removed.
@@ -144,12 +150,31 @@ impl Run {
         let data = self.place.join("postgres/data");
         clear_previous(SERVER, &data.join("postmaster.pid"), &data, Signal::INT).await?;
         let log = self.place.open_log("postgres.log")?;
-        let mut args = vec!["-D".to_owned(), data.to_string_lossy().into_owned(), "-p".to_owned(), self.port.to_string()];
+        let mut args = vec![
+            "-D".to_owned(),
+            data.to_string_lossy().into_owned(),
+            "-p".to_owned(),
+            self.port.to_string(),
+        ];
         let careless = if self.durable { [].as_slice() } else { CARELESS.as_slice() };
-        args.extend(SETTINGS.iter().chain(careless).flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
+        args.extend(
+            SETTINGS
+                .iter()
+                .chain(careless)
+                .flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]),
+        );
         let log_file = log.file.try_clone().map_err(EmbeddedError::file("open", &log.path))?;
-        let (program, account, stop_signal) = (self.bin.dir.join("postgres"), self.place.account, Signal::INT);
-        let mut child = Child::start(Launch { name: SERVER, program, args, account, log: log_file, stop_signal }).await?;
+        let (program, account, stop_signal) =
+            (self.bin.dir.join("postgres"), self.place.account, Signal::INT);
+        let mut child = Child::start(Launch {
+            name: SERVER,
+            program,
+            args,
+            account,
+            log: log_file,
+            stop_signal,
+        })
+        .await?;
         match self.ready(&child, deadline, &log).await {
             Ok(()) => Ok(child),
             Err(error) => {
@@ -159,8 +184,14 @@ impl Run {
         }
     }
 
-    /// Waits until the server has written into its pid file that it accepts clients, as `pg_ctl` does.
-    async fn ready(&self, child: &Child, deadline: Instant, log: &Log) -> Result<(), EmbeddedError> {
+    /// Waits until the server has written into its pid file that it accepts clients, as `pg_ctl`
+    /// does.
+    async fn ready(
+        &self,
+        child: &Child,
+        deadline: Instant,
+        log: &Log,
+    ) -> Result<(), EmbeddedError> {
         let pid_file = self.place.join("postgres/data/postmaster.pid");
         let pid = child.pid().to_string();
         while Instant::now() < deadline {
@@ -175,13 +206,24 @@ impl Run {
             }
             sleep(POLL).await;
         }
-        Err(EmbeddedError::Silent { server: SERVER, secs: START_LIMIT.as_secs(), log: log.path.clone() })
+        Err(EmbeddedError::Silent {
+            server: SERVER,
+            secs: START_LIMIT.as_secs(),
+            log: log.path.clone(),
+        })
     }
 }
 
-/// Whether another attempt may go well: the port was taken, or processes of a killed server are still leaving.
+/// Whether another attempt may go well: the port was taken, or processes of a killed server are
+/// still leaving.
 fn is_passing(error: &EmbeddedError) -> bool {
-    // The last is what a backend of the killed server says as it leaves: ours ended because that one was still there.
-    let passing = ["could not create any TCP/IP sockets", "shared memory block", "lock file", "unexpected postmaster exit"];
+    // The last is what a backend of the killed server says as it leaves: ours ended because that
+    // one was still there.
+    let passing = [
+        "could not create any TCP/IP sockets",
+        "shared memory block",
+        "lock file",
+        "unexpected postmaster exit",
+    ];
     matches!(error, EmbeddedError::Ended { said, .. } if passing.iter().any(|part| said.contains(part)))
 }

@@ -42,7 +42,9 @@ fn runs(pid: i32) -> bool {
     let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output();
     match state {
         Ok(output) => !output.stdout.is_empty() && !output.stdout.starts_with(b"Z"),
-        Err(_) => fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")),
+        Err(_) => {
+            fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+        }
     }
 }
 
@@ -83,11 +85,18 @@ fn ask(url: &str, subject: &str, body: &str) -> std::io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut lines = BufReader::new(stream.try_clone()?);
     expect(&mut lines, "INFO")?;
-    let (user, password) =
-        url.split_once("://").and_then(|(_, rest)| rest.split_once('@')?.0.split_once(':')).unwrap_or_default();
-    let connect =
-        format!(r#"{{"verbose":false,"pedantic":false,"lang":"test","version":"0","user":"{user}","pass":"{password}"}}"#);
-    write!(stream, "CONNECT {connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n", body.len())?;
+    let (user, password) = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@')?.0.split_once(':'))
+        .unwrap_or_default();
+    let connect = format!(
+        r#"{{"verbose":false,"pedantic":false,"lang":"test","version":"0","user":"{user}","pass":"{password}"}}"#
+    );
+    write!(
+        stream,
+        "CONNECT {connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n",
+        body.len()
+    )?;
     expect(&mut lines, "MSG")?;
     expect(&mut lines, "{")
 }
@@ -117,16 +126,24 @@ async fn second_run_goes_on_with_the_same_data() {
     let servers = Servers::start(&dir.options()).await.unwrap();
     let first = (servers.nats.pid(), servers.postgres.pid());
     assert!(postgres_answers(&servers.database_url()));
-    let created = jetstream(&servers.nats_url(), "$JS.API.STREAM.CREATE.KEPT", r#"{"name":"KEPT","subjects":["kept"]}"#);
+    let created = jetstream(
+        &servers.nats_url(),
+        "$JS.API.STREAM.CREATE.KEPT",
+        r#"{"name":"KEPT","subjects":["kept"]}"#,
+    );
     assert!(created.contains("\"did_create\":true"), "{created}");
     sql(&servers.database_url(), "create table kept (id int); insert into kept values (7)");
-    let superuser = sql(&servers.database_url(), "select rolsuper from pg_roles where rolname = current_user");
+    let superuser =
+        sql(&servers.database_url(), "select rolsuper from pg_roles where rolname = current_user");
     assert!(superuser.is_none_or(|is| is == "f"));
     servers.stop().await.unwrap();
     assert!(!runs(first.0) && !runs(first.1), "stopped servers still run");
 
     let servers = Servers::start(&dir.options()).await.unwrap();
-    assert!(jetstream(&servers.nats_url(), "$JS.API.STREAM.INFO.KEPT", "").contains("\"name\":\"KEPT\""));
+    assert!(
+        jetstream(&servers.nats_url(), "$JS.API.STREAM.INFO.KEPT", "")
+            .contains("\"name\":\"KEPT\"")
+    );
     assert!(sql(&servers.database_url(), "select id from kept").is_none_or(|id| id == "7"));
     servers.stop().await.unwrap();
 }
@@ -160,7 +177,8 @@ async fn durable_servers_start_and_keep_the_password_private() {
     let servers = Servers::start(&Options { durable: true, ..dir.options() }).await.unwrap();
     assert!(sql(&servers.database_url(), "show fsync").is_none_or(|fsync| fsync == "on"));
     let password = servers.postgres.log().with_file_name("postgres").join("password");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(password).unwrap().permissions());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(password).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
     servers.stop().await.unwrap();
 }
@@ -170,7 +188,11 @@ async fn one_directory_serves_one_run() {
     let dir = TempDir::new();
     let nats = Nats::start(&dir.options()).await.unwrap();
     let message = Nats::start(&dir.options()).await.unwrap_err().to_string();
-    let expected = format!("another mangoes is using {} (pid {})", dir.0.canonicalize().unwrap().display(), std::process::id());
+    let expected = format!(
+        "another mangoes is using {} (pid {})",
+        dir.0.canonicalize().unwrap().display(),
+        std::process::id()
+    );
     assert!(message.starts_with(&expected), "{message}");
     nats.stop().await.unwrap();
     Nats::start(&dir.options()).await.unwrap().stop().await.unwrap();
@@ -193,13 +215,19 @@ async fn missing_and_old_binaries_are_named() {
     let nats = Nats::start_found(&dir.options(), &nowhere, None).await.unwrap_err();
     assert!(matches!(nats, EmbeddedError::NoNats(_)) && nats.to_string().contains("make setup"));
     let postgres = Postgres::start_found(&dir.options(), &nowhere).await.unwrap_err();
-    assert!(matches!(postgres, EmbeddedError::NoPostgres(_)) && postgres.to_string().contains("make setup"));
+    assert!(
+        matches!(postgres, EmbeddedError::NoPostgres(_))
+            && postgres.to_string().contains("make setup")
+    );
 
     let old = dir.0.join("nats-server");
-    // Written by another process: one that a parallel test starts now could inherit the open file, and it would not run.
+    // Written by another process: one that a parallel test starts now could inherit the open file,
+    // and it would not run.
     let script = r#"printf '#!/bin/sh\necho nats-server: v2.9.10\n' > "$0" && chmod 755 "$0""#;
     assert!(Command::new("sh").args(["-c", script]).arg(&old).status().unwrap().success());
-    let error = Nats::start_found(&dir.options(), &Search::only(vec![dir.0.clone()]), None).await.unwrap_err();
+    let error = Nats::start_found(&dir.options(), &Search::only(vec![dir.0.clone()]), None)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("is nats-server 2.9.10, mangoes needs >= 2.14"), "{error}");
 }
 
@@ -208,7 +236,8 @@ async fn unwritable_directory_is_named() {
     let dir = TempDir::new();
     let file = dir.0.join("file");
     fs::write(&file, "").unwrap();
-    let error = Nats::start(&Options { data_dir: file.join("data"), ..dir.options() }).await.unwrap_err();
+    let error =
+        Nats::start(&Options { data_dir: file.join("data"), ..dir.options() }).await.unwrap_err();
     assert!(error.to_string().contains("MANGOES_DATA_DIR"), "{error}");
 }
 
@@ -239,7 +268,8 @@ fn kill_a_holder(dir: &TempDir) -> Vec<i32> {
     pids
 }
 
-/// The parent gets no chance to clean up; still nothing stays behind, and the directory stays usable.
+/// The parent gets no chance to clean up; still nothing stays behind, and the directory stays
+/// usable.
 #[tokio::test]
 async fn killed_parent_leaves_no_server() {
     let dir = TempDir::new();
@@ -262,7 +292,9 @@ async fn nats_and_its_files_are_closed_to_others() {
     fs::set_permissions(&data_dir, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let options = Options { data_dir: data_dir.clone(), nats_port: None, durable: false };
     let nats = Nats::start(&options).await.unwrap();
-    let mode = |path: &Path| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777;
+    let mode = |path: &Path| {
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
+    };
     let place = match fs::read_to_string(data_dir.join("servers-are-in")) {
         Ok(elsewhere) => PathBuf::from(elsewhere.trim()),
         Err(_) => data_dir.clone(),
@@ -275,13 +307,22 @@ async fn nats_and_its_files_are_closed_to_others() {
     }
     let url = nats.nats_url();
     assert!(jetstream(&url, "$JS.API.INFO", "").contains("\"memory\""));
-    for stranger in [format!("nats://{}", address(&url)), format!("nats://mangoes:wrong@{}", address(&url))] {
+    for stranger in
+        [format!("nats://{}", address(&url)), format!("nats://mangoes:wrong@{}", address(&url))]
+    {
         let mut stream = TcpStream::connect(address(&stranger)).unwrap();
         let (user, password) = if stranger.contains('@') { ("mangoes", "wrong") } else { ("", "") };
-        write!(stream, "CONNECT {{\"verbose\":false,\"user\":\"{user}\",\"pass\":\"{password}\"}}\r\nPING\r\n").unwrap();
+        write!(
+            stream,
+            "CONNECT {{\"verbose\":false,\"user\":\"{user}\",\"pass\":\"{password}\"}}\r\nPING\r\n"
+        )
+        .unwrap();
         let mut said = String::new();
         stream.read_to_string(&mut said).unwrap();
-        assert!(said.contains("Authorization Violation") && !said.contains("PONG"), "{stranger}: {said}");
+        assert!(
+            said.contains("Authorization Violation") && !said.contains("PONG"),
+            "{stranger}: {said}"
+        );
     }
     let password = url.split(':').nth(2).unwrap().split('@').next().unwrap().to_owned();
     let arguments = fs::read(format!("/proc/{}/cmdline", nats.pid())).unwrap_or_default();
@@ -298,9 +339,11 @@ async fn a_cluster_survives_the_loss_of_one_store() {
     let dir = TempDir::new();
     let ports = [free_port().unwrap(), free_port().unwrap(), free_port().unwrap()];
     let start = |n: usize| {
-        let options = Options { data_dir: dir.0.join(format!("n{n}")), nats_port: None, durable: false };
+        let options =
+            Options { data_dir: dir.0.join(format!("n{n}")), nats_port: None, durable: false };
         let peers = ports.iter().copied().filter(|p| *p != ports[n]).collect();
-        let member = Member { name: format!("n{n}"), port: ports[n], peers, password: "sesame".to_owned() };
+        let member =
+            Member { name: format!("n{n}"), port: ports[n], peers, password: "sesame".to_owned() };
         async move { Nats::start_member(&options, member).await.unwrap() }
     };
     let (mut one, two, three) = tokio::join!(start(0), start(1), start(2));

@@ -1,4 +1,5 @@
-//! Configuration: flags > environment > `mangoes.toml` > defaults. Flags are turned into values by the command line.
+//! Configuration: flags > environment > `mangoes.toml` > defaults. Flags are turned into values by
+//! the command line.
 
 mod address;
 mod sources;
@@ -133,7 +134,9 @@ impl Config {
     /// A sentence that names the setting and the remedy.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let get = |name| Ok::<_, ConfigError>(sources.get(name)?.map(|found| found.value));
-        let or = |name, default: &str| Ok::<_, ConfigError>(get(name)?.unwrap_or_else(|| default.to_owned()));
+        let or = |name, default: &str| {
+            Ok::<_, ConfigError>(get(name)?.unwrap_or_else(|| default.to_owned()))
+        };
         let mut origins = BTreeMap::new();
         for name in SETTINGS {
             origins.extend(sources.get(name)?.map(|found| (name, found.origin)));
@@ -150,7 +153,10 @@ impl Config {
             tmdb_concurrency: sources.number("TMDB_CONCURRENCY", 20_usize)?.max(1),
             tmdb_language: or("TMDB_LANGUAGE", "en-US")?,
             tmdb_region: or("TMDB_REGION", "US")?,
-            tmdb_streaming_regions: regions.split(',').map(|region| region.trim().to_owned()).collect(),
+            tmdb_streaming_regions: regions
+                .split(',')
+                .map(|region| region.trim().to_owned())
+                .collect(),
             data_dir: or("MANGOES_DATA_DIR", ".mangoes")?.into(),
             listen: or("MANGOES_LISTEN", "127.0.0.1:8080")?,
             log: or("MANGOES_LOG", "pretty")?,
@@ -159,7 +165,9 @@ impl Config {
                 "continuous" => RefreshMode::Continuous,
                 "per_tick" => RefreshMode::PerTick,
                 other => {
-                    return Err(ConfigError(format!("MANGOES_REFRESH_MODE: '{other}' is unknown: use continuous or per_tick")));
+                    return Err(ConfigError(format!(
+                        "MANGOES_REFRESH_MODE: '{other}' is unknown: use continuous or per_tick"
+                    )));
                 }
             },
             origins,
@@ -170,7 +178,9 @@ impl Config {
     /// Whether TMDB itself is asked, and not a simulator or another server in its place.
     #[must_use]
     pub fn asks_tmdb_itself(&self) -> bool {
-        let host = url::Url::parse(&self.tmdb_base_url).ok().and_then(|url| url.host_str().map(str::to_lowercase));
+        let host = url::Url::parse(&self.tmdb_base_url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_lowercase));
         host.is_none_or(|host| host == TMDB_DOMAIN || host.ends_with(&format!(".{TMDB_DOMAIN}")))
     }
 
@@ -187,7 +197,10 @@ impl Config {
         }
         check_codes(&self)?;
         if ![1, 3, 5].contains(&self.nats_replicas) {
-            return Err(ConfigError(format!("NATS_REPLICAS: {} is not a number of copies: use 1, 3 or 5", self.nats_replicas)));
+            return Err(ConfigError(format!(
+                "NATS_REPLICAS: {} is not a number of copies: use 1, 3 or 5",
+                self.nats_replicas
+            )));
         }
         if listen_parts(&self.listen).is_none() {
             return Err(ConfigError(format!(
@@ -197,7 +210,9 @@ impl Config {
         }
         match self.log.as_str() {
             "pretty" | "json" => Ok(self),
-            other => Err(ConfigError(format!("MANGOES_LOG: '{other}' is unknown: use pretty or json"))),
+            other => {
+                Err(ConfigError(format!("MANGOES_LOG: '{other}' is unknown: use pretty or json")))
+            }
         }
     }
 
@@ -213,7 +228,8 @@ impl Config {
         SETTINGS
             .iter()
             .map(|name| {
-                let origin = self.origins.get(name).cloned().unwrap_or_else(|| "default".to_owned());
+                let origin =
+                    self.origins.get(name).cloned().unwrap_or_else(|| "default".to_owned());
                 Shown { name, value: self.value_of(name), origin }
             })
             .collect()
@@ -221,7 +237,9 @@ impl Config {
 
     /// One setting's value as it may be shown.
     fn value_of(&self, name: &str) -> String {
-        let embedded = |url: &Option<Secret>| url.as_ref().map_or_else(|| "(embedded)".to_owned(), |u| mask_url(u.reveal()));
+        let embedded = |url: &Option<Secret>| {
+            url.as_ref().map_or_else(|| "(embedded)".to_owned(), |u| mask_url(u.reveal()))
+        };
         match name {
             "NATS_URL" => embedded(&self.nats_url),
             // What is no file may be the credentials themselves, put here by mistake.
@@ -264,17 +282,31 @@ pub fn listen_parts(text: &str) -> Option<(&str, u16)> {
 /// Countries and languages by their form; which of them exist is TMDB's business.
 fn check_codes(config: &Config) -> Result<(), ConfigError> {
     let letters = |text: &str, n: usize, upper: bool| {
-        text.len() == n && text.bytes().all(|b| if upper { b.is_ascii_uppercase() } else { b.is_ascii_lowercase() })
+        text.len() == n
+            && text
+                .bytes()
+                .all(|b| if upper { b.is_ascii_uppercase() } else { b.is_ascii_lowercase() })
     };
-    let (tongue, country) = config.tmdb_language.split_once('-').map_or((&*config.tmdb_language, None), |(t, c)| (t, Some(c)));
+    let (tongue, country) = config
+        .tmdb_language
+        .split_once('-')
+        .map_or((&*config.tmdb_language, None), |(t, c)| (t, Some(c)));
     if !letters(tongue, 2, false) || country.is_some_and(|c| !letters(c, 2, true)) {
-        return Err(ConfigError(format!("TMDB_LANGUAGE: '{}' is not a language: write it as en-US", config.tmdb_language)));
+        return Err(ConfigError(format!(
+            "TMDB_LANGUAGE: '{}' is not a language: write it as en-US",
+            config.tmdb_language
+        )));
     }
     if !letters(&config.tmdb_region, 2, true) {
-        return Err(ConfigError(format!("TMDB_REGION: '{}' is not a country: write it as US", config.tmdb_region)));
+        return Err(ConfigError(format!(
+            "TMDB_REGION: '{}' is not a country: write it as US",
+            config.tmdb_region
+        )));
     }
     match config.tmdb_streaming_regions.iter().find(|r| !letters(r, 2, true)) {
-        Some(r) => Err(ConfigError(format!("TMDB_STREAMING_REGIONS: '{r}' is not a country: write them as US,CA"))),
+        Some(r) => Err(ConfigError(format!(
+            "TMDB_STREAMING_REGIONS: '{r}' is not a country: write them as US,CA"
+        ))),
         None => Ok(()),
     }
 }
@@ -316,20 +348,28 @@ mod tests {
     #[test]
     fn several_servers_are_joined_by_commas() {
         let config = load(&[("NATS_URL", "nats://u:sesame@a:4222, nats://b:4223")]).unwrap();
-        assert_eq!(mask_url(config.nats_url.unwrap().reveal()), "nats://u:***@a:4222,nats://b:4223");
+        assert_eq!(
+            mask_url(config.nats_url.unwrap().reveal()),
+            "nats://u:***@a:4222,nats://b:4223"
+        );
         assert!(load(&[("NATS_URL", "nats://a:4222,b")]).is_err(), "each is looked at");
     }
 
     #[test]
     fn secrets_are_masked_and_every_setting_is_shown_with_its_origin() {
-        let config =
-            load(&[("DATABASE_URL", "postgres://u:sesame@h/d"), ("TMDB_TOKEN", "sesame"), ("NATS_URL", "nats://u:sesame@h")])
-                .unwrap();
+        let config = load(&[
+            ("DATABASE_URL", "postgres://u:sesame@h/d"),
+            ("TMDB_TOKEN", "sesame"),
+            ("NATS_URL", "nats://u:sesame@h"),
+        ])
+        .unwrap();
         let shown = config.shown();
         assert!(!format!("{shown:?}{config:?}").contains("sesame"), "{shown:?}");
         let names: Vec<_> = shown.iter().map(|s| s.name).collect();
         assert_eq!(names, SETTINGS);
-        let row = |name| shown.iter().find(|s| s.name == name).map(|s| (s.value.as_str(), s.origin.as_str()));
+        let row = |name| {
+            shown.iter().find(|s| s.name == name).map(|s| (s.value.as_str(), s.origin.as_str()))
+        };
         assert_eq!(row("TMDB_TOKEN"), Some(("***", "environment")));
         assert_eq!(row("TMDB_API_KEY"), Some(("", "default")));
         assert_eq!(row("TMDB_RATE"), Some(("40", "default")));
@@ -358,7 +398,11 @@ mod tests {
             ("http://127.0.0.1:8090/3", false),
             ("https://themoviedb.org.example.com/3", false),
         ] {
-            assert_eq!(load(&[("TMDB_BASE_URL", base)]).unwrap().asks_tmdb_itself(), itself, "{base}");
+            assert_eq!(
+                load(&[("TMDB_BASE_URL", base)]).unwrap().asks_tmdb_itself(),
+                itself,
+                "{base}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What `bus` asks of the database: tries are counted there, and dead letters are kept there. `store` implements it.
+//! What `bus` asks of the database: tries are counted there, and dead letters are kept there.
+//! `store` implements it.
 
 use std::{future::Future, time::Duration};
 
@@ -47,17 +48,36 @@ pub struct LedgerError(pub String);
 
 /// Tries, handled messages and dead letters.
 pub trait Ledger: Clone + Send + Sync + 'static {
-    /// Notes that a try begins, for each key, before the work does. The answers come in the order of the keys.
-    fn begin(&self, consumer: &'static str, keys: &[String]) -> impl Future<Output = Result<Vec<Standing>, LedgerError>> + Send;
+    /// Notes that a try begins, for each key, before the work does. The answers come in the order
+    /// of the keys.
+    fn begin(
+        &self,
+        consumer: &'static str,
+        keys: &[String],
+    ) -> impl Future<Output = Result<Vec<Standing>, LedgerError>> + Send;
 
     /// Notes that a try failed.
-    fn failed(&self, consumer: &'static str, key: &str, error: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    fn failed(
+        &self,
+        consumer: &'static str,
+        key: &str,
+        error: &str,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
     /// Takes back that a try began: it waits, or was handed back, and was not at fault.
-    fn released(&self, consumer: &'static str, key: &str) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    fn released(
+        &self,
+        consumer: &'static str,
+        key: &str,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
-    /// Notes that a suspect begins to run alone in its process. Returns how often the process died under it while it did.
-    fn alone(&self, consumer: &'static str, key: &str) -> impl Future<Output = Result<i32, LedgerError>> + Send;
+    /// Notes that a suspect begins to run alone in its process. Returns how often the process died
+    /// under it while it did.
+    fn alone(
+        &self,
+        consumer: &'static str,
+        key: &str,
+    ) -> impl Future<Output = Result<i32, LedgerError>> + Send;
 
     /// How long to wait before asking again after an error.
     fn pause(&self) -> Duration {

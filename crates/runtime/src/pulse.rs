@@ -13,7 +13,8 @@ pub struct Part {
     pub name: &'static str,
     /// How long it may be out of sight.
     pub allowed: Duration,
-    /// Whether nothing but a fault of this process can hold it up while NATS and the database answer.
+    /// Whether nothing but a fault of this process can hold it up while NATS and the database
+    /// answer.
     pub vital: bool,
 }
 
@@ -34,7 +35,8 @@ struct Seen {
     until: Instant,
 }
 
-/// A failure is told until a success, or for so long: others may do what this part would have done next.
+/// A failure is told until a success, or for so long: others may do what this part would have done
+/// next.
 const TOLD: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]

@@ -1,6 +1,8 @@
-//! The root of a service: restarts its children with backoff and gives up loudly after too many restarts.
+//! The root of a service: restarts its children with backoff and gives up loudly after too many
+//! restarts.
 //!
-//! ractor reports a child's end but restarts nothing. One-for-one, as in OTP: the children share no state.
+//! ractor reports a child's end but restarts nothing. One-for-one, as in OTP: the children share no
+//! state.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,7 +23,8 @@ const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
 /// Starts a child, linked to the given supervisor.
-pub type Spawn = Arc<dyn Fn(ActorCell) -> futures_like::BoxFuture<Result<ActorCell, SpawnErr>> + Send + Sync>;
+pub type Spawn =
+    Arc<dyn Fn(ActorCell) -> futures_like::BoxFuture<Result<ActorCell, SpawnErr>> + Send + Sync>;
 
 /// The one future type that is needed here.
 pub mod futures_like {
@@ -36,7 +39,8 @@ pub struct ChildSpec {
     pub name: &'static str,
     /// Starts it.
     pub spawn: Spawn,
-    /// Whether it ends by itself when the service drains; the others serve these and are stopped after them.
+    /// Whether it ends by itself when the service drains; the others serve these and are stopped
+    /// after them.
     pub drains: bool,
 }
 
@@ -87,16 +91,27 @@ impl Actor for Root {
     type State = RootState;
     type Arguments = RootArgs;
 
-    async fn pre_start(&self, myself: ActorRef<RootMsg>, args: RootArgs) -> Result<RootState, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<RootMsg>,
+        args: RootArgs,
+    ) -> Result<RootState, ActorProcessingErr> {
         for child in &args.children {
             myself.cast(RootMsg::Start(child.name))?;
         }
         Ok(RootState { args, alive: HashMap::new(), restarts: HashMap::new() })
     }
 
-    async fn handle(&self, myself: ActorRef<RootMsg>, message: RootMsg, state: &mut RootState) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<RootMsg>,
+        message: RootMsg,
+        state: &mut RootState,
+    ) -> Result<(), ActorProcessingErr> {
         let RootMsg::Start(name) = message;
-        let Some(child) = state.args.children.iter().find(|c| c.name == name).cloned() else { return Ok(()) };
+        let Some(child) = state.args.children.iter().find(|c| c.name == name).cloned() else {
+            return Ok(());
+        };
         if state.args.drain.is_cancelled() {
             return Ok(());
         }
@@ -117,14 +132,19 @@ impl Actor for Root {
     ) -> Result<(), ActorProcessingErr> {
         let (cell, reason) = match event {
             SupervisionEvent::ActorFailed(cell, reason) => (cell, reason.to_string()),
-            SupervisionEvent::ActorTerminated(cell, _, reason) => (cell, reason.unwrap_or_else(|| "it stopped".to_owned())),
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => return Ok(()),
+            SupervisionEvent::ActorTerminated(cell, _, reason) => {
+                (cell, reason.unwrap_or_else(|| "it stopped".to_owned()))
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {
+                return Ok(());
+            }
         };
         let Some(name) = state.alive.remove(&cell.get_id()) else { return Ok(()) };
         if !state.args.drain.is_cancelled() {
             return self.restart(&myself, state, name, &reason);
         }
-        let drains = |name: &&'static str| state.args.children.iter().any(|c| c.name == *name && c.drains);
+        let drains =
+            |name: &&'static str| state.args.children.iter().any(|c| c.name == *name && c.drains);
         if !state.alive.values().any(drains) {
             myself.stop(Some("drained".to_owned()));
         }
@@ -145,11 +165,23 @@ impl Root {
         restarts.push_back(Instant::now());
         let count = restarts.len();
         if count > MAX_RESTARTS {
-            error!(service = self.0, child = name, reason, "gives up: {MAX_RESTARTS} restarts within {} s", WINDOW.as_secs());
+            error!(
+                service = self.0,
+                child = name,
+                reason,
+                "gives up: {MAX_RESTARTS} restarts within {} s",
+                WINDOW.as_secs()
+            );
             return Err(format!("{}: {name} could not be kept alive: {reason}", self.0).into());
         }
         let delay = restart_delay(count);
-        warn!(service = self.0, child = name, reason, delay_ms = delay.as_millis(), "child ended, restarting");
+        warn!(
+            service = self.0,
+            child = name,
+            reason,
+            delay_ms = delay.as_millis(),
+            "child ended, restarting"
+        );
         myself.send_after(delay, move || RootMsg::Start(name));
         Ok(())
     }
@@ -158,7 +190,11 @@ impl Root {
 /// Pause before the `n`-th restart (from 1) within [`WINDOW`].
 #[must_use]
 pub fn restart_delay(n: usize) -> Duration {
-    FIRST_DELAY.saturating_mul(2_u32.saturating_pow(u32::try_from(n.saturating_sub(1)).unwrap_or(8).min(8))).min(LONGEST_DELAY)
+    FIRST_DELAY
+        .saturating_mul(
+            2_u32.saturating_pow(u32::try_from(n.saturating_sub(1)).unwrap_or(8).min(8)),
+        )
+        .min(LONGEST_DELAY)
 }
 
 #[cfg(test)]
@@ -186,7 +222,12 @@ mod tests {
             Ok(())
         }
 
-        async fn handle(&self, _: ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorProcessingErr> {
+        async fn handle(
+            &self,
+            _: ActorRef<()>,
+            (): (),
+            (): &mut (),
+        ) -> Result<(), ActorProcessingErr> {
             Err("on purpose".into())
         }
     }

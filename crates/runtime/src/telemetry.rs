@@ -13,18 +13,23 @@ use crate::{Config, ConfigError};
 /// When `RUST_LOG` cannot be read.
 pub fn init(config: &Config, default_filter: &str) -> Result<(), ConfigError> {
     let filter = match &config.log_filter {
-        Some(text) => {
-            EnvFilter::try_new(text).map_err(|e| ConfigError(format!("RUST_LOG cannot be read ({e}): use for example info")))?
-        }
+        Some(text) => EnvFilter::try_new(text).map_err(|e| {
+            ConfigError(format!("RUST_LOG cannot be read ({e}): use for example info"))
+        })?,
         None => EnvFilter::new(default_filter),
     };
     let registry = tracing_subscriber::registry().with(filter);
     // A log that cannot be written is dropped: the library would complain on the same closed stream
     // and panic there.
     let done = if config.log == "json" {
-        registry.with(fmt::layer().json().with_writer(std::io::stderr).log_internal_errors(false)).try_init()
+        registry
+            .with(fmt::layer().json().with_writer(std::io::stderr).log_internal_errors(false))
+            .try_init()
     } else {
-        let layer = fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(wants_colour(&std::io::stderr()));
+        let layer = fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .with_ansi(wants_colour(&std::io::stderr()));
         registry.with(layer.log_internal_errors(false)).try_init()
     };
     // A second call in one process (tests) keeps the first subscriber.

@@ -1,5 +1,6 @@
-//! Switches for the project's own proofs, in debug builds only: a safeguard that is off, a handler that panics. A proof that
-//! cannot fail proves nothing: with a safeguard off, the chaos tests have to find out.
+//! Switches for the project's own proofs, in debug builds only: a safeguard that is off, a handler
+//! that panics. A proof that cannot fail proves nothing: with a safeguard off, the chaos tests have
+//! to find out.
 
 use std::{
     sync::LazyLock,
@@ -8,7 +9,11 @@ use std::{
 
 /// `MANGOES_WITHOUT=inbox,outbox`: safeguards that are off.
 static WITHOUT: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let text = if cfg!(debug_assertions) { std::env::var("MANGOES_WITHOUT").unwrap_or_default() } else { String::new() };
+    let text = if cfg!(debug_assertions) {
+        std::env::var("MANGOES_WITHOUT").unwrap_or_default()
+    } else {
+        String::new()
+    };
     text.split(',').filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
 });
 
@@ -40,9 +45,11 @@ pub fn panic_now_and_then() {
     }
 }
 
-/// Ends the process at once where a test named this message: `MANGOES_ABORT=its key`. Never in a release build.
+/// Ends the process at once where a test named this message: `MANGOES_ABORT=its key`. Never in a
+/// release build.
 pub fn abort_at(message_key: &str) {
-    if cfg!(debug_assertions) && std::env::var("MANGOES_ABORT").is_ok_and(|key| key == message_key) {
+    if cfg!(debug_assertions) && std::env::var("MANGOES_ABORT").is_ok_and(|key| key == message_key)
+    {
         std::process::abort();
     }
 }

@@ -1,7 +1,9 @@
-//! The TMDB budget that all processes share: one row, a generic cell rate algorithm, taken in slices.
+//! The TMDB budget that all processes share: one row, a generic cell rate algorithm, taken in
+//! slices.
 //!
-//! A 429 pauses everybody and lowers the rate to a share of what it was; it then rises by a constant amount per second
-//! (additive increase, multiplicative decrease) until it is the configured one again.
+//! A 429 pauses everybody and lowers the rate to a share of what it was; it then rises by a
+//! constant amount per second (additive increase, multiplicative decrease) until it is the
+//! configured one again.
 
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ use crate::{
 const DECREASE: f64 = 0.7;
 /// Share of the configured rate that comes back per second.
 const INCREASE_PER_SEC: f64 = 0.02;
-/// First pause after a 429 without Retry-After; doubles with each further one up to [`PAUSE_MAX_SECS`].
+/// First pause after a 429 without Retry-After; doubles with each further one up to
+/// [`PAUSE_MAX_SECS`].
 const PAUSE_FIRST_SECS: f64 = 1.0;
 const PAUSE_MAX_SECS: f64 = 60.0;
 /// So long after a pause without another 429, the next one counts as the first again.
@@ -47,8 +50,9 @@ pub struct BudgetRow {
 }
 
 impl Store {
-    /// Takes a slice of calls from the shared budget: `share` of a second's worth at the rate of the moment, one call at
-    /// least. `rate`: the configured calls per second, at least 1. Returns how many calls it holds, and when.
+    /// Takes a slice of calls from the shared budget: `share` of a second's worth at the rate of
+    /// the moment, one call at least. `rate`: the configured calls per second, at least 1. Returns
+    /// how many calls it holds, and when.
     ///
     /// # Errors
     /// When the database does not answer; nothing is taken then.
@@ -80,12 +84,16 @@ impl Store {
         .await
     }
 
-    /// A 429 came: stops every process's calls for a while and lowers the rate. Those that were in flight together count once.
-    /// `rate`: the configured one.
+    /// A 429 came: stops every process's calls for a while and lowers the rate. Those that were in
+    /// flight together count once. `rate`: the configured one.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn calls_refused(&self, retry_after: Option<Duration>, rate: u32) -> Result<(), StoreError> {
+    pub async fn calls_refused(
+        &self,
+        retry_after: Option<Duration>,
+        rate: u32,
+    ) -> Result<(), StoreError> {
         sqlx::query!(
             r#"with next as (
                 select clock_timestamp() as at, coalesce(b.paused_until > clock_timestamp(), false) as known,
@@ -133,7 +141,9 @@ impl Store {
     /// When the database does not answer.
     pub async fn note_unlogged(&self, calls: u64) -> Result<(), StoreError> {
         let calls = i64::try_from(calls).unwrap_or(i64::MAX);
-        sqlx::query!("update tmdb_budget set calls_not_logged = calls_not_logged + $1", calls).execute(&self.pool).await?;
+        sqlx::query!("update tmdb_budget set calls_not_logged = calls_not_logged + $1", calls)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 

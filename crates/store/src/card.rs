@@ -1,4 +1,5 @@
-//! The cards that the app shows: full and short, with an `etag` that changes only when the card does.
+//! The cards that the app shows: full and short, with an `etag` that changes only when the card
+//! does.
 
 use proto::Movie;
 use serde_json::{Value, json};
@@ -13,7 +14,14 @@ const CARD_CAST: usize = 10;
 pub(crate) fn cards(work_id: i64, movie: &Movie) -> (Value, Value, String) {
     let year = movie.release_date.as_deref().and_then(|d| d.get(..4)).map(ToOwned::to_owned);
     let score = movie.rating.vote_average.map(|v| (v * 10.0).round());
-    let cast: Vec<_> = movie.cast_members.iter().filter_map(Value::as_array).flatten().take(CARD_CAST).cloned().collect();
+    let cast: Vec<_> = movie
+        .cast_members
+        .iter()
+        .filter_map(Value::as_array)
+        .flatten()
+        .take(CARD_CAST)
+        .cloned()
+        .collect();
     let short = json!({
         "work_id": work_id, "tmdb_id": movie.tmdb_id, "title": movie.title, "year": year,
         "poster_url": image(movie.poster_path.as_deref(), "w342"), "score": score,

@@ -1,4 +1,5 @@
-//! The time of the database, for all processes alike: what is compared across machines must come from one clock.
+//! The time of the database, for all processes alike: what is compared across machines must come
+//! from one clock.
 //!
 //! Between two looks it runs on this machine's monotonic clock, which nobody sets.
 
@@ -55,9 +56,14 @@ impl DatabaseClock {
     }
 }
 
-/// A quick look is. A slow one is off by half of the time that it took at most, so it is better than a clock that differs from it by
-/// more than all of that time: of a machine that slept, or from before the database's clock was set.
-fn is_better((at, seen): (OffsetDateTime, Instant), (new, when): (OffsetDateTime, Instant), took: Duration) -> bool {
+/// A quick look is. A slow one is off by half of the time that it took at most, so it is better
+/// than a clock that differs from it by more than all of that time: of a machine that slept, or
+/// from before the database's clock was set.
+fn is_better(
+    (at, seen): (OffsetDateTime, Instant),
+    (new, when): (OffsetDateTime, Instant),
+    took: Duration,
+) -> bool {
     let kept = at + when.saturating_duration_since(seen);
     took <= SLOW || (new - kept).unsigned_abs() > took
 }

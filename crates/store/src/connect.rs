@@ -16,14 +16,17 @@ use crate::{
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
-/// For a connection, also one of the pool: whoever waits longer takes the database for away, and comes again.
+/// For a connection, also one of the pool: whoever waits longer takes the database for away, and
+/// comes again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the end may wait for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// What each session asks of the server: a client that stands still in a transaction, or is gone without a word, must not hold
-/// its locks until somebody looks. Between two statements of a transaction nothing but this machine's own time passes; the
-/// relay, which publishes meanwhile, asks for more.
-const SESSION: &str = "set idle_in_transaction_session_timeout = '5s'; set tcp_keepalives_idle = 15;
+/// What each session asks of the server: a client that stands still in a transaction, or is gone
+/// without a word, must not hold its locks until somebody looks. Between two statements of a
+/// transaction nothing but this machine's own time passes; the relay, which publishes meanwhile,
+/// asks for more.
+const SESSION: &str =
+    "set idle_in_transaction_session_timeout = '5s'; set tcp_keepalives_idle = 15;
     set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3";
 /// Oldest Postgres that is supported.
 const MIN_VERSION: i32 = 150_000;
@@ -31,19 +34,24 @@ const MIN_VERSION: i32 = 150_000;
 /// What the database sees of a process's sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// It works on a question of one of them, or has it wait for a lock, for more than five seconds.
+    /// It works on a question of one of them, or has it wait for a lock, for more than five
+    /// seconds.
     pub waits: bool,
     /// One of them asked something within five seconds.
     pub moves: bool,
 }
 
 impl Store {
-    /// Connects, checks the server's version. `application_name` shows in `pg_stat_activity`, with a
-    /// number that no other process has.
+    /// Connects, checks the server's version. `application_name` shows in `pg_stat_activity`, with
+    /// a number that no other process has.
     ///
     /// # Errors
     /// Within about 3 s: one sentence with the remedy, without the password.
-    pub async fn connect(url: &Secret, application_name: &str, connections: u32) -> Result<Self, StoreError> {
+    pub async fn connect(
+        url: &Secret,
+        application_name: &str,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
         let shown = runtime::config::mask_url(url.reveal());
         let options = PgConnectOptions::from_str(&with_known_options(url.reveal()))
             .map_err(|e| StoreError::Setup(format!("DATABASE_URL is no usable URL: {e}")))?
@@ -51,20 +59,27 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT_TIMEOUT)
-            .after_connect(|session, _| Box::pin(async move { sqlx::raw_sql(SESSION).execute(session).await.map(drop) }))
+            .after_connect(|session, _| {
+                Box::pin(async move { sqlx::raw_sql(SESSION).execute(session).await.map(drop) })
+            })
             .connect_with(options)
             .await
             .map_err(|e| StoreError::Setup(explain(&shown, &e)))?;
-        let version = sqlx::query_scalar!(r#"select current_setting('server_version_num')::int as "version!""#);
+        let version = sqlx::query_scalar!(
+            r#"select current_setting('server_version_num')::int as "version!""#
+        );
         let version = within(SHORT, async { Ok(version.fetch_one(&pool).await?) }).await?;
         if version < MIN_VERSION {
-            return Err(StoreError::Setup(format!("Postgres at {shown} is version {}; 15 or later is needed", version / 10_000)));
+            return Err(StoreError::Setup(format!(
+                "Postgres at {shown} is version {}; 15 or later is needed",
+                version / 10_000
+            )));
         }
         Ok(Self { pool })
     }
 
-    /// Applies what is missing of `migrations/`, however long that takes. Several processes may do it at once; a database that a
-    /// newer program has taken further is left alone.
+    /// Applies what is missing of `migrations/`, however long that takes. Several processes may do
+    /// it at once; a database that a newer program has taken further is left alone.
     ///
     /// # Errors
     /// Names the migration.
@@ -72,7 +87,10 @@ impl Store {
         if within(SHORT, self.is_migrated()).await? {
             return Ok(());
         }
-        MIGRATIONS.run(&self.pool).await.map_err(|e| StoreError::Setup(format!("migration failed: {}", runtime::chain(&e))))
+        MIGRATIONS
+            .run(&self.pool)
+            .await
+            .map_err(|e| StoreError::Setup(format!("migration failed: {}", runtime::chain(&e))))
     }
 
     /// Whether every migration of this program is applied.
@@ -80,14 +98,18 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
-        let table = sqlx::query_scalar!(r#"select to_regclass('_sqlx_migrations') is not null as "there!""#)
-            .fetch_one(&self.pool)
-            .await?;
+        let table = sqlx::query_scalar!(
+            r#"select to_regclass('_sqlx_migrations') is not null as "there!""#
+        )
+        .fetch_one(&self.pool)
+        .await?;
         if !table {
             return Ok(false);
         }
         let applied: i64 =
-            sqlx::query_scalar("select count(*) from _sqlx_migrations where success").fetch_one(&self.pool).await?;
+            sqlx::query_scalar("select count(*) from _sqlx_migrations where success")
+                .fetch_one(&self.pool)
+                .await?;
         Ok(usize::try_from(applied).unwrap_or(0) >= MIGRATIONS.iter().count())
     }
 
@@ -109,7 +131,8 @@ impl Store {
         Ok(())
     }
 
-    /// What the database itself sees of this process, asked on a connection of its own. `None`: it does not answer within `limit`.
+    /// What the database itself sees of this process, asked on a connection of its own. `None`: it
+    /// does not answer within `limit`.
     pub async fn seen_anew(&self, limit: Duration) -> Option<Seen> {
         let options = self.pool.connect_options();
         let asked = async {
@@ -127,8 +150,8 @@ impl Store {
         Some(Seen { waits: row.waits, moves: row.moves })
     }
 
-    /// Whether the database works on a transaction of this process that is older than five seconds, asked on a connection of its own.
-    /// False also when it does not answer within `limit`.
+    /// Whether the database works on a transaction of this process that is older than five seconds,
+    /// asked on a connection of its own. False also when it does not answer within `limit`.
     pub(crate) async fn is_in_a_transaction(&self, limit: Duration) -> bool {
         let options = self.pool.connect_options();
         let asked = async {
@@ -211,9 +234,15 @@ mod tests {
     fn options_of_other_clients_are_left_out() {
         for (url, expected) in [
             ("postgres://u:p@h/d", "postgres://u:p@h/d"),
-            ("postgres://u:p@h/d?sslmode=require&channel_binding=require", "postgres://u:p@h/d?sslmode=require"),
+            (
+                "postgres://u:p@h/d?sslmode=require&channel_binding=require",
+                "postgres://u:p@h/d?sslmode=require",
+            ),
             ("postgres://u:p@h/d?sslpassword=sesame", "postgres://u:p@h/d"),
-            ("postgres://u:p@h/d?options[search_path]=a&pass=sesame", "postgres://u:p@h/d?options[search_path]=a"),
+            (
+                "postgres://u:p@h/d?options[search_path]=a&pass=sesame",
+                "postgres://u:p@h/d?options[search_path]=a",
+            ),
         ] {
             assert_eq!(with_known_options(url), expected);
         }

@@ -1,6 +1,8 @@
-//! Job control: what people change about jobs and runs. Who did it, and what it was before, stands in `job_audit`.
+//! Job control: what people change about jobs and runs. Who did it, and what it was before, stands
+//! in `job_audit`.
 //!
-//! The rules are functions of the database, so that they hold for SQL as well; see the migration `finish_runs`.
+//! The rules are functions of the database, so that they hold for SQL as well; see the migration
+//! `finish_runs`.
 
 use proto::TriggerType;
 use serde::{Deserialize, Serialize};
@@ -74,7 +76,8 @@ pub struct JobEdit {
     /// How often a lost run begins anew, 0 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_retries: Option<i32>,
-    /// Limits that are taken away: exclusions, max_runs, starts_at, ends_at, pause_after_failures, overdue_after_secs.
+    /// Limits that are taken away: exclusions, max_runs, starts_at, ends_at, pause_after_failures,
+    /// overdue_after_secs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub clear: Vec<String>,
 }
@@ -94,7 +97,8 @@ pub struct Begun {
 type Tx = Transaction<'static, Postgres>;
 
 impl Store {
-    /// A transaction in an author's name. What the author asked for before, under the same id, is not done again.
+    /// A transaction in an author's name. What the author asked for before, under the same id, is
+    /// not done again.
     async fn begin_as(&self, author: &Author) -> Result<Tx, StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query_scalar!(
@@ -105,30 +109,45 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         let Some(id) = &author.request_id else { return Ok(tx) };
-        let fresh =
-            sqlx::query!("insert into api_request (request_id, by_whom) values ($1, $2) on conflict do nothing", id, author.by)
-                .execute(&mut *tx)
-                .await?;
+        let fresh = sqlx::query!(
+            "insert into api_request (request_id, by_whom) values ($1, $2) on conflict do nothing",
+            id,
+            author.by
+        )
+        .execute(&mut *tx)
+        .await?;
         if fresh.rows_affected() == 1 {
             return Ok(tx);
         }
-        let answer = sqlx::query_scalar!("select answer from api_request where request_id = $1", id).fetch_one(&mut *tx).await?;
+        let answer =
+            sqlx::query_scalar!("select answer from api_request where request_id = $1", id)
+                .fetch_one(&mut *tx)
+                .await?;
         Err(StoreError::Repeated(answer.unwrap_or_default()))
     }
 
     /// Commits with the answer that a repetition gets.
-    async fn commit_as(&self, mut tx: Tx, author: &Author, answer: &Value) -> Result<(), StoreError> {
+    async fn commit_as(
+        &self,
+        mut tx: Tx,
+        author: &Author,
+        answer: &Value,
+    ) -> Result<(), StoreError> {
         if let Some(id) = &author.request_id {
-            sqlx::query!("update api_request set answer = $2 where request_id = $1", id, answer).execute(&mut *tx).await?;
+            sqlx::query!("update api_request set answer = $2 where request_id = $1", id, answer)
+                .execute(&mut *tx)
+                .await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
-    /// Runs a job now, as far as its overlap policy lets it, or in spite of it. Returns the run; its schedule stays as it is.
+    /// Runs a job now, as far as its overlap policy lets it, or in spite of it. Returns the run;
+    /// its schedule stays as it is.
     ///
     /// # Errors
-    /// `Unknown`, `Refused` when a run of it is not over, `Repeated`; or the database does not answer. Nothing is done then.
+    /// `Unknown`, `Refused` when a run of it is not over, `Repeated`; or the database does not
+    /// answer. Nothing is done then.
     pub async fn run_job(
         &self,
         name: &str,
@@ -136,9 +155,14 @@ impl Store {
         author: &Author,
     ) -> Result<String, StoreError> {
         let mut tx = self.begin_as(author).await?;
-        let run_id = sqlx::query_scalar!(r#"select mangoes_job_run($1, $2, $3) as "id!""#, name, payload, force)
-            .fetch_one(&mut *tx)
-            .await?;
+        let run_id = sqlx::query_scalar!(
+            r#"select mangoes_job_run($1, $2, $3) as "id!""#,
+            name,
+            payload,
+            force
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         self.commit_as(tx, author, &json!({ "run_id": run_id })).await?;
         Ok(run_id)
     }
@@ -147,9 +171,16 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::run_job`]; `Refused` when it is over.
-    pub async fn cancel_run(&self, run_id: &str, note: Option<&str>, author: &Author) -> Result<(), StoreError> {
+    pub async fn cancel_run(
+        &self,
+        run_id: &str,
+        note: Option<&str>,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
-        sqlx::query_scalar!("select mangoes_run_cancel($1, $2)::text", run_id, note).fetch_one(&mut *tx).await?;
+        sqlx::query_scalar!("select mangoes_run_cancel($1, $2)::text", run_id, note)
+            .fetch_one(&mut *tx)
+            .await?;
         self.commit_as(tx, author, &json!({ "run_id": run_id })).await
     }
 
@@ -164,7 +195,9 @@ impl Store {
         author: &Author,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
-        sqlx::query_scalar!("select mangoes_job_pause($1, $2, $3)::text", name, note, until).fetch_one(&mut *tx).await?;
+        sqlx::query_scalar!("select mangoes_job_pause($1, $2, $3)::text", name, note, until)
+            .fetch_one(&mut *tx)
+            .await?;
         self.commit_as(tx, author, &json!({ "name": name })).await
     }
 
@@ -174,7 +207,9 @@ impl Store {
     /// As [`Self::run_job`].
     pub async fn resume_job(&self, name: &str, author: &Author) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
-        sqlx::query_scalar!("select mangoes_job_resume($1)::text", name).fetch_one(&mut *tx).await?;
+        sqlx::query_scalar!("select mangoes_job_resume($1)::text", name)
+            .fetch_one(&mut *tx)
+            .await?;
         self.commit_as(tx, author, &json!({ "name": name })).await
     }
 
@@ -184,7 +219,9 @@ impl Store {
     /// As [`Self::run_job`].
     pub async fn delete_job(&self, name: &str, author: &Author) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
-        sqlx::query_scalar!("select mangoes_job_unschedule($1)::text", name).fetch_one(&mut *tx).await?;
+        sqlx::query_scalar!("select mangoes_job_unschedule($1)::text", name)
+            .fetch_one(&mut *tx)
+            .await?;
         self.commit_as(tx, author, &json!({ "name": name })).await
     }
 
@@ -192,9 +229,16 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::run_job`].
-    pub async fn hold_jobs(&self, held: bool, note: Option<&str>, author: &Author) -> Result<(), StoreError> {
+    pub async fn hold_jobs(
+        &self,
+        held: bool,
+        note: Option<&str>,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
-        sqlx::query_scalar!("select mangoes_jobs_hold($1, $2)::text", held, note).fetch_one(&mut *tx).await?;
+        sqlx::query_scalar!("select mangoes_jobs_hold($1, $2)::text", held, note)
+            .fetch_one(&mut *tx)
+            .await?;
         self.commit_as(tx, author, &json!({ "held": held })).await
     }
 
@@ -202,7 +246,13 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::run_job`]; `Refused` when the name is taken, or was.
-    pub async fn create_job(&self, name: &str, action: &str, edit: &JobEdit, author: &Author) -> Result<(), StoreError> {
+    pub async fn create_job(
+        &self,
+        name: &str,
+        action: &str,
+        edit: &JobEdit,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
         let made = sqlx::query!(
             "insert into job (name, action, schedule, timezone) values ($1, $2, $3, coalesce($4, 'UTC')) on conflict do nothing",
@@ -224,22 +274,38 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::run_job`].
-    pub async fn set_job(&self, name: &str, edit: &JobEdit, author: &Author) -> Result<(), StoreError> {
+    pub async fn set_job(
+        &self,
+        name: &str,
+        edit: &JobEdit,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
         apply(&mut tx, name, edit).await?;
         self.commit_as(tx, author, &json!({ "name": name })).await
     }
 
-    /// Begins a run for each of these nominal times that has none yet, one after the other unless the job's runs may overlap.
+    /// Begins a run for each of these nominal times that has none yet, one after the other unless
+    /// the job's runs may overlap.
     ///
     /// # Errors
     /// As [`Self::run_job`].
-    pub async fn backfill_job(&self, name: &str, times: &[OffsetDateTime], author: &Author) -> Result<Vec<Begun>, StoreError> {
+    pub async fn backfill_job(
+        &self,
+        name: &str,
+        times: &[OffsetDateTime],
+        author: &Author,
+    ) -> Result<Vec<Begun>, StoreError> {
         let mut tx = self.begin_as(author).await?;
-        let job = sqlx::query!("select action, payload, overlap_policy from job where name = $1 for update", name)
-            .fetch_optional(&mut *tx)
-            .await?;
-        let Some(job) = job else { return Err(StoreError::Unknown(format!("there is no job {name}"))) };
+        let job = sqlx::query!(
+            "select action, payload, overlap_policy from job where name = $1 for update",
+            name
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(job) = job else {
+            return Err(StoreError::Unknown(format!("there is no job {name}")));
+        };
         let policy = if job.overlap_policy == "allow" { "allow" } else { "queue_all" };
         let mut begun = Vec::with_capacity(times.len());
         for at in times {
@@ -256,10 +322,15 @@ impl Store {
             .await?;
             begun.push(Begun { scheduled_for: *at, run_id: row.run_id, outcome: row.outcome });
         }
-        let runs: Vec<&str> = begun.iter().filter(|b| b.outcome != "there").map(|b| b.run_id.as_str()).collect();
-        sqlx::query!("select job_audit_add($1, 'backfill', null, $2)::text", name, json!({ "runs": runs }))
-            .fetch_one(&mut *tx)
-            .await?;
+        let runs: Vec<&str> =
+            begun.iter().filter(|b| b.outcome != "there").map(|b| b.run_id.as_str()).collect();
+        sqlx::query!(
+            "select job_audit_add($1, 'backfill', null, $2)::text",
+            name,
+            json!({ "runs": runs })
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         self.commit_as(tx, author, &json!({ "runs": runs })).await?;
         Ok(begun)
     }
@@ -286,7 +357,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn would_scan(&self, limit: i64, sample: i64) -> Result<(i64, Vec<String>), StoreError> {
+    pub async fn would_scan(
+        &self,
+        limit: i64,
+        sample: i64,
+    ) -> Result<(i64, Vec<String>), StoreError> {
         let limit = i32::try_from(limit).unwrap_or(i32::MAX);
         let row = sqlx::query!(
             r#"with due as (select title, due_at from get_stale_movies($1))
@@ -305,8 +380,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn would_release(&self, limit: i64) -> Result<i64, StoreError> {
-        let waiting =
-            sqlx::query_scalar!(r#"select least($1, count(*)) as "n!" from refresh_queue where status = 'queued'"#, limit);
+        let waiting = sqlx::query_scalar!(
+            r#"select least($1, count(*)) as "n!" from refresh_queue where status = 'queued'"#,
+            limit
+        );
         Ok(waiting.fetch_one(&self.pool).await?)
     }
 
@@ -314,9 +391,16 @@ impl Store {
     ///
     /// # Errors
     /// `Repeated`; or the database does not answer.
-    pub async fn audit(&self, operation: &str, after: &Value, author: &Author) -> Result<(), StoreError> {
+    pub async fn audit(
+        &self,
+        operation: &str,
+        after: &Value,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin_as(author).await?;
-        sqlx::query!("select job_audit_add('-', $1, null, $2)::text", operation, after).fetch_one(&mut *tx).await?;
+        sqlx::query!("select job_audit_add('-', $1, null, $2)::text", operation, after)
+            .fetch_one(&mut *tx)
+            .await?;
         self.commit_as(tx, author, after).await
     }
 }
@@ -327,6 +411,8 @@ async fn apply(tx: &mut Tx, name: &str, edit: &JobEdit) -> Result<(), StoreError
         fields.remove("clear");
         fields.extend(edit.clear.iter().map(|name| (name.clone(), Value::Null)));
     }
-    sqlx::query_scalar!("select mangoes_job_set($1, $2)::text", name, patch).fetch_one(&mut **tx).await?;
+    sqlx::query_scalar!("select mangoes_job_set($1, $2)::text", name, patch)
+        .fetch_one(&mut **tx)
+        .await?;
     Ok(())
 }

@@ -44,7 +44,11 @@ pub enum Effect {
 }
 
 /// The row and its event, once, in the caller's transaction.
-pub(crate) async fn write(tx: &mut PgConnection, letter: &Letter, now: OffsetDateTime) -> Result<(), StoreError> {
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    letter: &Letter,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
     let trace_id = trace_id(letter);
     let written = sqlx::query!(
         "insert into dead_letter (consumer, message_key, subject, reason, error, tries, payload, headers, first_at, died_at, trace_id)
@@ -67,7 +71,8 @@ pub(crate) async fn write(tx: &mut PgConnection, letter: &Letter, now: OffsetDat
         return Ok(());
     }
     // A letter must go out whatever its message was called.
-    let id = format!("dead:{}:{}", letter.consumer, letter.message_key).replace(char::is_control, "?");
+    let id =
+        format!("dead:{}:{}", letter.consumer, letter.message_key).replace(char::is_control, "?");
     let event = event(letter, trace_id.clone(), now);
     let entry = entry(&event, id.clone(), id, &letter.message_key, now).in_trace(&trace_id);
     outbox::enqueue(tx, &[entry]).await
@@ -76,8 +81,14 @@ pub(crate) async fn write(tx: &mut PgConnection, letter: &Letter, now: OffsetDat
 fn event(letter: &Letter, trace_id: String, now: OffsetDateTime) -> DeadLetter {
     // Text of Postgres holds no U+0000.
     let payload = String::from_utf8_lossy(&letter.payload).replace('\0', "\u{fffd}");
-    let headers = letter.headers.as_object().filter(|_| letter.headers.to_string().len() <= HEADERS_MAX_BYTES);
-    let headers = headers.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    let headers = letter
+        .headers
+        .as_object()
+        .filter(|_| letter.headers.to_string().len() <= HEADERS_MAX_BYTES);
+    let headers = headers
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
     DeadLetter {
         consumer: letter.consumer.to_owned(),
         message_key: letter.message_key.clone(),
@@ -95,17 +106,27 @@ fn event(letter: &Letter, trace_id: String, now: OffsetDateTime) -> DeadLetter {
 
 /// Of a W3C `traceparent` that came with it, else the one that its event carries.
 fn trace_id(letter: &Letter) -> String {
-    let parent = letter.headers.get("traceparent").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let given = parent.split('-').nth(1).filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+    let parent =
+        letter.headers.get("traceparent").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let given = parent
+        .split('-')
+        .nth(1)
+        .filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
     given.map_or_else(|| outbox::trace_id(&letter.message_key), str::to_ascii_lowercase)
 }
 
 impl Store {
-    /// Writes a dead letter once, its event for `MOVIES_DEAD`, its inbox row and its effect, in one transaction.
+    /// Writes a dead letter once, its event for `MOVIES_DEAD`, its inbox row and its effect, in one
+    /// transaction.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
-    pub async fn bury(&self, letter: &Letter, effect: &Effect, now: OffsetDateTime) -> Result<(), StoreError> {
+    pub async fn bury(
+        &self,
+        letter: &Letter,
+        effect: &Effect,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
         within(SHORT, async {
             let mut tx = self.pool.begin().await?;
             if !ledger::claim_one(&mut tx, letter.consumer, &letter.message_key).await? {
@@ -135,14 +156,20 @@ impl Store {
         };
         match effect {
             Effect::None => Ok(()),
-            Effect::Item { run_id, tmdb_id } => runs::settle(tx, &[failed(run_id, tmdb_id)], now).await,
+            Effect::Item { run_id, tmdb_id } => {
+                runs::settle(tx, &[failed(run_id, tmdb_id)], now).await
+            }
             Effect::Refresh { run_id, tmdb_id } => {
                 crate::queue::fail(tx, (*tmdb_id, run_id.as_deref()), &letter.error, now).await
             }
             Effect::Run { run_id } => {
-                sqlx::query!("update job_run set error = $2 where run_id = $1 and ended_at is null", run_id, letter.error)
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query!(
+                    "update job_run set error = $2 where run_id = $1 and ended_at is null",
+                    run_id,
+                    letter.error
+                )
+                .execute(&mut *tx)
+                .await?;
                 runs::close(tx, run_id, now).await
             }
         }

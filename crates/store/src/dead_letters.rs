@@ -108,7 +108,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn dead_letters(&self, filter: &DeadFilter, limit: i64) -> Result<Vec<DeadRow>, StoreError> {
+    pub async fn dead_letters(
+        &self,
+        filter: &DeadFilter,
+        limit: i64,
+    ) -> Result<Vec<DeadRow>, StoreError> {
         let rows = sqlx::query!(
             "select id, consumer, message_key, subject, reason, error, tries, payload, headers, trace_id, first_at, died_at, replayed_as from dead_letter
              where ($1::bigint[] is null or id = any($1)) and ($2::text is null or consumer = $2) and ($3::text is null or reason = $3)
@@ -141,16 +145,25 @@ impl Store {
             .collect())
     }
 
-    /// Sends a dead letter again, under an id of its own, with its own payload or another. It goes out through the outbox, and
-    /// the letter says under which id. `again`: also when it was replayed before.
+    /// Sends a dead letter again, under an id of its own, with its own payload or another. It goes
+    /// out through the outbox, and the letter says under which id. `again`: also when it was
+    /// replayed before.
     ///
     /// # Errors
     /// When the database does not answer; nothing is sent then.
-    pub async fn replay_dead(&self, id: i64, payload: Option<&Value>, again: bool) -> Result<Replay, StoreError> {
+    pub async fn replay_dead(
+        &self,
+        id: i64,
+        payload: Option<&Value>,
+        again: bool,
+    ) -> Result<Replay, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let letter = sqlx::query!("select subject, payload, replayed_as from dead_letter where id = $1 for update", id)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let letter = sqlx::query!(
+            "select subject, payload, replayed_as from dead_letter where id = $1 for update",
+            id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         let Some(letter) = letter else { return Ok(Replay::Unknown) };
         if let Some(before) = letter.replayed_as.clone().filter(|_| !again) {
             return Ok(Replay::Before(before));
@@ -158,12 +171,18 @@ impl Store {
         let own = || serde_json::from_slice::<Value>(&letter.payload).ok().filter(Value::is_object);
         let Some(mut payload) = payload.cloned().or_else(own) else { return Ok(Replay::NoJson) };
         if letter.subject.starts_with("movies.tick.") {
-            return Ok(Replay::Tick(letter.subject.rsplit('.').next().unwrap_or_default().to_owned()));
+            return Ok(Replay::Tick(
+                letter.subject.rsplit('.').next().unwrap_or_default().to_owned(),
+            ));
         }
         // Its queue row, or its run, ended with it; the replay is work of its own.
         let ended = if letter.subject == "movies.ingest.list" { "run_id" } else { "queue_id" };
         payload.as_object_mut().map(|object| object.remove(ended));
-        let before = letter.replayed_as.as_deref().and_then(|r| r.rsplit_once(':')?.1.parse::<u32>().ok()).unwrap_or(0);
+        let before = letter
+            .replayed_as
+            .as_deref()
+            .and_then(|r| r.rsplit_once(':')?.1.parse::<u32>().ok())
+            .unwrap_or(0);
         let message_id = format!("replay:{id}:{}", before + 1);
         sqlx::query!(
             "insert into outbox (subject, message_id, ordering_key, headers, payload) values ($1, $2, $2, $3, $4)",
@@ -174,7 +193,9 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
-        sqlx::query!("update dead_letter set replayed_as = $2 where id = $1", id, message_id).execute(&mut *tx).await?;
+        sqlx::query!("update dead_letter set replayed_as = $2 where id = $1", id, message_id)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(Replay::As(message_id))
     }

@@ -7,7 +7,8 @@ use runtime::{Classify, Fate};
 /// Why the database did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, is restarting, or cannot write (full, read-only, a grant is missing); the work is not at fault.
+    /// It cannot be reached, is restarting, or cannot write (full, read-only, a grant is missing);
+    /// the work is not at fault.
     #[error("the database cannot be used")]
     Unavailable(#[source] sqlx::Error),
     /// Another transaction was in the way; repeating helps.
@@ -50,7 +51,9 @@ impl From<sqlx::Error> for StoreError {
                 Self::Unavailable(error)
             }
             Some(c) if c.starts_with("40") || c.starts_with("55") => Self::Conflict(error),
-            Some(c) if c.starts_with("22") || c.starts_with("23") || c.starts_with("54") => Self::Data(error),
+            Some(c) if c.starts_with("22") || c.starts_with("23") || c.starts_with("54") => {
+                Self::Data(error)
+            }
             Some("P0002") => Self::Unknown(words(&error)),
             Some("P0001") => Self::Refused(words(&error)),
             Some(_) => Self::Other(error),

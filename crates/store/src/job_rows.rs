@@ -133,14 +133,19 @@ impl RunRow {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts and spans stay far below 2^53")]
     pub fn rate(&self) -> f64 {
-        if self.duration_ms > 0 { self.settled() as f64 * 1_000.0 / self.duration_ms as f64 } else { 0.0 }
+        if self.duration_ms > 0 {
+            self.settled() as f64 * 1_000.0 / self.duration_ms as f64
+        } else {
+            0.0
+        }
     }
 
     /// Seconds until its last item at the rate so far; `None`: over, or nothing to go by.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub fn eta_secs(&self) -> Option<f64> {
-        (self.ended_at.is_none() && self.pending > 0 && self.rate() > 0.0).then(|| self.pending as f64 / self.rate())
+        (self.ended_at.is_none() && self.pending > 0 && self.rate() > 0.0)
+            .then(|| self.pending as f64 / self.rate())
     }
 }
 
@@ -170,7 +175,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn runs(&self, job: Option<&str>, run: Option<&str>, limit: i64) -> Result<Vec<RunRow>, StoreError> {
+    pub async fn runs(
+        &self,
+        job: Option<&str>,
+        run: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<RunRow>, StoreError> {
         let rows = sqlx::query_as!(
             RunRow,
             r#"select run_id, job, scheduled_for, trigger_type, requested_by, attempts, status, fired_at, ended_at, checked, skipped, done, failed,

@@ -87,7 +87,8 @@ pub struct QuietRun {
 }
 
 impl Store {
-    /// Jobs whose time has come, or has to be computed; paused ones too, for their nominal times leave rows as well.
+    /// Jobs whose time has come, or has to be computed; paused ones too, for their nominal times
+    /// leave rows as well.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -105,7 +106,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// When the next job fires, and in how many seconds by the database's clock: a process's own may be wrong.
+    /// When the next job fires, and in how many seconds by the database's clock: a process's own
+    /// may be wrong.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -135,7 +137,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn set_next(&self, job: &DueJob, (next, jitter): (Option<OffsetDateTime>, i32)) -> Result<(), StoreError> {
+    pub async fn set_next(
+        &self,
+        job: &DueJob,
+        (next, jitter): (Option<OffsetDateTime>, i32),
+    ) -> Result<(), StoreError> {
         sqlx::query!(
             "update job set next_at = coalesce($3, 'infinity'::timestamptz), jitter_offset = $4
              where name = $1 and revision = $2",
@@ -182,9 +188,9 @@ impl Store {
         Ok(jobs.fetch_all(&self.pool).await?)
     }
 
-    /// Claims nominal times: a row of `job_run` for each, the tick of what runs in the outbox, and the next time with its jitter,
-    /// in one transaction. However many schedulers try, one of them gets them. False: another has them, or the job was edited
-    /// meanwhile.
+    /// Claims nominal times: a row of `job_run` for each, the tick of what runs in the outbox, and
+    /// the next time with its jitter, in one transaction. However many schedulers try, one of them
+    /// gets them. False: another has them, or the job was edited meanwhile.
     ///
     /// # Errors
     /// When the database does not answer; nothing is claimed then.
@@ -214,7 +220,8 @@ impl Store {
         for time in times {
             match &time.fate {
                 NominalFate::Skipped(reason) => {
-                    skip(&mut tx, &job.name, (&row.action, &row.payload), (time.at, reason)).await?;
+                    skip(&mut tx, &job.name, (&row.action, &row.payload), (time.at, reason))
+                        .await?;
                 }
                 NominalFate::Runs(trigger, note) => {
                     sqlx::query!(
@@ -250,23 +257,28 @@ impl Store {
     /// # Errors
     /// When the database does not answer; nothing is said then.
     pub async fn note_overdue(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar!(r#"select job_note_overdue() as "n!""#).fetch_one(&self.pool).await?)
+        Ok(sqlx::query_scalar!(r#"select job_note_overdue() as "n!""#)
+            .fetch_one(&self.pool)
+            .await?)
     }
 
-    /// Open runs to which nothing happened for longer than their job allows, while nothing in the database carries them: a
-    /// message may, and only the broker knows.
+    /// Open runs to which nothing happened for longer than their job allows, while nothing in the
+    /// database carries them: a message may, and only the broker knows.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn quiet_runs(&self) -> Result<Vec<QuietRun>, StoreError> {
-        let rows = sqlx::query_as!(QuietRun, r#"select run_id as "run_id!", action as "action!" from quiet_runs() limit 100"#)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query_as!(
+            QuietRun,
+            r#"select run_id as "run_id!", action as "action!" from quiet_runs() limit 100"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
         Ok(rows)
     }
 
-    /// Ends a run that nobody works on as lost. Returns the run that begins in its place, if its job says so. `None`: something
-    /// has happened to it after all.
+    /// Ends a run that nobody works on as lost. Returns the run that begins in its place, if its
+    /// job says so. `None`: something has happened to it after all.
     ///
     /// # Errors
     /// When the database does not answer; nothing is changed then.
@@ -278,11 +290,15 @@ impl Store {
             run_id
         );
         let Some(run) = run.fetch_optional(&mut *tx).await? else { return Ok(None) };
-        let job = sqlx::query!("select name from job where name = $1 for update skip locked", run.job);
+        let job =
+            sqlx::query!("select name from job where name = $1 for update skip locked", run.job);
         if job.fetch_optional(&mut *tx).await?.is_none() && run.of_a_job {
             return Ok(None);
         }
-        let quiet = sqlx::query_scalar!(r#"select exists (select 1 from quiet_runs() where run_id = $1) as "quiet!""#, run_id);
+        let quiet = sqlx::query_scalar!(
+            r#"select exists (select 1 from quiet_runs() where run_id = $1) as "quiet!""#,
+            run_id
+        );
         if !quiet.fetch_one(&mut *tx).await? {
             return Ok(None);
         }
@@ -322,7 +338,9 @@ async fn skip(
     .execute(&mut *tx)
     .await?;
     if written.rows_affected() == 1 {
-        sqlx::query!("select run_event(run_id_of($1, $2), 'skipped', $3)::text", job, at, reason).fetch_one(&mut *tx).await?;
+        sqlx::query!("select run_event(run_id_of($1, $2), 'skipped', $3)::text", job, at, reason)
+            .fetch_one(&mut *tx)
+            .await?;
     }
     Ok(())
 }

@@ -9,11 +9,20 @@ use crate::{
 };
 
 impl Ledger for Store {
-    async fn begin(&self, consumer: &'static str, keys: &[String]) -> Result<Vec<Standing>, LedgerError> {
+    async fn begin(
+        &self,
+        consumer: &'static str,
+        keys: &[String],
+    ) -> Result<Vec<Standing>, LedgerError> {
         Ok(within(SHORT, self.begin_tries(consumer, keys)).await?)
     }
 
-    async fn failed(&self, consumer: &'static str, key: &str, error: &str) -> Result<(), LedgerError> {
+    async fn failed(
+        &self,
+        consumer: &'static str,
+        key: &str,
+        error: &str,
+    ) -> Result<(), LedgerError> {
         let work = async {
             let noted = sqlx::query!(
                 "update attempt set failed = failed + 1, alone = 0, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
@@ -57,13 +66,19 @@ impl Store {
         Ok(before.unwrap_or(0))
     }
 
-    async fn begin_tries(&self, consumer: &str, keys: &[String]) -> Result<Vec<Standing>, StoreError> {
-        // Sorted, so that two processes with the same messages wait for each other instead of locking each other out.
+    async fn begin_tries(
+        &self,
+        consumer: &str,
+        keys: &[String],
+    ) -> Result<Vec<Standing>, StoreError> {
+        // Sorted, so that two processes with the same messages wait for each other instead of
+        // locking each other out.
         let mut sorted = keys.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        // What is handled needs no try: its row would stay for ever. A try that ended without a word did not die with its process
-        // when that still lives: the database was away when it was to be told.
+        // What is handled needs no try: its row would stay for ever. A try that ended without a
+        // word did not die with its process when that still lives: the database was away when it
+        // was to be told.
         let own = self.pool.connect_options();
         let rows = sqlx::query!(
             r#"with begun as (
@@ -85,16 +100,29 @@ impl Store {
         .await?;
         let mut standings = Vec::with_capacity(keys.len());
         for key in keys {
-            let row = rows.iter().find(|r| r.key == *key).ok_or_else(|| StoreError::Other(sqlx::Error::RowNotFound))?;
+            let row = rows
+                .iter()
+                .find(|r| r.key == *key)
+                .ok_or_else(|| StoreError::Other(sqlx::Error::RowNotFound))?;
             let crashed = row.started - 1 - row.failed;
-            standings.push(Standing { handled: row.handled, failed: row.failed, crashed, first_at: row.first_at });
+            standings.push(Standing {
+                handled: row.handled,
+                failed: row.failed,
+                crashed,
+                first_at: row.first_at,
+            });
         }
         Ok(standings)
     }
 }
 
-/// Marks messages as handled, in the transaction of their effect. Returns the keys that were not handled before.
-pub(crate) async fn claim(tx: &mut PgConnection, consumers: &[String], keys: &[String]) -> Result<Vec<String>, StoreError> {
+/// Marks messages as handled, in the transaction of their effect. Returns the keys that were not
+/// handled before.
+pub(crate) async fn claim(
+    tx: &mut PgConnection,
+    consumers: &[String],
+    keys: &[String],
+) -> Result<Vec<String>, StoreError> {
     let fresh = sqlx::query_scalar!(
         "insert into inbox (consumer, message_key) select c, k from unnest($1::text[], $2::text[]) as t(c, k) order by c, k
          on conflict do nothing returning message_key",
@@ -114,6 +142,10 @@ pub(crate) async fn claim(tx: &mut PgConnection, consumers: &[String], keys: &[S
 }
 
 /// [`claim`] for one message: true when it was not handled before.
-pub(crate) async fn claim_one(tx: &mut PgConnection, consumer: &str, key: &str) -> Result<bool, StoreError> {
+pub(crate) async fn claim_one(
+    tx: &mut PgConnection,
+    consumer: &str,
+    key: &str,
+) -> Result<bool, StoreError> {
     Ok(!claim(tx, &[consumer.to_owned()], &[key.to_owned()]).await?.is_empty())
 }

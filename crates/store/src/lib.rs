@@ -1,4 +1,5 @@
-//! All SQL. One module per table or per transaction that several tables take part in. The only room that names `sqlx`.
+//! All SQL. One module per table or per transaction that several tables take part in. The only room
+//! that names `sqlx`.
 
 mod api_log;
 mod budget;

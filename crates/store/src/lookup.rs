@@ -106,7 +106,8 @@ impl Store {
         Ok(row)
     }
 
-    /// Of these movies, those that the catalogue has, each with whether it is due. Tombstones count as due: upstream lists them again.
+    /// Of these movies, those that the catalogue has, each with whether it is due. Tombstones count
+    /// as due: upstream lists them again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -140,8 +141,13 @@ impl Store {
             if ledger::claim_one(&mut tx, consumer, key).await?
                 && let (Some(run_id), id) = item
             {
-                let settled =
-                    Settled { run_id: run_id.to_owned(), tmdb_id: id.get(), state: "skipped", title: None, error: None };
+                let settled = Settled {
+                    run_id: run_id.to_owned(),
+                    tmdb_id: id.get(),
+                    state: "skipped",
+                    title: None,
+                    error: None,
+                };
                 runs::settle(&mut tx, &[settled], now).await?;
             }
             tx.commit().await?;

@@ -1,4 +1,5 @@
-//! Removes what is old, in small steps: calls, queue rows, runs, dead letters, tries. How long they stay is the job's payload.
+//! Removes what is old, in small steps: calls, queue rows, runs, dead letters, tries. How long they
+//! stay is the job's payload.
 
 use time::{Duration, OffsetDateTime};
 
@@ -30,10 +31,12 @@ pub struct Retention {
 }
 
 impl Store {
-    /// Removes what is older, and ends the run with the number of rows and partitions. Repeating is harmless.
+    /// Removes what is older, and ends the run with the number of rows and partitions. Repeating is
+    /// harmless.
     ///
     /// # Errors
-    /// When the database does not answer, or a partition is being read for long; what was removed stays removed.
+    /// When the database does not answer, or a partition is being read for long; what was removed
+    /// stays removed.
     pub async fn maintain(
         &self,
         consumer_key: (&str, &str),
@@ -81,9 +84,13 @@ impl Store {
         );
         let mut tx = self.pool.begin().await?;
         if ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
-            sqlx::query!("update job_run set checked = $2, done = $2 where run_id = $1", run.run_id, gone)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query!(
+                "update job_run set checked = $2, done = $2 where run_id = $1",
+                run.run_id,
+                gone
+            )
+            .execute(&mut *tx)
+            .await?;
             runs::close(&mut tx, &run.run_id, now).await?;
         }
         tx.commit().await?;
@@ -106,7 +113,9 @@ impl Store {
     /// Whole days go as partitions; what no partition was there for goes row by row.
     async fn drop_old_calls(&self, cutoff: OffsetDateTime) -> Result<i64, StoreError> {
         let dropped =
-            sqlx::query_scalar!(r#"select drop_tmdb_api_logs_before($1) as "n!""#, cutoff.date()).fetch_one(&self.pool).await?;
+            sqlx::query_scalar!(r#"select drop_tmdb_api_logs_before($1) as "n!""#, cutoff.date())
+                .fetch_one(&self.pool)
+                .await?;
         let mut gone = i64::from(dropped);
         loop {
             let done = sqlx::query!(

@@ -30,11 +30,16 @@ pub struct Gone<'a> {
 }
 
 impl Store {
-    /// The imdb_id by which the survivor of a movie is found, once a second 404 would make it a tombstone.
+    /// The imdb_id by which the survivor of a movie is found, once a second 404 would make it a
+    /// tombstone.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn imdb_id_of_missing(&self, id: TmdbId, now: OffsetDateTime) -> Result<Option<String>, StoreError> {
+    pub async fn imdb_id_of_missing(
+        &self,
+        id: TmdbId,
+        now: OffsetDateTime,
+    ) -> Result<Option<String>, StoreError> {
         within(SHORT, async {
             let imdb_id = sqlx::query_scalar!(
                 "select coalesce(imdb_id, imdb_id_clash) from works
@@ -50,9 +55,10 @@ impl Store {
         .await
     }
 
-    /// TMDB answered 404 for a movie of the catalogue. The first time it is remembered; a second time at least a day later
-    /// makes the tombstone and `movies.removed`, and has the survivor brought in. Returns whether it is a tombstone now;
-    /// `None`: the catalogue never held it, and nothing is written. A newer answer makes it as if it had not come.
+    /// TMDB answered 404 for a movie of the catalogue. The first time it is remembered; a second
+    /// time at least a day later makes the tombstone and `movies.removed`, and has the survivor
+    /// brought in. Returns whether it is a tombstone now; `None`: the catalogue never held it, and
+    /// nothing is written. A newer answer makes it as if it had not come.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
@@ -108,14 +114,16 @@ impl Store {
     }
 }
 
-/// An answer that was asked for later is there: what the message was for is done. False: the catalogue has no such movie.
+/// An answer that was asked for later is there: what the message was for is done. False: the
+/// catalogue has no such movie.
 async fn overtaken(
     tx: &mut PgConnection,
     (consumer, key): (&str, &str),
     gone: Gone<'_>,
     now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
-    let title = sqlx::query_scalar!("select title from works where tmdb_id = $1", gone.tmdb_id.to_string());
+    let title =
+        sqlx::query_scalar!("select title from works where tmdb_id = $1", gone.tmdb_id.to_string());
     let Some(title) = title.fetch_optional(&mut *tx).await? else { return Ok(false) };
     if ledger::claim_one(tx, consumer, key).await? {
         queue::end(tx, (gone.tmdb_id, gone.run_id), (title, None), now).await?;
@@ -124,9 +132,20 @@ async fn overtaken(
 }
 
 /// `movies.removed`, and a message for the survivor.
-fn removal_entries(work_id: i64, title: &str, (gone, key): (Gone<'_>, &str), now: OffsetDateTime) -> Vec<Entry> {
+fn removal_entries(
+    work_id: i64,
+    title: &str,
+    (gone, key): (Gone<'_>, &str),
+    now: OffsetDateTime,
+) -> Vec<Entry> {
     let (id, order) = (gone.tmdb_id, gone.tmdb_id.to_string());
-    let removed = MovieRemoved { work_id, tmdb_id: id, title: title.to_owned(), removed_at: now, survivor: gone.survivor };
+    let removed = MovieRemoved {
+        work_id,
+        tmdb_id: id,
+        title: title.to_owned(),
+        removed_at: now,
+        survivor: gone.survivor,
+    };
     let mut entries = vec![entry(&removed, format!("removed:{id}:{key}"), order.clone(), key, now)];
     entries.extend(gone.survivor.map(|survivor| {
         let ingest = IngestMovie { tmdb_id: survivor, run_id: None, force: false };

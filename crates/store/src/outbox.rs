@@ -1,4 +1,5 @@
-//! Events wait here, written with their cause in one transaction, until the stream has confirmed them.
+//! Events wait here, written with their cause in one transaction, until the stream has confirmed
+//! them.
 
 use std::time::Duration;
 
@@ -14,9 +15,11 @@ use crate::{
     within::{SHORT, within},
 };
 
-/// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes on when it dies.
+/// Only one relay publishes at a time, so that a movie's events keep their order; the lock passes
+/// on when it dies.
 const RELAY_LOCK: i64 = 0x6d61_6e67_6f65_7301;
-/// How long one step of a relay may take; when it is cut off, its rows are published again with the same ids.
+/// How long one step of a relay may take; when it is cut off, its rows are published again with the
+/// same ids.
 const LONGEST_PASS: &str = "30s";
 /// How long it may be held for making streams anew without a sign of life.
 const LONGEST_HOLD: &str = "20s";
@@ -29,7 +32,8 @@ const MARKED_AT_ONCE: i64 = 20_000;
 /// How long published rows are kept, to be published again after the loss of a stream.
 const KEEP_PUBLISHED: &str = "1 day";
 
-/// The consumers that handle what the outbox sends: with them the primary key of `inbox` finds a message.
+/// The consumers that handle what the outbox sends: with them the primary key of `inbox` finds a
+/// message.
 pub const WORKERS: [&str; 9] = [
     "ticks-ingest",
     "ticks-scan",
@@ -110,7 +114,13 @@ impl Entry {
 }
 
 /// An event with the id that its cause gives it.
-pub(crate) fn entry<E: Event>(event: &E, message_id: String, ordering_key: String, cause: &str, at: OffsetDateTime) -> Entry {
+pub(crate) fn entry<E: Event>(
+    event: &E,
+    message_id: String,
+    ordering_key: String,
+    cause: &str,
+    at: OffsetDateTime,
+) -> Entry {
     let headers = json!({
         "ce-id": message_id,
         "ce-source": "mangoes",
@@ -159,13 +169,19 @@ pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<
 
 /// For the rest of this transaction.
 async fn session_may_idle(conn: &mut PgConnection, span: &str) -> Result<(), StoreError> {
-    let set = sqlx::query_scalar!("select set_config('idle_in_transaction_session_timeout', $1, true)", span);
+    let set = sqlx::query_scalar!(
+        "select set_config('idle_in_transaction_session_timeout', $1, true)",
+        span
+    );
     set.fetch_one(conn).await?;
     Ok(())
 }
 
 /// What no stream takes is kept where people look for what was given up.
-async fn bury_refused(conn: &mut PgConnection, refused: &[(i64, String)]) -> Result<(), StoreError> {
+async fn bury_refused(
+    conn: &mut PgConnection,
+    refused: &[(i64, String)],
+) -> Result<(), StoreError> {
     for (id, reason) in refused {
         let row = sqlx::query!(
             r#"select message_id, subject, payload, headers, created_at, clock_timestamp() as "now!" from outbox where id = $1"#,
@@ -190,14 +206,19 @@ async fn bury_refused(conn: &mut PgConnection, refused: &[(i64, String)]) -> Res
 }
 
 impl Store {
-    /// Hands the oldest unsent rows, but those that are `held`, to `publish`, which gives back what was confirmed and what can
-    /// never be, and marks both as sent; the latter become dead letters. `None`: another process is at it. A crash in between
-    /// publishes again, with the same message ids. Every step begins with the oldest row: one with a lower number may be committed
-    /// later than its neighbour, though never later than its own key's next.
+    /// Hands the oldest unsent rows, but those that are `held`, to `publish`, which gives back what
+    /// was confirmed and what can never be, and marks both as sent; the latter become dead letters.
+    /// `None`: another process is at it. A crash in between publishes again, with the same message
+    /// ids. Every step begins with the oldest row: one with a lower number may be committed later
+    /// than its neighbour, though never later than its own key's next.
     ///
     /// # Errors
     /// When the database does not answer; nothing is marked then.
-    pub async fn relay<F, Fut>(&self, (held, limit): (&Held, i64), publish: F) -> Result<Option<Pass>, StoreError>
+    pub async fn relay<F, Fut>(
+        &self,
+        (held, limit): (&Held, i64),
+        publish: F,
+    ) -> Result<Option<Pass>, StoreError>
     where
         F: FnOnce(Vec<Relayed>) -> Fut + Send,
         Fut: Future<Output = Sent> + Send,
@@ -205,7 +226,10 @@ impl Store {
         let taken = within(SHORT, async {
             let mut tx = self.pool.begin().await?;
             session_may_idle(&mut tx, LONGEST_PASS).await?;
-            let mine = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK);
+            let mine = sqlx::query_scalar!(
+                r#"select pg_try_advisory_xact_lock($1) as "mine!""#,
+                RELAY_LOCK
+            );
             if !mine.fetch_one(&mut *tx).await? {
                 return Ok(None);
             }
@@ -226,10 +250,14 @@ impl Store {
         }
         let looked_at = rows.len();
         let sent = publish(rows).await;
-        let done: Vec<i64> = sent.confirmed.iter().copied().chain(sent.refused.iter().map(|(id, _)| *id)).collect();
+        let done: Vec<i64> =
+            sent.confirmed.iter().copied().chain(sent.refused.iter().map(|(id, _)| *id)).collect();
         let marked = within(SHORT, async {
             bury_refused(&mut tx, &sent.refused).await?;
-            let mark = sqlx::query!("update outbox set published_at = clock_timestamp() where id = any($1)", &done);
+            let mark = sqlx::query!(
+                "update outbox set published_at = clock_timestamp() where id = any($1)",
+                &done
+            );
             mark.execute(&mut *tx).await?;
             Ok(tx.commit().await?)
         });
@@ -237,7 +265,8 @@ impl Store {
         Ok(Some(Pass { sent: done.len(), left: looked_at - done.len() }))
     }
 
-    /// Does something while no relay publishes. `patient` = false: `None` when one does at this moment.
+    /// Does something while no relay publishes. `patient` = false: `None` when one does at this
+    /// moment.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -248,13 +277,19 @@ impl Store {
     ) -> Result<Option<T>, StoreError> {
         let taken = within(if patient { PATIENCE } else { SHORT }, async {
             let mut tx = self.pool.begin().await?;
-            // It stands idle while the work goes on elsewhere: a cluster may have to choose leaders first.
+            // It stands idle while the work goes on elsewhere: a cluster may have to choose leaders
+            // first.
             session_may_idle(&mut tx, LONGEST_HOLD).await?;
             if patient {
-                sqlx::query_scalar!("select pg_advisory_xact_lock($1)::text", RELAY_LOCK).fetch_one(&mut *tx).await?;
+                sqlx::query_scalar!("select pg_advisory_xact_lock($1)::text", RELAY_LOCK)
+                    .fetch_one(&mut *tx)
+                    .await?;
                 return Ok(Some(tx));
             }
-            let mine = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, RELAY_LOCK);
+            let mine = sqlx::query_scalar!(
+                r#"select pg_try_advisory_xact_lock($1) as "mine!""#,
+                RELAY_LOCK
+            );
             Ok(if mine.fetch_one(&mut *tx).await? { Some(tx) } else { None })
         });
         let Some(mut tx) = taken.await? else { return Ok(None) };
@@ -272,15 +307,24 @@ impl Store {
         Ok(Some(done))
     }
 
-    /// Compares a stream's birth with the one that was published into. A stream that was born anew lost what it held: the
-    /// rows that are kept go out again, with the same message ids; whoever handled one before meets its inbox row. Returns
-    /// how many. A million rows take a while: step by step, the oldest first, and the birth is noted when all are marked, so
-    /// whoever dies in between leaves it to the next.
+    /// Compares a stream's birth with the one that was published into. A stream that was born anew
+    /// lost what it held: the rows that are kept go out again, with the same message ids; whoever
+    /// handled one before meets its inbox row. Returns how many. A million rows take a while: step
+    /// by step, the oldest first, and the birth is noted when all are marked, so whoever dies in
+    /// between leaves it to the next.
     ///
     /// # Errors
     /// When the database does not answer; the birth is not noted then.
-    pub async fn note_generation(&self, stream: &str, created_at: &str, subjects: &[String]) -> Result<u64, StoreError> {
-        let known = sqlx::query_scalar!("select created_at from stream_generation where stream = $1", stream);
+    pub async fn note_generation(
+        &self,
+        stream: &str,
+        created_at: &str,
+        subjects: &[String],
+    ) -> Result<u64, StoreError> {
+        let known = sqlx::query_scalar!(
+            "select created_at from stream_generation where stream = $1",
+            stream
+        );
         let known = within(SHORT, async { Ok(known.fetch_optional(&self.pool).await?) }).await?;
         if known.as_deref() == Some(created_at) {
             return Ok(0);
@@ -328,7 +372,8 @@ impl Store {
                 MARKED_AT_ONCE
             );
             // The last one looks through all that is left and finds nothing.
-            let step = self.while_seen_at_work(async { Ok(step.fetch_one(&self.pool).await?) }).await?;
+            let step =
+                self.while_seen_at_work(async { Ok(step.fetch_one(&self.pool).await?) }).await?;
             marked += step.n;
             match step.last {
                 Some(last) => after = last,
@@ -337,7 +382,8 @@ impl Store {
         }
     }
 
-    /// Forgets rows that were published long ago, and inbox rows and tries that no stream can repeat any more.
+    /// Forgets rows that were published long ago, and inbox rows and tries that no stream can
+    /// repeat any more.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -362,7 +408,8 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a row waits for longer than so many seconds, and no stream was made anew since: then all of them wait again.
+    /// Whether a row waits for longer than so many seconds, and no stream was made anew since: then
+    /// all of them wait again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -380,7 +427,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn outbox_backlog(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar!(r#"select count(*) as "n!" from outbox where published_at is null"#).fetch_one(&self.pool).await?)
+        Ok(sqlx::query_scalar!(r#"select count(*) as "n!" from outbox where published_at is null"#)
+            .fetch_one(&self.pool)
+            .await?)
     }
 
     /// Events for other systems that are published: refreshed, changed, removed, run.
@@ -401,7 +450,11 @@ impl Store {
     ///
     /// # Errors
     /// When listening fails.
-    pub async fn listen(&self, channel: &str, notified: impl Fn() + Send) -> Result<(), StoreError> {
+    pub async fn listen(
+        &self,
+        channel: &str,
+        notified: impl Fn() + Send,
+    ) -> Result<(), StoreError> {
         let mut listener = PgListener::connect_with(&self.pool).await?;
         listener.listen(channel).await?;
         notified();

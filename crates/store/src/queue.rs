@@ -13,13 +13,16 @@ use crate::{
     within::{SHORT, within},
 };
 
-/// A movie whose refresh failed is left alone by scans for this many hours times two to the failures, at most a day.
+/// A movie whose refresh failed is left alone by scans for this many hours times two to the
+/// failures, at most a day.
 const HOLD_AFTER_FAILURE_HOURS: i32 = 1;
-/// How long a row may be `processing` before the sweep takes it for lost. Longer than any work that is in hand waits at the gate.
+/// How long a row may be `processing` before the sweep takes it for lost. Longer than any work that
+/// is in hand waits at the gate.
 const LEASE: &str = "1 minute";
 /// How long a released row may stay `queued` before the sweep publishes it again.
 const RELEASE_AGAIN_AFTER: &str = "10 minutes";
-/// Events that are made between two statements: a transaction must not stand idle while a million are.
+/// Events that are made between two statements: a transaction must not stand idle while a million
+/// are.
 const ENTRIES_AT_ONCE: usize = 5_000;
 /// Bands with at most this interval go into the fresh lane.
 const FRESH_LANE_MAX_DAYS: i32 = 7;
@@ -50,8 +53,9 @@ struct Queued {
 }
 
 impl Store {
-    /// Queues up to `limit` due movies, the longest due first, with their events and the run's items, in one transaction.
-    /// `release` = false leaves the events to the ticks of `refresh_worker`.
+    /// Queues up to `limit` due movies, the longest due first, with their events and the run's
+    /// items, in one transaction. `release` = false leaves the events to the ticks of
+    /// `refresh_worker`.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
@@ -119,7 +123,8 @@ impl Store {
         .await
     }
 
-    /// Repairs and releases: rows whose worker is gone are queued again, and up to `limit` rows that nobody works on are published.
+    /// Repairs and releases: rows whose worker is gone are queued again, and up to `limit` rows
+    /// that nobody works on are published.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
@@ -172,7 +177,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin_refresh(&self, event: &MovieStale, now: OffsetDateTime) -> Result<Beginning, StoreError> {
+    pub async fn begin_refresh(
+        &self,
+        event: &MovieStale,
+        now: OffsetDateTime,
+    ) -> Result<Beginning, StoreError> {
         within(SHORT, async {
             let row = sqlx::query!(
                 r#"with work as (select work_id from works where tmdb_id = $1::text),
@@ -205,7 +214,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn requeue(&self, tmdb_id: TmdbId, error: &str, counts: bool) -> Result<(), StoreError> {
+    pub async fn requeue(
+        &self,
+        tmdb_id: TmdbId,
+        error: &str,
+        counts: bool,
+    ) -> Result<(), StoreError> {
         within(SHORT, async {
             sqlx::query!(
             "update refresh_queue q set status = 'queued', lease_until = null, last_error = $2, retry_count = retry_count + $3
@@ -241,8 +255,8 @@ impl Store {
     }
 }
 
-/// Rows of movies that are not in the catalogue, or that TMDB cannot know by their id, end: at the head of the queue they would stop
-/// everybody. An adopted database may hold some.
+/// Rows of movies that are not in the catalogue, or that TMDB cannot know by their id, end: at the
+/// head of the queue they would stop everybody. An adopted database may hold some.
 async fn give_up_strangers(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), StoreError> {
     const WHY: &str = "the catalogue has no such movie, or its id is none of TMDB's";
     let rows = sqlx::query!(
@@ -255,13 +269,20 @@ async fn give_up_strangers(tx: &mut PgConnection, now: OffsetDateTime) -> Result
     )
     .fetch_all(&mut *tx)
     .await?;
-    let item = |(run_id, tmdb_id)| Settled { run_id, tmdb_id, state: "failed", title: None, error: Some(WHY.to_owned()) };
-    let items: Vec<Settled> = rows.into_iter().filter_map(|r| Some(item((r.run_id?, r.tmdb_id?)))).collect();
+    let item = |(run_id, tmdb_id)| Settled {
+        run_id,
+        tmdb_id,
+        state: "failed",
+        title: None,
+        error: Some(WHY.to_owned()),
+    };
+    let items: Vec<Settled> =
+        rows.into_iter().filter_map(|r| Some(item((r.run_id?, r.tmdb_id?)))).collect();
     runs::settle(tx, &items, now).await
 }
 
-/// The movie's open queue row ends, as failed where there is an error, and so do the items that wait for it: of the row's run and
-/// of the message's.
+/// The movie's open queue row ends, as failed where there is an error, and so do the items that
+/// wait for it: of the row's run and of the message's.
 pub(crate) async fn end(
     tx: &mut PgConnection,
     (tmdb_id, run_id): (TmdbId, Option<&str>),
@@ -277,7 +298,8 @@ pub(crate) async fn end(
     )
     .fetch_all(&mut *tx)
     .await?;
-    let runs: BTreeSet<String> = queued.into_iter().flatten().chain(run_id.map(ToOwned::to_owned)).collect();
+    let runs: BTreeSet<String> =
+        queued.into_iter().flatten().chain(run_id.map(ToOwned::to_owned)).collect();
     let items: Vec<Settled> = runs
         .into_iter()
         .map(|run_id| Settled {
@@ -311,7 +333,8 @@ pub(crate) async fn fail(
     end(tx, (tmdb_id, run_id), (None, Some(error)), now).await
 }
 
-/// Titles of a list that the catalogue has and that are due: queued in the fresh lane, in the list's transaction.
+/// Titles of a list that the catalogue has and that are due: queued in the fresh lane, in the
+/// list's transaction.
 pub(crate) async fn enqueue_listed(
     tx: &mut PgConnection,
     due: &[TmdbId],
@@ -335,7 +358,12 @@ pub(crate) async fn enqueue_listed(
     outbox::enqueue(tx, &entries).await
 }
 
-fn stale_entries(rows: &[Queued], reason: &str, run_id: Option<&str>, now: OffsetDateTime) -> Vec<Entry> {
+fn stale_entries(
+    rows: &[Queued],
+    reason: &str,
+    run_id: Option<&str>,
+    now: OffsetDateTime,
+) -> Vec<Entry> {
     rows.iter()
         .filter_map(|row| {
             let event = MovieStale {
@@ -354,10 +382,11 @@ fn stale_entries(rows: &[Queued], reason: &str, run_id: Option<&str>, now: Offse
         .collect()
 }
 
-/// What a person sent lay in the stream alone, which is lost; the queue row remembers it once its work began. Who has it in hand
-/// still may do it twice.
+/// What a person sent lay in the stream alone, which is lost; the queue row remembers it once its
+/// work began. Who has it in hand still may do it twice.
 pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> {
-    let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&mut *tx).await?;
+    let now =
+        sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&mut *tx).await?;
     let rows = sqlx::query_as!(
         Queued,
         r#"update refresh_queue q set status = 'queued', lease_until = null, released_at = $1, tmdb_id = w.tmdb_id::bigint from works w
@@ -371,14 +400,22 @@ pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> 
 }
 
 /// Released rows belong to different runs: each event names its own.
-async fn send_released(tx: &mut PgConnection, rows: &[Queued], now: OffsetDateTime) -> Result<(), StoreError> {
+async fn send_released(
+    tx: &mut PgConnection,
+    rows: &[Queued],
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
     let ids: Vec<i64> = rows.iter().map(|r| r.id).collect();
-    let runs = sqlx::query!("select id, run_id from refresh_queue where id = any($1)", &ids).fetch_all(&mut *tx).await?;
+    let runs = sqlx::query!("select id, run_id from refresh_queue where id = any($1)", &ids)
+        .fetch_all(&mut *tx)
+        .await?;
     let runs: HashMap<i64, Option<String>> = runs.into_iter().map(|r| (r.id, r.run_id)).collect();
     for some in rows.chunks(ENTRIES_AT_ONCE) {
         let run_of = |row: &Queued| runs.get(&row.id).and_then(Option::as_deref);
-        let entries: Vec<Entry> =
-            some.iter().flat_map(|row| stale_entries(std::slice::from_ref(row), "due", run_of(row), now)).collect();
+        let entries: Vec<Entry> = some
+            .iter()
+            .flat_map(|row| stale_entries(std::slice::from_ref(row), "due", run_of(row), now))
+            .collect();
         outbox::enqueue(&mut *tx, &entries).await?;
     }
     Ok(())

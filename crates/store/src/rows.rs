@@ -24,7 +24,11 @@ pub(crate) fn overview_short(overview: Option<&str>) -> Option<String> {
         return Some(text.to_owned());
     }
     let head: String = text.chars().take(OVERVIEW_SHORT_MAX_CHARS - 1).collect();
-    let cut = head.rfind(char::is_whitespace).and_then(|at| head.get(..at)).filter(|c| !c.is_empty()).unwrap_or(&head);
+    let cut = head
+        .rfind(char::is_whitespace)
+        .and_then(|at| head.get(..at))
+        .filter(|c| !c.is_empty())
+        .unwrap_or(&head);
     Some(format!("{}…", cut.trim_end_matches([' ', ',', '.', ';', ':'])))
 }
 
@@ -74,7 +78,10 @@ mod tests {
         assert_eq!(runtime_display(Some(45)).unwrap(), "45m");
         assert_eq!(overview_short(Some("short")).unwrap(), "short");
         let long = overview_short(Some(&"żółw ".repeat(60))).unwrap();
-        assert!(long.chars().count() <= OVERVIEW_SHORT_MAX_CHARS && long.ends_with("żółw…"), "{long}");
+        assert!(
+            long.chars().count() <= OVERVIEW_SHORT_MAX_CHARS && long.ends_with("żółw…"),
+            "{long}"
+        );
         let one_word = overview_short(Some(&"長".repeat(300))).unwrap();
         assert_eq!(one_word.chars().count(), OVERVIEW_SHORT_MAX_CHARS);
         assert_eq!(image(Some("/a.jpg"), "w154").unwrap(), "https://image.tmdb.org/t/p/w154/a.jpg");

@@ -1,7 +1,9 @@
-//! Runs of jobs and lists (`job_run`, `job_run_item`, `scheduled_ingestion_log`): counted item by item, closed by the last one.
+//! Runs of jobs and lists (`job_run`, `job_run_item`, `scheduled_ingestion_log`): counted item by
+//! item, closed by the last one.
 //!
-//! `job_run.pending` goes down in the transaction that settles an item; its row lock puts the last items in a row, so
-//! exactly one transaction sees zero and closes the run, writes the log row and the `movies.run` event with it.
+//! `job_run.pending` goes down in the transaction that settles an item; its row lock puts the last
+//! items in a row, so exactly one transaction sees zero and closes the run, writes the log row and
+//! the `movies.run` event with it.
 
 use proto::{Action, IngestMovie, ListSource, TmdbId, TriggerType};
 use sqlx::PgConnection;
@@ -126,8 +128,9 @@ impl Store {
         within(SHORT, async { Ok(kept.fetch_one(&self.pool).await?) }).await
     }
 
-    /// Writes what a list gave: the run's items, one `movies.ingest.movie` each, the due ones to refresh; closes the run if
-    /// there is nothing to do. One transaction with the inbox row: a crash before it reads the list again, after it nothing.
+    /// Writes what a list gave: the run's items, one `movies.ingest.movie` each, the due ones to
+    /// refresh; closes the run if there is nothing to do. One transaction with the inbox row: a
+    /// crash before it reads the list again, after it nothing.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
@@ -197,12 +200,20 @@ impl Store {
 
 /// Locks the run: whoever cancels or closes it waits.
 pub(crate) async fn is_open(tx: &mut PgConnection, run_id: &str) -> Result<bool, StoreError> {
-    let open = sqlx::query!("select run_id from job_run where run_id = $1 and ended_at is null for update", run_id);
+    let open = sqlx::query!(
+        "select run_id from job_run where run_id = $1 and ended_at is null for update",
+        run_id
+    );
     Ok(open.fetch_optional(&mut *tx).await?.is_some())
 }
 
-/// Whether the run has read this list before: it was sent again while the first message was in hand.
-async fn has_read(tx: &mut PgConnection, run_id: &str, source: ListSource) -> Result<bool, StoreError> {
+/// Whether the run has read this list before: it was sent again while the first message was in
+/// hand.
+async fn has_read(
+    tx: &mut PgConnection,
+    run_id: &str,
+    source: ListSource,
+) -> Result<bool, StoreError> {
     let read = sqlx::query!(
         "select run_id from job_run where run_id = $1 and checked > 0 and payload ->> 'source' = $2",
         run_id,
@@ -212,13 +223,24 @@ async fn has_read(tx: &mut PgConnection, run_id: &str, source: ListSource) -> Re
 }
 
 /// `movies.run.<job>`.
-async fn event(tx: &mut PgConnection, run_id: &str, status: &str, error: Option<&str>) -> Result<(), StoreError> {
-    sqlx::query!("select run_event($1, $2, $3)::text", run_id, status, error).fetch_one(&mut *tx).await?;
+async fn event(
+    tx: &mut PgConnection,
+    run_id: &str,
+    status: &str,
+    error: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query!("select run_event($1, $2, $3)::text", run_id, status, error)
+        .fetch_one(&mut *tx)
+        .await?;
     Ok(())
 }
 
 /// Settles items, counts them, and closes the runs whose last item this was.
-pub(crate) async fn settle(tx: &mut PgConnection, items: &[Settled], now: OffsetDateTime) -> Result<(), StoreError> {
+pub(crate) async fn settle(
+    tx: &mut PgConnection,
+    items: &[Settled],
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
     if items.is_empty() {
         return Ok(());
     }
@@ -228,9 +250,12 @@ pub(crate) async fn settle(tx: &mut PgConnection, items: &[Settled], now: Offset
     let titles: Vec<_> = items.iter().map(|i| i.title.clone()).collect();
     let errors: Vec<_> = items.iter().map(|i| i.error.clone()).collect();
     // In the order of their ids, as everybody does.
-    sqlx::query!("select run_id from job_run where run_id = any($1) order by run_id for update", &runs)
-        .fetch_all(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "select run_id from job_run where run_id = any($1) order by run_id for update",
+        &runs
+    )
+    .fetch_all(&mut *tx)
+    .await?;
     let closing = sqlx::query!(
         r#"with settled as (
             update job_run_item i set state = t.state, title = coalesce(t.title, i.title), error = t.error
@@ -267,7 +292,11 @@ pub(crate) async fn settle(tx: &mut PgConnection, items: &[Settled], now: Offset
 }
 
 /// Closes a run: status from its counts, one log row for lists, one event.
-pub(crate) async fn close(tx: &mut PgConnection, run_id: &str, now: OffsetDateTime) -> Result<(), StoreError> {
+pub(crate) async fn close(
+    tx: &mut PgConnection,
+    run_id: &str,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
     let closed = sqlx::query!(
         r#"update job_run set ended_at = $2, pending = 0, status = case
                 when error is not null and done = 0 then 'failed'
@@ -286,9 +315,12 @@ pub(crate) async fn close(tx: &mut PgConnection, run_id: &str, now: OffsetDateTi
         pause_after_failures(tx, &run.job).await?;
     }
     if run.status == "succeeded" {
-        sqlx::query!("update job set overdue_since = null where name = $1 and overdue_since is not null", run.job)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query!(
+            "update job set overdue_since = null where name = $1 and overdue_since is not null",
+            run.job
+        )
+        .execute(&mut *tx)
+        .await?;
     }
     if run.action == Action::Ingest.as_str() {
         log_ingestion(tx, run_id, now).await?;
@@ -318,7 +350,11 @@ async fn pause_after_failures(tx: &mut PgConnection, job: &str) -> Result<(), St
     Ok(())
 }
 
-async fn log_ingestion(tx: &mut PgConnection, run_id: &str, now: OffsetDateTime) -> Result<(), StoreError> {
+async fn log_ingestion(
+    tx: &mut PgConnection,
+    run_id: &str,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into scheduled_ingestion_log (source, movies_checked, movies_skipped, movies_ingested, movies_failed, movies_not_needed,
             ingested_titles, failed_titles, duration_ms, trigger_type, created_at, run_id, error)

@@ -1,7 +1,8 @@
 //! Stores fetched movies: one transaction per batch, rows by `unnest`, events with them.
 //!
-//! Inbox row, guarded upsert (the newest `fetched_at` wins), queue row, run item and outbox rows commit together. A message
-//! that was handled before writes nothing. Unchanged movies touch `works` and `rating_sources` only.
+//! Inbox row, guarded upsert (the newest `fetched_at` wins), queue row, run item and outbox rows
+//! commit together. A message that was handled before writes nothing. Unchanged movies touch
+//! `works` and `rating_sources` only.
 
 mod events;
 mod ratings;
@@ -79,7 +80,8 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let consumers: Vec<_> = batch.iter().map(|s| s.consumer.to_owned()).collect();
         let keys: Vec<_> = batch.iter().map(|s| s.key.clone()).collect();
-        let fresh: HashSet<String> = ledger::claim(&mut tx, &consumers, &keys).await?.into_iter().collect();
+        let fresh: HashSet<String> =
+            ledger::claim(&mut tx, &consumers, &keys).await?.into_iter().collect();
         let todo: Vec<&Save> = batch.iter().filter(|s| fresh.contains(&s.key)).collect();
         let known = lock_works(&mut tx, &todo).await?;
         let changes = decide(&mut tx, &todo, &known).await?;
@@ -89,7 +91,8 @@ impl Store {
         events::write(&mut tx, &changes, now).await?;
         settle(&mut tx, &todo, now).await?;
         tx.commit().await?;
-        let stored: HashMap<&str, RefreshOutcome> = changes.iter().map(|c| (c.save.key.as_str(), c.outcome)).collect();
+        let stored: HashMap<&str, RefreshOutcome> =
+            changes.iter().map(|c| (c.save.key.as_str(), c.outcome)).collect();
         let answer = |s: &Save| match stored.get(s.key.as_str()) {
             Some(outcome) => Saved::Stored(*outcome),
             None if fresh.contains(&s.key) => Saved::Superseded,
@@ -99,8 +102,12 @@ impl Store {
     }
 }
 
-/// Makes the rows that are missing and locks all, in the order of their ids, so that two writers never lock each other out.
-async fn lock_works(tx: &mut PgConnection, todo: &[&Save]) -> Result<HashMap<String, Known>, StoreError> {
+/// Makes the rows that are missing and locks all, in the order of their ids, so that two writers
+/// never lock each other out.
+async fn lock_works(
+    tx: &mut PgConnection,
+    todo: &[&Save],
+) -> Result<HashMap<String, Known>, StoreError> {
     let mut ids: Vec<String> = todo.iter().map(|s| s.movie.tmdb_id.to_string()).collect();
     ids.sort_unstable();
     sqlx::query!(
@@ -135,7 +142,8 @@ async fn lock_works(tx: &mut PgConnection, todo: &[&Save]) -> Result<HashMap<Str
         .collect())
 }
 
-/// Compares with what is stored; only movies whose hash differs, or whose answer lacked a part, cost a look at the old document.
+/// Compares with what is stored; only movies whose hash differs, or whose answer lacked a part,
+/// cost a look at the old document.
 async fn decide<'a>(
     tx: &mut PgConnection,
     todo: &[&'a Save],
@@ -144,26 +152,36 @@ async fn decide<'a>(
     let mut open = Vec::new();
     for save in todo {
         let Some(old) = known.get(&save.movie.tmdb_id.to_string()) else { continue };
-        if old.fetched_at.is_none_or(|at| at < save.fetched_at) || runtime::trial::without("upsert") {
+        if old.fetched_at.is_none_or(|at| at < save.fetched_at) || runtime::trial::without("upsert")
+        {
             open.push((*save, old));
         }
     }
     let differing: Vec<i64> = open
         .iter()
-        .filter(|(s, old)| old.revision > 0 && (s.movie.is_incomplete() || old.hash.as_deref() != Some(&s.movie.content_hash())))
+        .filter(|(s, old)| {
+            old.revision > 0
+                && (s.movie.is_incomplete() || old.hash.as_deref() != Some(&s.movie.content_hash()))
+        })
         .map(|(_, old)| old.work_id)
         .collect();
-    let documents: HashMap<i64, Option<Value>> =
-        sqlx::query!("select work_id, document from works_meta where work_id = any($1)", &differing)
-            .fetch_all(&mut *tx)
-            .await?
-            .into_iter()
-            .map(|r| (r.work_id, r.document))
-            .collect();
+    let documents: HashMap<i64, Option<Value>> = sqlx::query!(
+        "select work_id, document from works_meta where work_id = any($1)",
+        &differing
+    )
+    .fetch_all(&mut *tx)
+    .await?
+    .into_iter()
+    .map(|r| (r.work_id, r.document))
+    .collect();
     Ok(open
         .into_iter()
         .map(|(save, old)| {
-            let document = documents.get(&old.work_id).cloned().flatten().and_then(|d| serde_json::from_value(d).ok());
+            let document = documents
+                .get(&old.work_id)
+                .cloned()
+                .flatten()
+                .and_then(|d| serde_json::from_value(d).ok());
             change(save, old, document)
         })
         .collect())
@@ -184,10 +202,24 @@ fn change<'a>(save: &'a Save, old: &Known, document: Option<Movie>) -> Change<'a
         (false, 0) => RefreshOutcome::Created,
         (false, _) => RefreshOutcome::Updated,
     };
-    let diff = document.as_ref().filter(|_| !unchanged).map(|stored| diff(stored, &movie)).unwrap_or_default();
+    let diff = document
+        .as_ref()
+        .filter(|_| !unchanged)
+        .map(|stored| diff(stored, &movie))
+        .unwrap_or_default();
     let revision = old.revision + i64::from(!unchanged);
     let writes_details = !unchanged || !old.is_whole || old.card_etag.is_none();
-    Change { save, movie, work_id: old.work_id, revision, hash, outcome, diff, old_etag: old.card_etag.clone(), writes_details }
+    Change {
+        save,
+        movie,
+        work_id: old.work_id,
+        revision,
+        hash,
+        outcome,
+        diff,
+        old_etag: old.card_etag.clone(),
+        writes_details,
+    }
 }
 
 async fn write_works(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
@@ -203,7 +235,8 @@ async fn write_works(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<()
         })
         .collect();
     let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
-    // Whoever holds an imdb_id keeps it; a second claim, also within this batch, is written down beside it.
+    // Whoever holds an imdb_id keeps it; a second claim, also within this batch, is written down
+    // beside it.
     sqlx::query!(
         r#"with new as (
             select r.*, t.at from unnest($1::jsonb[], $2::timestamptz[]) as t(doc, at),
@@ -239,7 +272,8 @@ async fn write_details(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<
     let adopted = adopted_details(&mut *tx, &changed).await?;
     let meta = |c: &&Change<'_>| keep_adopted(rows::meta(&c.movie), adopted.get(&c.work_id));
     let metas: Vec<Value> = changed.iter().map(meta).collect();
-    let documents: Vec<Value> = changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
+    let documents: Vec<Value> =
+        changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
     let times: Vec<OffsetDateTime> = changed.iter().map(|c| c.save.fetched_at).collect();
     sqlx::query!(
         r#"insert into works_meta (work_id, runtime_minutes, runtime_display, tagline, overview, overview_short, genres, certification,
@@ -280,8 +314,15 @@ async fn write_details(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<
 }
 
 /// Big rows that another program filled: they have no document to compare with.
-async fn adopted_details(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<HashMap<i64, Value>, StoreError> {
-    let ids: Vec<i64> = changed.iter().filter(|c| c.outcome == RefreshOutcome::Created).map(|c| c.work_id).collect();
+async fn adopted_details(
+    tx: &mut PgConnection,
+    changed: &[&Change<'_>],
+) -> Result<HashMap<i64, Value>, StoreError> {
+    let ids: Vec<i64> = changed
+        .iter()
+        .filter(|c| c.outcome == RefreshOutcome::Created)
+        .map(|c| c.work_id)
+        .collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -294,7 +335,9 @@ async fn adopted_details(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Resu
 
 /// What the answer lacks stays as the other program left it.
 fn keep_adopted(mut meta: Value, adopted: Option<&Value>) -> Value {
-    for (column, value) in meta.as_object_mut().into_iter().flatten().filter(|(_, value)| value.is_null()) {
+    for (column, value) in
+        meta.as_object_mut().into_iter().flatten().filter(|(_, value)| value.is_null())
+    {
         if let Some(kept) = adopted.and_then(|row| row.get(column)) {
             *value = kept.clone();
         }
@@ -303,10 +346,14 @@ fn keep_adopted(mut meta: Value, adopted: Option<&Value>) -> Value {
 }
 
 async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
-    let known: Vec<_> = changed.iter().filter_map(|c| c.movie.similar.as_ref().map(|s| (c.work_id, s))).collect();
+    let known: Vec<_> =
+        changed.iter().filter_map(|c| c.movie.similar.as_ref().map(|s| (c.work_id, s))).collect();
     let works: Vec<i64> = known.iter().map(|(work, _)| *work).collect();
-    sqlx::query!("delete from similar_movies where work_id = any($1)", &works).execute(&mut *tx).await?;
-    let rows: Vec<_> = known.iter().flat_map(|(work, similar)| similar.iter().map(|s| (*work, s))).collect();
+    sqlx::query!("delete from similar_movies where work_id = any($1)", &works)
+        .execute(&mut *tx)
+        .await?;
+    let rows: Vec<_> =
+        known.iter().flat_map(|(work, similar)| similar.iter().map(|s| (*work, s))).collect();
     let works: Vec<i64> = rows.iter().map(|(work, _)| *work).collect();
     let ids: Vec<String> = rows.iter().map(|(_, s)| s.tmdb_id.to_string()).collect();
     let sources: Vec<String> = rows.iter().map(|(_, s)| s.source.clone()).collect();
@@ -328,7 +375,8 @@ async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result
 
 async fn write_cards(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
     let cards: Vec<_> = changed.iter().map(|c| (c, card::cards(c.work_id, &c.movie))).collect();
-    let new: Vec<_> = cards.iter().filter(|(c, (_, _, etag))| c.old_etag.as_ref() != Some(etag)).collect();
+    let new: Vec<_> =
+        cards.iter().filter(|(c, (_, _, etag))| c.old_etag.as_ref() != Some(etag)).collect();
     let works: Vec<i64> = new.iter().map(|(c, _)| c.work_id).collect();
     let full: Vec<Value> = new.iter().map(|(_, card)| card.0.clone()).collect();
     let short: Vec<Value> = new.iter().map(|(_, card)| card.1.clone()).collect();
@@ -348,9 +396,14 @@ async fn write_cards(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(
     Ok(())
 }
 
-/// Queue rows and run items of everything that this batch handled, also of what a newer answer superseded. A queue row may
-/// belong to another run than the message: that run's item is settled with it, for no other message may come for it.
-async fn settle(tx: &mut PgConnection, todo: &[&Save], now: OffsetDateTime) -> Result<(), StoreError> {
+/// Queue rows and run items of everything that this batch handled, also of what a newer answer
+/// superseded. A queue row may belong to another run than the message: that run's item is settled
+/// with it, for no other message may come for it.
+async fn settle(
+    tx: &mut PgConnection,
+    todo: &[&Save],
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
     let ids: Vec<String> = todo.iter().map(|s| s.movie.tmdb_id.to_string()).collect();
     let queue = sqlx::query!(
         r#"update refresh_queue q set status = 'completed', processed_at = $2, lease_until = null, last_error = null
@@ -370,7 +423,10 @@ async fn settle(tx: &mut PgConnection, todo: &[&Save], now: OffsetDateTime) -> R
     };
     let mut items = Vec::new();
     for save in todo {
-        let queued = queue.iter().filter(|q| q.tmdb_id == save.movie.tmdb_id.get()).filter_map(|q| q.run_id.clone());
+        let queued = queue
+            .iter()
+            .filter(|q| q.tmdb_id == save.movie.tmdb_id.get())
+            .filter_map(|q| q.run_id.clone());
         let runs: HashSet<String> = save.run_id.iter().cloned().chain(queued).collect();
         items.extend(runs.into_iter().map(|run_id| done(run_id, save)));
     }

@@ -1,7 +1,8 @@
 //! A deadline for what a message's work asks of the database.
 //!
-//! sqlx waits for an answer as long as the connection stands, and a connection that fell silent stands for a quarter of an hour.
-//! The work is then given back as if the database were away; what is left of its connection is the business of docs/adr/0013.
+//! sqlx waits for an answer as long as the connection stands, and a connection that fell silent
+//! stands for a quarter of an hour. The work is then given back as if the database were away; what
+//! is left of its connection is the business of docs/adr/0013.
 
 use std::time::Duration;
 
@@ -15,9 +16,13 @@ const LONG: Duration = Duration::from_secs(300);
 const ANSWER: Duration = Duration::from_secs(4);
 
 impl Store {
-    /// For work that may take long, in one transaction: it goes on as long as the database works on a transaction of this process. On a
-    /// connection that fell silent nothing of the kind is to be seen, for the server ends what stands idle.
-    pub(crate) async fn while_seen_at_work<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    /// For work that may take long, in one transaction: it goes on as long as the database works on
+    /// a transaction of this process. On a connection that fell silent nothing of the kind is to be
+    /// seen, for the server ends what stands idle.
+    pub(crate) async fn while_seen_at_work<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let watched = async {
             let mut work = std::pin::pin!(work);
             loop {
@@ -39,6 +44,9 @@ fn away() -> StoreError {
 }
 
 /// The same, or the error of a database that does not answer.
-pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(crate) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(away()))
 }

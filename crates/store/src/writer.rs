@@ -1,7 +1,9 @@
-//! The batching writer: fetched movies wait here until a batch is full or old enough, then go out in one transaction.
+//! The batching writer: fetched movies wait here until a batch is full or old enough, then go out
+//! in one transaction.
 //!
-//! Woken by handlers through [`Writer`]. A batch that fails on its data is repeated row by row, so that a poison row fails
-//! alone. Restarted by its root; what was pending then fails at the handlers and comes again from the broker.
+//! Woken by handlers through [`Writer`]. A batch that fails on its data is repeated row by row, so
+//! that a poison row fails alone. Restarted by its root; what was pending then fails at the
+//! handlers and comes again from the broker.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -67,7 +69,11 @@ struct State {
 pub fn writer_child(store: Store, writer: Writer) -> ChildSpec {
     ChildSpec::new("writer", move |root| {
         let args = (store.clone(), writer.clone());
-        async move { Actor::spawn_linked(None, WriterActor, args, root).await.map(|(child, _)| child.get_cell()) }
+        async move {
+            Actor::spawn_linked(None, WriterActor, args, root)
+                .await
+                .map(|(child, _)| child.get_cell())
+        }
     })
     .serving()
 }
@@ -86,7 +92,12 @@ impl Actor for WriterActor {
         Ok(State { store, pending: Vec::new() })
     }
 
-    async fn handle(&self, myself: ActorRef<WriterMsg>, message: WriterMsg, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<WriterMsg>,
+        message: WriterMsg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             WriterMsg::Add(save, reply) => {
                 if state.pending.is_empty() {
@@ -110,12 +121,15 @@ impl State {
             match within(SHORT, self.store.save(&saves)).await {
                 Ok(saved) => {
                     for (reply, saved) in replies.into_iter().zip(saved) {
-                        // A handler that is gone was cancelled; its message comes again and meets the inbox.
+                        // A handler that is gone was cancelled; its message comes again and meets
+                        // the inbox.
                         let _ = reply.send(Ok(saved));
                     }
                 }
                 Err(StoreError::Unavailable(e)) => fail_all(replies, &e),
-                Err(e) if saves.len() == 1 => replies.into_iter().for_each(|reply| drop(reply.send(Err(unsent(&e))))),
+                Err(e) if saves.len() == 1 => {
+                    replies.into_iter().for_each(|reply| drop(reply.send(Err(unsent(&e)))))
+                }
                 Err(_) => self.one_by_one(saves, replies).await,
             }
         }

@@ -37,7 +37,9 @@ impl<'a> Route<'a> {
         Some(match (segments.next(), segments.next(), segments.next(), segments.next()) {
             (Some("movie"), Some("changes"), None, None) => Self::Changes,
             (Some("movie"), Some(id), None, None) => id.parse().map_or(Self::Unknown, Self::Detail),
-            (Some("movie"), Some(id), Some("changes"), None) => id.parse().map_or(Self::Unknown, Self::MovieChanges),
+            (Some("movie"), Some(id), Some("changes"), None) => {
+                id.parse().map_or(Self::Unknown, Self::MovieChanges)
+            }
             (Some("find"), Some(id), None, None) => Self::Find(id),
             (Some("configuration"), None, None, None) => Self::Configuration,
             (Some("authentication"), None, None, None) => Self::Authentication,
@@ -124,11 +126,20 @@ async fn genuine(state: &State, request: &Request, route: Route<'_>, wrong_id: b
         return Response::error(405, 42, "This request method is not supported for this resource.");
     }
     if !authorised(state, request) {
-        return Response::error(401, 7, "Invalid API key: You must be granted a valid key.").cached(300);
+        return Response::error(401, 7, "Invalid API key: You must be granted a valid key.")
+            .cached(300);
     }
-    let page = request.param("page").map_or(Some(1), |page| page.parse().ok()).filter(|page| (1..=MAX_PAGE).contains(page));
-    let bad_page =
-        || Response::error(400, 22, "Invalid page: Pages start at 1 and max at 500. They are expected to be an integer.");
+    let page = request
+        .param("page")
+        .map_or(Some(1), |page| page.parse().ok())
+        .filter(|page| (1..=MAX_PAGE).contains(page));
+    let bad_page = || {
+        Response::error(
+            400,
+            22,
+            "Invalid page: Pages start at 1 and max at 500. They are expected to be an integer.",
+        )
+    };
     match route {
         Route::Detail(id) => details::answer(state, request, id, wrong_id).await,
         Route::List(list, _) => page.map_or_else(bad_page, |page| list_page(state, list, page)),
@@ -136,7 +147,9 @@ async fn genuine(state: &State, request: &Request, route: Route<'_>, wrong_id: b
         Route::MovieChanges(id) if state.exists(id) => changes::one(state, request, id),
         Route::Find(id) => find::answer(state, request, id).await,
         Route::Configuration => Response::json(200, CONFIGURATION).cached(86_400),
-        Route::Authentication => Response::json(200, r#"{"success":true,"status_code":1,"status_message":"Success."}"#),
+        Route::Authentication => {
+            Response::json(200, r#"{"success":true,"status_code":1,"status_message":"Success."}"#)
+        }
         Route::MovieChanges(_) | Route::Export | Route::Unknown => Response::not_found(),
     }
 }
@@ -144,7 +157,11 @@ async fn genuine(state: &State, request: &Request, route: Route<'_>, wrong_id: b
 const CONFIGURATION: &str = r#"{"change_keys":["budget","genres","images","overview","runtime","title"],"images":{"base_url":"http://image.tmdb.org/t/p/","secure_base_url":"https://image.tmdb.org/t/p/","backdrop_sizes":["w300","w780","w1280","original"],"logo_sizes":["w45","w92","w154","w185","w300","w500","original"],"poster_sizes":["w92","w154","w185","w342","w500","w780","original"],"profile_sizes":["w45","w185","h632","original"],"still_sizes":["w92","w185","w300","original"]}}"#;
 
 fn authorised(state: &State, request: &Request) -> bool {
-    let given = request.bearer.as_deref().or_else(|| request.param("api_key")).filter(|given| !given.is_empty());
+    let given = request
+        .bearer
+        .as_deref()
+        .or_else(|| request.param("api_key"))
+        .filter(|given| !given.is_empty());
     given.is_some_and(|given| state.credential().as_deref().is_none_or(|wanted| wanted == given))
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn all(state: &State, request: &Request, page: u64) -> Response {
         Err(refusal) => return refusal,
     };
     let all = state.edits.all();
-    let changed = all.iter().filter(|(_, changes)| changes.iter().any(|change| window.holds(change.at)));
+    let changed =
+        all.iter().filter(|(_, changes)| changes.iter().any(|change| window.holds(change.at)));
     // What is gone by now is shown as neither adult nor not.
     let rows: Vec<Value> = changed
         .map(|(id, changes)| {
@@ -46,19 +47,23 @@ pub(crate) fn one(state: &State, request: &Request, id: u64) -> Response {
     let mut changes = serde_json::Map::new();
     let all = state.edits.all();
     let history = all.get(&id).map(Vec::as_slice).unwrap_or_default();
-    for (number, change) in history.iter().enumerate().filter(|(_, change)| window.holds(change.at)) {
+    for (number, change) in history.iter().enumerate().filter(|(_, change)| window.holds(change.at))
+    {
         let (date, clock) = (change.at.date(), change.at.time());
-        let time = format!("{date} {:02}:{:02}:{:02} UTC", clock.hour(), clock.minute(), clock.second());
+        let time =
+            format!("{date} {:02}:{:02}:{:02} UTC", clock.hour(), clock.minute(), clock.second());
         for (key, value) in &change.keys {
             let item_id = format!("{id:012x}{number:012x}");
-            let item =
-                json!({"id": item_id, "action": "updated", "time": time, "iso_639_1": "en", "iso_3166_1": "US", "value": value});
-            if let Some(items) = changes.entry(key.as_str()).or_insert_with(|| json!([])).as_array_mut() {
+            let item = json!({"id": item_id, "action": "updated", "time": time, "iso_639_1": "en", "iso_3166_1": "US", "value": value});
+            if let Some(items) =
+                changes.entry(key.as_str()).or_insert_with(|| json!([])).as_array_mut()
+            {
                 items.push(item);
             }
         }
     }
-    let changes: Vec<Value> = changes.into_iter().map(|(key, items)| json!({"key": key, "items": items})).collect();
+    let changes: Vec<Value> =
+        changes.into_iter().map(|(key, items)| json!({"key": key, "items": items})).collect();
     Response::json(200, json!({ "changes": changes }).to_string()).cached(MAX_AGE)
 }
 
@@ -74,13 +79,22 @@ impl Window {
         if start.is_none() && end.is_none() {
             return Ok(Self { start: now.saturating_sub(Duration::DAY), end: now });
         }
-        let end = end.or_else(|| start.map(|start| start.saturating_add(Duration::DAY))).unwrap_or_else(|| now.date());
+        let end = end
+            .or_else(|| start.map(|start| start.saturating_add(Duration::DAY)))
+            .unwrap_or_else(|| now.date());
         let start = start.unwrap_or_else(|| end.saturating_sub(Duration::DAY));
         if (end - start).whole_days() > MAX_DAYS {
-            return Err(Response::error(422, 20, "Invalid date range: Should be a range no longer than 14 days."));
+            return Err(Response::error(
+                422,
+                20,
+                "Invalid date range: Should be a range no longer than 14 days.",
+            ));
         }
         let next = end.saturating_add(Duration::DAY);
-        Ok(Self { start: start.with_time(Time::MIDNIGHT).assume_utc(), end: next.with_time(Time::MIDNIGHT).assume_utc() })
+        Ok(Self {
+            start: start.with_time(Time::MIDNIGHT).assume_utc(),
+            end: next.with_time(Time::MIDNIGHT).assume_utc(),
+        })
     }
 
     fn holds(&self, at: OffsetDateTime) -> bool {
@@ -92,5 +106,7 @@ impl Window {
 fn day(request: &Request, name: &str) -> Result<Option<Date>, Response> {
     let Some(text) = request.param(name).filter(|text| !text.is_empty()) else { return Ok(None) };
     let date = text.get(..10).and_then(|text| Date::parse(text, &Iso8601::DATE).ok());
-    date.map(Some).ok_or_else(|| Response::error(400, 23, "Invalid date: Should be a valid date and formatted YYYY-MM-DD."))
+    date.map(Some).ok_or_else(|| {
+        Response::error(400, 23, "Invalid date: Should be a valid date and formatted YYYY-MM-DD.")
+    })
 }

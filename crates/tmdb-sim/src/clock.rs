@@ -17,7 +17,11 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that shows the machine's time.
     pub(crate) fn new() -> Self {
-        Self { opened: std::time::SystemTime::now().into(), since: Instant::now(), ahead_ms: AtomicU64::new(0) }
+        Self {
+            opened: std::time::SystemTime::now().into(),
+            since: Instant::now(),
+            ahead_ms: AtomicU64::new(0),
+        }
     }
 
     /// The time; UTC.
@@ -25,8 +29,8 @@ impl Clock {
         self.opened.saturating_add(self.elapsed())
     }
 
-    /// Whole hours since it was started: lists move with them. Counted from the start and not from midnight, so that
-    /// a short test sees one hour and one day.
+    /// Whole hours since it was started: lists move with them. Counted from the start and not from
+    /// midnight, so that a short test sees one hour and one day.
     pub(crate) fn hours(&self) -> u64 {
         u64::try_from(self.elapsed().whole_hours()).unwrap_or(0)
     }
@@ -45,7 +49,9 @@ impl Clock {
     }
 
     fn elapsed(&self) -> Duration {
-        let ahead = Duration::milliseconds(i64::try_from(self.ahead_ms.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
+        let ahead = Duration::milliseconds(
+            i64::try_from(self.ahead_ms.load(Ordering::Relaxed)).unwrap_or(i64::MAX),
+        );
         Duration::try_from(self.since.elapsed()).unwrap_or(Duration::MAX).saturating_add(ahead)
     }
 }

@@ -11,7 +11,8 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::stats::Stats;
 
-/// Steers and observes a running simulator; clones share one state with the HTTP interface below `/_sim`.
+/// Steers and observes a running simulator; clones share one state with the HTTP interface below
+/// `/_sim`.
 #[derive(Debug, Clone)]
 pub struct Control {
     pub(crate) state: Arc<State>,
@@ -28,8 +29,9 @@ impl Control {
         self.state.recorder.reset();
     }
 
-    /// Lays a patch over the body of a movie, in details and list rows: objects are merged, any other value replaces
-    /// the one below, null included (the upstream sends null, it does not leave keys out).
+    /// Lays a patch over the body of a movie, in details and list rows: objects are merged, any
+    /// other value replaces the one below, null included (the upstream sends null, it does not
+    /// leave keys out).
     pub fn edit(&self, id: u64, patch: Value) {
         self.state.edits.edit(id, self.state.clock.now(), patch);
     }
@@ -44,8 +46,9 @@ impl Control {
         self.state.edits.set_deleted(id, self.state.clock.now(), false);
     }
 
-    /// Takes a movie away as a duplicate of another: it answers 404 like a deleted one, nothing points to the survivor,
-    /// but the survivor has its IMDb id from now on. A movie cannot be merged into itself: then nothing happens.
+    /// Takes a movie away as a duplicate of another: it answers 404 like a deleted one, nothing
+    /// points to the survivor, but the survivor has its IMDb id from now on. A movie cannot be
+    /// merged into itself: then nothing happens.
     pub fn merge(&self, id: u64, into: u64) {
         if id != into {
             self.state.merge(id, into);
@@ -57,7 +60,8 @@ impl Control {
         self.state.set_faults(faults);
     }
 
-    /// Resets every request for this long, then serves again; up to a year, and zero ends an outage at once.
+    /// Resets every request for this long, then serves again; up to a year, and zero ends an outage
+    /// at once.
     pub fn outage(&self, window: Duration) {
         self.state.set_outage(window, Fault::Reset);
     }
@@ -67,8 +71,9 @@ impl Control {
         self.state.set_outage(window, Fault::Unavailable);
     }
 
-    /// Moves the simulator's clock on: popularity and votes drift by its day, lists move by its hour, change windows
-    /// and caches follow it. The rate limit, latencies and outages keep to the machine's clock.
+    /// Moves the simulator's clock on: popularity and votes drift by its day, lists move by its
+    /// hour, change windows and caches follow it. The rate limit, latencies and outages keep to the
+    /// machine's clock.
     pub fn advance(&self, by: Duration) {
         self.state.clock.advance(by);
     }
@@ -78,8 +83,9 @@ impl Control {
         self.state.set_credential(credential);
     }
 
-    /// Changes the settings that are named, as `/_sim/settings` does, and leaves the others: `latency_ms`,
-    /// `latency_min_ms`, `slow_share`, `slow_ms`, `rate_limit`, `retry_after`, `old_429_body`, `cache_secs`, `credential`.
+    /// Changes the settings that are named, as `/_sim/settings` does, and leaves the others:
+    /// `latency_ms`, `latency_min_ms`, `slow_share`, `slow_ms`, `rate_limit`, `retry_after`,
+    /// `old_429_body`, `cache_secs`, `credential`.
     ///
     /// # Errors
     /// Where a name is unknown or a value is of the wrong type; then nothing is changed.
@@ -98,10 +104,12 @@ impl Control {
 
     /// Sets the mean added latency.
     pub fn set_latency(&self, latency: Duration) {
-        self.state.change_settings(|settings| settings.latency_ms = latency.as_secs_f64() * 1_000.0);
+        self.state
+            .change_settings(|settings| settings.latency_ms = latency.as_secs_f64() * 1_000.0);
     }
 
-    /// Sets the limit of requests in any second, 0 for none, and whether a refusal carries `Retry-After`.
+    /// Sets the limit of requests in any second, 0 for none, and whether a refusal carries
+    /// `Retry-After`.
     pub fn set_rate_limit(&self, rate_limit: u32, retry_after: bool) {
         self.state.change_settings(|settings| {
             settings.rate_limit = rate_limit;

@@ -16,15 +16,24 @@ const MAX_AGE: u64 = 25_000;
 
 /// Answers `movie/{id}`; `wrong_id` shows another movie in place of one that exists.
 pub(crate) async fn answer(state: &State, request: &Request, id: u64, wrong_id: bool) -> Response {
-    let names: Vec<&str> =
-        request.param("append_to_response").unwrap_or_default().split(',').filter(|name| !name.is_empty()).collect();
+    let names: Vec<&str> = request
+        .param("append_to_response")
+        .unwrap_or_default()
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .collect();
     if names.len() > MAX_PARTS {
-        return Response::error(400, 27, "Too many append to response objects: The maximum number of remote calls is 20.");
+        return Response::error(
+            400,
+            27,
+            "Too many append to response objects: The maximum number of remote calls is 20.",
+        );
     }
     let id = if wrong_id && state.exists(id) { another(state, id) } else { id };
     let cache_secs = state.settings().cache_secs;
     let now = state.clock.now();
-    let (standing, changed_at) = state.edits.at(id, now.saturating_sub(Duration::seconds(cache_secs.into())));
+    let (standing, changed_at) =
+        state.edits.at(id, now.saturating_sub(Duration::seconds(cache_secs.into())));
     let response = if state.source.created(id) && !standing.deleted {
         shown(state, request, (id, standing), &names).await
     } else {
@@ -38,7 +47,12 @@ pub(crate) async fn answer(state: &State, request: &Request, id: u64, wrong_id: 
     response.header("Age", age.to_string())
 }
 
-async fn shown(state: &State, request: &Request, (id, standing): (u64, Standing), names: &[&str]) -> Response {
+async fn shown(
+    state: &State,
+    request: &Request,
+    (id, standing): (u64, Standing),
+    names: &[&str],
+) -> Response {
     let etag = etag(state, id, standing.revision, names);
     let max_age = MAX_AGE + id % 3_600;
     if request.if_none_match.as_deref() == Some(etag.as_str()) {
@@ -86,6 +100,12 @@ fn another(state: &State, id: u64) -> u64 {
 
 /// Popularity and votes are in the body, so the tag changes with the day as well.
 fn etag(state: &State, id: u64, revision: u64, names: &[&str]) -> String {
-    let parts = names.iter().flat_map(|name| name.bytes().chain([b','])).fold(0, |hash, byte| mix(hash, u64::from(byte)));
-    format!("W/\"{:016x}\"", mix(mix(state.seed, id), mix(mix(parts, state.clock.days()), revision)))
+    let parts = names
+        .iter()
+        .flat_map(|name| name.bytes().chain([b',']))
+        .fold(0, |hash, byte| mix(hash, u64::from(byte)));
+    format!(
+        "W/\"{:016x}\"",
+        mix(mix(state.seed, id), mix(mix(parts, state.clock.days()), revision))
+    )
 }

@@ -19,7 +19,10 @@ pub(crate) struct Standing {
 impl Standing {
     /// True unless an edit has given the movie another IMDb id than this one.
     pub(crate) fn may_have_imdb(&self, imdb_id: &str) -> bool {
-        self.patch.as_ref().and_then(|patch| patch.get("imdb_id")).is_none_or(|edited| edited == imdb_id)
+        self.patch
+            .as_ref()
+            .and_then(|patch| patch.get("imdb_id"))
+            .is_none_or(|edited| edited == imdb_id)
     }
 }
 
@@ -43,7 +46,11 @@ pub(crate) struct Edits {
 impl Edits {
     /// How a movie stands now.
     pub(crate) fn current(&self, id: u64) -> Standing {
-        self.all().get(&id).and_then(|changes| changes.last()).map(|change| change.standing.clone()).unwrap_or_default()
+        self.all()
+            .get(&id)
+            .and_then(|changes| changes.last())
+            .map(|change| change.standing.clone())
+            .unwrap_or_default()
     }
 
     /// How a movie stood at a time, and when it was first changed after it.
@@ -56,15 +63,26 @@ impl Edits {
     }
 
     pub(crate) fn is_deleted(&self, id: u64) -> bool {
-        self.all().get(&id).and_then(|changes| changes.last()).is_some_and(|change| change.standing.deleted)
+        self.all()
+            .get(&id)
+            .and_then(|changes| changes.last())
+            .is_some_and(|change| change.standing.deleted)
     }
 
     /// The movies that were given this IMDb id.
     pub(crate) fn with_imdb(&self, imdb_id: &str) -> Vec<u64> {
         let given = |change: &Change| {
-            change.standing.patch.as_ref().is_some_and(|patch| patch.get("imdb_id").is_some_and(|id| id == imdb_id))
+            change
+                .standing
+                .patch
+                .as_ref()
+                .is_some_and(|patch| patch.get("imdb_id").is_some_and(|id| id == imdb_id))
         };
-        self.all().iter().filter(|(_, changes)| changes.last().is_some_and(given)).map(|(id, _)| *id).collect()
+        self.all()
+            .iter()
+            .filter(|(_, changes)| changes.last().is_some_and(given))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Looks at everything that was done.
@@ -72,9 +90,11 @@ impl Edits {
         self.changes.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lays a patch over a movie: objects are merged, every other value replaces the one below, null included.
+    /// Lays a patch over a movie: objects are merged, every other value replaces the one below,
+    /// null included.
     pub(crate) fn edit(&self, id: u64, at: OffsetDateTime, patch: Value) {
-        let keys = patch.as_object().map(|keys| keys.clone().into_iter().collect()).unwrap_or_default();
+        let keys =
+            patch.as_object().map(|keys| keys.clone().into_iter().collect()).unwrap_or_default();
         self.add(id, at, keys, |standing| match &mut standing.patch {
             Some(below) => merge(Arc::make_mut(below), patch),
             None => standing.patch = Some(Arc::new(patch)),
@@ -86,7 +106,13 @@ impl Edits {
         self.add(id, at, BTreeMap::new(), |standing| standing.deleted = deleted);
     }
 
-    fn add(&self, id: u64, at: OffsetDateTime, keys: BTreeMap<String, Value>, change: impl FnOnce(&mut Standing)) {
+    fn add(
+        &self,
+        id: u64,
+        at: OffsetDateTime,
+        keys: BTreeMap<String, Value>,
+        change: impl FnOnce(&mut Standing),
+    ) {
         let mut all = self.changes.write().unwrap_or_else(PoisonError::into_inner);
         let changes = all.entry(id).or_default();
         let mut standing = changes.last().map(|change| change.standing.clone()).unwrap_or_default();

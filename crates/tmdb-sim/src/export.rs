@@ -1,6 +1,7 @@
 //! The daily export: every id there is, one JSON object a line, packed while it is sent.
 //!
-//! The catalogue as it stands is given under every date. Memory stays at one chunk, whatever the size of the catalogue.
+//! The catalogue as it stands is given under every date. Memory stays at one chunk, whatever the
+//! size of the catalogue.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -22,12 +23,17 @@ const HEAD: &[u8] =
 
 /// True for the name of an export, as `movie_ids_05_01_2026.json.gz`.
 pub(crate) fn is_served(file: &str) -> bool {
-    file.strip_prefix("movie_ids_").and_then(|file| file.strip_suffix(".json.gz")).and_then(day).is_some()
+    file.strip_prefix("movie_ids_")
+        .and_then(|file| file.strip_suffix(".json.gz"))
+        .and_then(day)
+        .is_some()
 }
 
 /// A day in the American order.
 fn day(text: &str) -> Option<Date> {
-    let digits = |range: std::ops::Range<usize>| text.get(range).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let digits = |range: std::ops::Range<usize>| {
+        text.get(range).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     let (month, day, year) = (digits(0..2)?, digits(3..5)?, digits(6..10)?);
     let exact = text.len() == 10 && text.get(2..3) == Some("_") && text.get(5..6) == Some("_");
     let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
@@ -35,7 +41,11 @@ fn day(text: &str) -> Option<Date> {
 }
 
 /// Sends the export; where it is not to be whole, it breaks off before the end.
-pub(crate) async fn send(stream: &mut (impl AsyncWrite + Unpin), state: &State, whole: bool) -> std::io::Result<()> {
+pub(crate) async fn send(
+    stream: &mut (impl AsyncWrite + Unpin),
+    state: &State,
+    whole: bool,
+) -> std::io::Result<()> {
     stream.write_all(HEAD).await?;
     let mut packer = GzEncoder::new(Vec::with_capacity(2 * CHUNK_BYTES), Compression::fast());
     let ids: Box<dyn Iterator<Item = u64> + Send> = match &state.source {
@@ -57,7 +67,10 @@ pub(crate) async fn send(stream: &mut (impl AsyncWrite + Unpin), state: &State, 
     stream.write_all(b"0\r\n\r\n").await
 }
 
-async fn send_chunk(stream: &mut (impl AsyncWrite + Unpin), chunk: &mut Vec<u8>) -> std::io::Result<()> {
+async fn send_chunk(
+    stream: &mut (impl AsyncWrite + Unpin),
+    chunk: &mut Vec<u8>,
+) -> std::io::Result<()> {
     stream.write_all(format!("{:x}\r\n", chunk.len()).as_bytes()).await?;
     chunk.extend_from_slice(b"\r\n");
     stream.write_all(chunk).await?;
@@ -70,10 +83,18 @@ async fn send_chunk(stream: &mut (impl AsyncWrite + Unpin), chunk: &mut Vec<u8>)
 async fn line(state: &State, id: u64) -> String {
     let values = match &state.source {
         Source::Generated(catalogue, _) => generated(state, catalogue, id),
-        Source::Recorded(recorded) => recorded.row(id).await.map(|row| recorded_values(&row)).unwrap_or_default(),
+        Source::Recorded(recorded) => {
+            recorded.row(id).await.map(|row| recorded_values(&row)).unwrap_or_default()
+        }
     };
     let (mut title, popularity, video) = values;
-    if let Some(edited) = state.edits.current(id).patch.as_ref().and_then(|patch| patch.get("original_title")?.as_str()) {
+    if let Some(edited) = state
+        .edits
+        .current(id)
+        .patch
+        .as_ref()
+        .and_then(|patch| patch.get("original_title")?.as_str())
+    {
         edited.clone_into(&mut title);
     }
     let mut out = String::with_capacity(128);

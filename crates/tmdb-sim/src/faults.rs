@@ -8,7 +8,8 @@ use crate::settings::Settings;
 /// The limit that an old 429 names where none is set.
 const OLD_LIMIT: u32 = 40;
 
-/// Shares of requests that go wrong, each 0 to 1; where they add up to more than 1 the first ones win.
+/// Shares of requests that go wrong, each 0 to 1; where they add up to more than 1 the first ones
+/// win.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
@@ -34,7 +35,8 @@ pub struct Faults {
     pub wrong_id: f64,
     /// No answer at all until the client gives up.
     pub stall: f64,
-    /// 500 with status code 44: a share of the movies and not of the requests, so that asking again never helps.
+    /// 500 with status code 44: a share of the movies and not of the requests, so that asking again
+    /// never helps.
     pub bad_id: f64,
     /// Every request is reset.
     pub outage: bool,
@@ -87,19 +89,28 @@ impl Faults {
 }
 
 impl Fault {
-    /// The answer in place of the genuine one; `None` where the fault spoils the genuine one or leaves none.
+    /// The answer in place of the genuine one; `None` where the fault spoils the genuine one or
+    /// leaves none.
     pub(crate) fn answer(self, settings: &Settings) -> Option<Response> {
         Some(match self {
-            Self::ServerError => Response::error(500, 11, "Internal error: Something went wrong, contact TMDb."),
-            Self::BadGateway => Response::error(502, 43, "Couldn't connect to the backend server."),
-            Self::Unavailable => {
-                Response::error(503, 9, "Service offline: This service is temporarily offline, try again later.")
+            Self::ServerError => {
+                Response::error(500, 11, "Internal error: Something went wrong, contact TMDb.")
             }
-            Self::Timeout => Response::error(504, 24, "Your request to the backend server timed out. Try again."),
+            Self::BadGateway => Response::error(502, 43, "Couldn't connect to the backend server."),
+            Self::Unavailable => Response::error(
+                503,
+                9,
+                "Service offline: This service is temporarily offline, try again later.",
+            ),
+            Self::Timeout => {
+                Response::error(504, 24, "Your request to the backend server timed out. Try again.")
+            }
             Self::TooMany => too_many(settings),
             Self::Html => Response::html(200),
             Self::BadId => Response::error(500, 44, "The ID is invalid."),
-            Self::InvalidJson | Self::Truncated | Self::Reset | Self::WrongId | Self::Stall => return None,
+            Self::InvalidJson | Self::Truncated | Self::Reset | Self::WrongId | Self::Stall => {
+                return None;
+            }
         })
     }
 }

@@ -20,8 +20,7 @@ pub(crate) async fn answer(state: &State, request: &Request, external_id: &str) 
     for id in holders(state, external_id).await {
         rows.extend(row(state, id).await);
     }
-    let body =
-        json!({"movie_results": rows, "person_results": [], "tv_results": [], "tv_episode_results": [], "tv_season_results": []});
+    let body = json!({"movie_results": rows, "person_results": [], "tv_results": [], "tv_episode_results": [], "tv_season_results": []});
     Response::json(200, body.to_string()).cached(MAX_AGE)
 }
 
@@ -37,7 +36,9 @@ async fn holders(state: &State, imdb_id: &str) -> BTreeSet<u64> {
 
 async fn row(state: &State, id: u64) -> Option<Value> {
     match &state.source {
-        Source::Generated(catalogue, _) => serde_json::from_str(&lists::row_of(state, catalogue, id, true)).ok(),
+        Source::Generated(catalogue, _) => {
+            serde_json::from_str(&lists::row_of(state, catalogue, id, true)).ok()
+        }
         Source::Recorded(recorded) => {
             let mut row = recorded.row(id).await?;
             state.edited_row(id, &mut row);

@@ -32,7 +32,10 @@ impl Request {
     }
 
     /// Reads the next request; `None` where the client is done or does not speak HTTP/1.1.
-    pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Self> {
+    pub(crate) async fn read(
+        stream: &mut (impl AsyncRead + Unpin),
+        buffer: &mut Vec<u8>,
+    ) -> Option<Self> {
         let head_len = loop {
             if let Some(at) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break at + 4;
@@ -57,12 +60,16 @@ impl Request {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let query = pairs.map(|(key, value)| (decode(key, true), decode(value, true))).collect();
-        let mut request = Self { method: method.to_owned(), path: decode(path, false), query, ..Self::default() };
+        let mut request =
+            Self { method: method.to_owned(), path: decode(path, false), query, ..Self::default() };
         let mut length = 0;
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             let value = value.trim();
             match name.to_ascii_lowercase().as_str() {
-                "authorization" => request.bearer = value.strip_prefix("Bearer ").map(|token| token.trim().to_owned()),
+                "authorization" => {
+                    request.bearer =
+                        value.strip_prefix("Bearer ").map(|token| token.trim().to_owned())
+                }
                 "if-none-match" => request.if_none_match = Some(value.to_owned()),
                 "accept-encoding" => request.gzip = value.contains("gzip"),
                 "connection" => request.close = value.eq_ignore_ascii_case("close"),
@@ -114,7 +121,12 @@ pub(crate) struct Response {
 impl Response {
     /// An answer in JSON.
     pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, content_type: "application/json;charset=utf-8", headers: Vec::new(), body: body.into() }
+        Self {
+            status,
+            content_type: "application/json;charset=utf-8",
+            headers: Vec::new(),
+            body: body.into(),
+        }
     }
 
     /// An answer in HTML, as the edge in front of the API gives it.
@@ -127,7 +139,12 @@ impl Response {
 
     /// An error as the API words it; `code` is its own number.
     pub(crate) fn error(status: u16, code: u32, message: &str) -> Self {
-        Self::json(status, format!("{{\"success\":false,\"status_code\":{code},\"status_message\":\"{message}\"}}"))
+        Self::json(
+            status,
+            format!(
+                "{{\"success\":false,\"status_code\":{code},\"status_message\":\"{message}\"}}"
+            ),
+        )
     }
 
     /// The answer for a movie nobody knows; caches keep it for hours.
@@ -164,7 +181,12 @@ impl Response {
             reason(self.status)
         );
         if self.status != 304 {
-            let _ = write!(out, "Content-Type: {}\r\nContent-Length: {}\r\n", self.content_type, body.len());
+            let _ = write!(
+                out,
+                "Content-Type: {}\r\nContent-Length: {}\r\n",
+                self.content_type,
+                body.len()
+            );
         }
         if packed.is_some() {
             out.extend_from_slice(b"Content-Encoding: gzip\r\n");

@@ -1,4 +1,5 @@
-//! The control interface over HTTP, below `/_sim`: reads answer GET, changes answer any other method.
+//! The control interface over HTTP, below `/_sim`: reads answer GET, changes answer any other
+//! method.
 //!
 //! | path | read | change |
 //! |---|---|---|
@@ -22,8 +23,14 @@ use crate::http::{Request, Response};
 
 /// Answers a control request; `path` is what follows `/_sim/`.
 pub(crate) fn answer(control: &Control, path: &str, request: &Request) -> Response {
-    let (verb, id) = path.split_once('/').map_or((path, None), |(verb, id)| (verb, id.parse::<u64>().ok()));
-    let unknown = || value(404, &json!({"error": "no such control path, or the wrong method: read with GET, change with POST"}));
+    let (verb, id) =
+        path.split_once('/').map_or((path, None), |(verb, id)| (verb, id.parse::<u64>().ok()));
+    let unknown = || {
+        value(
+            404,
+            &json!({"error": "no such control path, or the wrong method: read with GET, change with POST"}),
+        )
+    };
     if request.method == "GET" {
         return shown(control, verb).map_or_else(unknown, |shown| value(200, &shown));
     }
@@ -79,7 +86,11 @@ struct Merge {
 }
 
 /// Does what the path says; false where there is no such path.
-fn change(control: &Control, target: (&str, Option<u64>), request: &Request) -> Result<bool, serde_json::Error> {
+fn change(
+    control: &Control,
+    target: (&str, Option<u64>),
+    request: &Request,
+) -> Result<bool, serde_json::Error> {
     match target {
         ("stats", None) => control.reset_stats(),
         ("faults", None) => control.fail(parsed::<Faults>(request)?),

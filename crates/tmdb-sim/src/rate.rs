@@ -1,4 +1,5 @@
-//! Counting calls by time: those of the last second, for the limit, and those of each second of the last minute.
+//! Counting calls by time: those of the last second, for the limit, and those of each second of the
+//! last minute.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,7 +16,8 @@ pub(crate) struct LastSecond {
 impl LastSecond {
     /// Calls in the second before `now`.
     pub(crate) fn len(&mut self, now: Instant) -> u64 {
-        while self.calls.front().is_some_and(|at| now.duration_since(*at) >= Duration::from_secs(1)) {
+        while self.calls.front().is_some_and(|at| now.duration_since(*at) >= Duration::from_secs(1))
+        {
             self.calls.pop_front();
         }
         self.calls.len() as u64
@@ -61,7 +63,8 @@ impl Rate {
         self.peak
     }
 
-    /// Calls in each of the last [`SHOWN_SECS`] seconds, oldest first; the last one is still running.
+    /// Calls in each of the last [`SHOWN_SECS`] seconds, oldest first; the last one is still
+    /// running.
     pub(crate) fn last_minute(&mut self) -> Vec<u32> {
         self.turn(Instant::now());
         self.counts.iter().copied().collect()

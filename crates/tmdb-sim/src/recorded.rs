@@ -1,7 +1,7 @@
 //! Answers recorded from the real catalogue, served in place of invented ones.
 //!
-//! Details are read when asked for; the lists are read at the start, joined and paged anew with only those rows whose
-//! details were recorded too.
+//! Details are read when asked for; the lists are read at the start, joined and paged anew with
+//! only those rows whose details were recorded too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -62,11 +62,13 @@ impl Recorded {
     /// Looks through the directory.
     pub(crate) async fn open(path: &Path) -> Result<Self, SimError> {
         let names = names(&path.join("movie")).await?;
-        let ids: BTreeSet<u64> = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
+        let ids: BTreeSet<u64> =
+            names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
         if ids.is_empty() {
             return Err(SimError::Empty { path: path.to_owned() });
         }
-        let mut recorded = Self { path: path.to_owned(), ids, lists: BTreeMap::new(), by_imdb: OnceCell::new() };
+        let mut recorded =
+            Self { path: path.to_owned(), ids, lists: BTreeMap::new(), by_imdb: OnceCell::new() };
         for kind in ["now_playing", "popular", "top_rated", "upcoming", "trending_week"] {
             let pages = recorded.list(kind).await?;
             recorded.lists.insert(kind, pages);
@@ -108,7 +110,9 @@ impl Recorded {
             List::TrendingDay | List::TrendingWeek => "trending_week",
         };
         let pages = self.lists.get(kind).map(Vec::as_slice).unwrap_or_default();
-        let rows = |page: &Map<String, Value>| page.get("results").and_then(Value::as_array).map_or(0, Vec::len);
+        let rows = |page: &Map<String, Value>| {
+            page.get("results").and_then(Value::as_array).map_or(0, Vec::len)
+        };
         let total: usize = pages.iter().map(rows).sum();
         let position = usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX);
         let mut body = pages.get(position).cloned().unwrap_or_default();
@@ -167,17 +171,25 @@ impl Recorded {
         let folder = self.path.join("lists");
         let prefix = format!("{kind}-");
         let names = names(&folder).await?;
-        let number = |name: &String| name.strip_prefix(&prefix)?.strip_suffix(".json")?.parse::<u64>().ok();
+        let number =
+            |name: &String| name.strip_prefix(&prefix)?.strip_suffix(".json")?.parse::<u64>().ok();
         let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
         numbers.sort_unstable();
         let mut pages = Vec::new();
         for number in numbers {
             let path = folder.join(format!("{prefix}{number}.json"));
-            let bytes = tokio::fs::read(&path).await.map_err(|source| SimError::Unreadable { path: path.clone(), source })?;
-            let mut page: Map<String, Value> =
-                serde_json::from_slice(&bytes).map_err(|_| SimError::Malformed { path: path.clone() })?;
-            let rows = page.get_mut("results").and_then(Value::as_array_mut).ok_or(SimError::Malformed { path })?;
-            rows.retain(|row| row.get("id").and_then(Value::as_u64).is_some_and(|id| self.exists(id)));
+            let bytes = tokio::fs::read(&path)
+                .await
+                .map_err(|source| SimError::Unreadable { path: path.clone(), source })?;
+            let mut page: Map<String, Value> = serde_json::from_slice(&bytes)
+                .map_err(|_| SimError::Malformed { path: path.clone() })?;
+            let rows = page
+                .get_mut("results")
+                .and_then(Value::as_array_mut)
+                .ok_or(SimError::Malformed { path })?;
+            rows.retain(|row| {
+                row.get("id").and_then(Value::as_u64).is_some_and(|id| self.exists(id))
+            });
             pages.push(page);
         }
         Ok(pages)
@@ -196,9 +208,12 @@ async fn names(folder: &Path) -> Result<Vec<String>, SimError> {
 
 /// The list row of a recorded movie.
 fn row(movie: Map<String, Value>) -> Value {
-    let genres = movie.get("genres").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let genre_ids: Vec<Value> = genres.iter().filter_map(|genre| genre.get("id").cloned()).collect();
-    let mut row: Map<String, Value> = movie.into_iter().filter(|(key, _)| ROW_KEYS.contains(&key.as_str())).collect();
+    let genres =
+        movie.get("genres").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let genre_ids: Vec<Value> =
+        genres.iter().filter_map(|genre| genre.get("id").cloned()).collect();
+    let mut row: Map<String, Value> =
+        movie.into_iter().filter(|(key, _)| ROW_KEYS.contains(&key.as_str())).collect();
     row.insert("genre_ids".to_owned(), Value::Array(genre_ids));
     row.insert("media_type".to_owned(), json!("movie"));
     Value::Object(row)

@@ -101,7 +101,12 @@ impl Sim {
     }
 }
 
-async fn accept(listener: TcpListener, control: Control, tasks: TaskTracker, cancel: CancellationToken) {
+async fn accept(
+    listener: TcpListener,
+    control: Control,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+) {
     loop {
         let accepted = tokio::select! {
             () = cancel.cancelled() => return,

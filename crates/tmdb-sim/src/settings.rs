@@ -27,7 +27,8 @@ pub(crate) struct Settings {
     pub(crate) retry_after: bool,
     /// Whether 429 has the body of the years to 2019, which lacks `success`.
     pub(crate) old_429_body: bool,
-    /// Seconds of the simulator's clock for which details stay as they were before a change; 0 for none.
+    /// Seconds of the simulator's clock for which details stay as they were before a change; 0 for
+    /// none.
     pub(crate) cache_secs: u32,
 }
 

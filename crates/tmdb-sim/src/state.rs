@@ -1,4 +1,5 @@
-//! What all connections share: the source of answers, settings that change while running, edits, counters.
+//! What all connections share: the source of answers, settings that change while running, edits,
+//! counters.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -131,11 +132,19 @@ impl State {
     /// Deletes a movie as a duplicate of another, which takes over its IMDb id.
     pub(crate) fn merge(&self, id: u64, into: u64) {
         let (at, patch) = (self.clock.now(), self.edits.current(id).patch);
-        let edited = patch.as_ref().and_then(|patch| patch.get("imdb_id")).map(|edited| edited.as_str().map(str::to_owned));
-        let imdb_id = edited.unwrap_or_else(|| self.source.imdb_id(id)).filter(|imdb_id| !imdb_id.is_empty());
+        let edited = patch
+            .as_ref()
+            .and_then(|patch| patch.get("imdb_id"))
+            .map(|edited| edited.as_str().map(str::to_owned));
+        let imdb_id =
+            edited.unwrap_or_else(|| self.source.imdb_id(id)).filter(|imdb_id| !imdb_id.is_empty());
         self.edits.set_deleted(id, at, true);
         if let Some(imdb_id) = imdb_id {
-            self.edits.edit(into, at, json!({"imdb_id": imdb_id, "external_ids": {"imdb_id": imdb_id}}));
+            self.edits.edit(
+                into,
+                at,
+                json!({"imdb_id": imdb_id, "external_ids": {"imdb_id": imdb_id}}),
+            );
         }
     }
 

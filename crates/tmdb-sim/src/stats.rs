@@ -47,7 +47,12 @@ impl Recorder {
     /// Counts ids up to `max_id`.
     pub(crate) fn new(max_id: u64) -> Self {
         let words = usize::try_from(max_id / 64 + 1).unwrap_or(0);
-        let inner = Inner { stats: Stats::default(), in_flight: 0, seen: vec![0; words], rate: Rate::new() };
+        let inner = Inner {
+            stats: Stats::default(),
+            in_flight: 0,
+            seen: vec![0; words],
+            rate: Rate::new(),
+        };
         Self { inner: Mutex::new(inner) }
     }
 
@@ -98,7 +103,10 @@ impl Recorder {
 impl Inner {
     fn asked(&mut self, id: u64) {
         self.stats.detail_calls += 1;
-        let Some(word) = usize::try_from(id / 64).ok().and_then(|word| self.seen.get_mut(word)) else { return };
+        let Some(word) = usize::try_from(id / 64).ok().and_then(|word| self.seen.get_mut(word))
+        else {
+            return;
+        };
         let bit = 1 << (id % 64);
         if *word & bit == 0 {
             *word |= bit;

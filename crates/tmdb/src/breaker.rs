@@ -1,7 +1,9 @@
-//! The circuit breaker: when TMDB is down or refuses the credential, calls stop before they are made.
+//! The circuit breaker: when TMDB is down or refuses the credential, calls stop before they are
+//! made.
 //!
-//! Closed: calls pass. Open: none does until a pause is over. Half open: one call passes and decides. Whoever is turned away
-//! gets [`Stopped`], whose pause becomes the message's; so pulling stops as well, and no try is burnt.
+//! Closed: calls pass. Open: none does until a pause is over. Half open: one call passes and
+//! decides. Whoever is turned away gets [`Stopped`], whose pause becomes the message's; so pulling
+//! stops as well, and no try is burnt.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -15,7 +17,8 @@ const OPENS_AFTER: u32 = 5;
 /// First pause; doubles with each probe that fails, up to [`PAUSE_MAX`].
 const PAUSE_FIRST: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Pause after a refused credential: somebody has to change it, but a suspension may also be lifted.
+/// Pause after a refused credential: somebody has to change it, but a suspension may also be
+/// lifted.
 const PAUSE_REFUSED: Duration = Duration::from_secs(300);
 /// Those who find a probe under way come back this soon.
 const PROBE_TIME: Duration = Duration::from_secs(1);
@@ -56,7 +59,11 @@ impl State {
                     return Ok(());
                 }
                 let pause = left.max(PROBE_TIME);
-                Err(if *health == Health::CredentialRefused { Stopped::Refused(pause) } else { Stopped::Down(pause) })
+                Err(if *health == Health::CredentialRefused {
+                    Stopped::Refused(pause)
+                } else {
+                    Stopped::Down(pause)
+                })
             }
         }
     }
@@ -105,9 +112,13 @@ impl Breaker {
     fn failed(&self) -> bool {
         let mut state = self.lock();
         let (stops, next) = match &*state {
-            State::Closed { failures } if failures + 1 < OPENS_AFTER => (false, State::Closed { failures: failures + 1 }),
+            State::Closed { failures } if failures + 1 < OPENS_AFTER => {
+                (false, State::Closed { failures: failures + 1 })
+            }
             State::Closed { .. } => (true, open(PAUSE_FIRST, Health::Down)),
-            State::Open { pause, probing: true, health, .. } => (false, open((*pause * 2).min(PAUSE_MAX), *health)),
+            State::Open { pause, probing: true, health, .. } => {
+                (false, open((*pause * 2).min(PAUSE_MAX), *health))
+            }
             // Calls that were under way when it opened change nothing.
             State::Open { .. } => return false,
         };
@@ -152,7 +163,8 @@ impl Breaker {
     }
 }
 
-/// A call that was let through; tells the breaker how it ended. Dropped without a word, it makes the next caller the probe.
+/// A call that was let through; tells the breaker how it ended. Dropped without a word, it makes
+/// the next caller the probe.
 #[derive(Debug)]
 pub(crate) struct Attempt<'a>(Option<&'a Breaker>);
 
@@ -197,13 +209,20 @@ mod tests {
             assert!(!breaker.admit().unwrap().failed());
         }
         assert!(breaker.admit().unwrap().failed(), "the last one opens it");
-        assert_eq!((breaker.admit().unwrap_err(), breaker.health()), (Stopped::Down(PAUSE_FIRST), Health::Down));
+        assert_eq!(
+            (breaker.admit().unwrap_err(), breaker.health()),
+            (Stopped::Down(PAUSE_FIRST), Health::Down)
+        );
         assert!(!underway.failed(), "what was under way changes nothing");
         tokio::time::advance(PAUSE_FIRST).await;
         let probe = breaker.admit().unwrap();
         assert_eq!(breaker.admit().unwrap_err(), Stopped::Down(PROBE_TIME), "one probe");
         assert!(!probe.failed());
-        assert_eq!(breaker.admit().unwrap_err(), Stopped::Down(PAUSE_FIRST * 2), "a failed probe doubles the pause");
+        assert_eq!(
+            breaker.admit().unwrap_err(),
+            Stopped::Down(PAUSE_FIRST * 2),
+            "a failed probe doubles the pause"
+        );
         tokio::time::advance(PAUSE_FIRST * 2).await;
         drop(breaker.admit().unwrap());
         assert!(breaker.admit().unwrap().answered(), "the probe before went away");

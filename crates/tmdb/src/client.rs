@@ -1,4 +1,5 @@
-//! The client: one request per movie, through the gate, with deadlines and a size limit, logged whatever comes of it.
+//! The client: one request per movie, through the gate, with deadlines and a size limit, logged
+//! whatever comes of it.
 
 use std::{
     sync::{
@@ -14,7 +15,8 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Call, CallContext, CallLog, CancelledRuns, Config, Credential, Health, List, ListPage, MapOptions, Rate, TmdbError,
+    Call, CallContext, CallLog, CancelledRuns, Config, Credential, Health, List, ListPage,
+    MapOptions, Rate, TmdbError,
     breaker::{Attempt, Breaker, Stopped},
     gate::Gate,
     list::list_page,
@@ -47,7 +49,8 @@ pub const PARTS: [&str; 11] = [
 pub struct Fetched {
     /// The movie.
     pub movie: Movie,
-    /// When the request was sent: of two answers the one that was asked for later is the newer, whenever they arrive.
+    /// When the request was sent: of two answers the one that was asked for later is the newer,
+    /// whenever they arrive.
     pub sent: Instant,
 }
 
@@ -86,7 +89,11 @@ impl Client {
     ///
     /// # Errors
     /// When the TLS library cannot be used.
-    pub fn new(config: Config, calls: Arc<dyn CallLog>, rate: Arc<dyn Rate>) -> Result<Self, TmdbError> {
+    pub fn new(
+        config: Config,
+        calls: Arc<dyn CallLog>,
+        rate: Arc<dyn Rate>,
+    ) -> Result<Self, TmdbError> {
         // Whoever was first in this process has set it already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
@@ -127,14 +134,22 @@ impl Client {
             ("include_image_language", format!("{tongue},null")),
         ];
         let request = Request { endpoint: format!("/movie/{id}"), query, movie: Some(id) };
-        self.get(&request, context, |body, call| Ok(Fetched { movie: map(body, id, &self.map)?, sent: call.sent })).await
+        self.get(&request, context, |body, call| {
+            Ok(Fetched { movie: map(body, id, &self.map)?, sent: call.sent })
+        })
+        .await
     }
 
     /// Reads a page of a list.
     ///
     /// # Errors
     /// See [`TmdbError`].
-    pub async fn list(&self, list: List, page: u32, context: &CallContext) -> Result<ListPage, TmdbError> {
+    pub async fn list(
+        &self,
+        list: List,
+        page: u32,
+        context: &CallContext,
+    ) -> Result<ListPage, TmdbError> {
         let query = vec![("language", self.config.language.clone()), ("page", page.to_string())];
         let request = Request { endpoint: list.path().to_owned(), query, movie: None };
         self.get(&request, context, |body, call| {
@@ -149,7 +164,12 @@ impl Client {
     ///
     /// # Errors
     /// See [`TmdbError`].
-    pub async fn survivor(&self, gone: TmdbId, imdb_id: &str, context: &CallContext) -> Result<Option<TmdbId>, TmdbError> {
+    pub async fn survivor(
+        &self,
+        gone: TmdbId,
+        imdb_id: &str,
+        context: &CallContext,
+    ) -> Result<Option<TmdbId>, TmdbError> {
         if !crate::map::is_imdb_id(imdb_id) {
             return Ok(None);
         }
@@ -169,8 +189,10 @@ impl Client {
     /// # Errors
     /// `Unauthorized` when it is not.
     pub async fn check(&self) -> Result<(), TmdbError> {
-        let context = CallContext { service: "check", run_id: None, try_number: 0, lane: proto::Lane::Now };
-        let request = Request { endpoint: "/authentication".to_owned(), query: Vec::new(), movie: None };
+        let context =
+            CallContext { service: "check", run_id: None, try_number: 0, lane: proto::Lane::Now };
+        let request =
+            Request { endpoint: "/authentication".to_owned(), query: Vec::new(), movie: None };
         self.once(&request, &context, &|_: &[u8], _: &mut Call| Ok(())).await
     }
 
@@ -191,8 +213,9 @@ impl Client {
         self.draining.cancel();
     }
 
-    /// One request; where TMDB fails on it, a second one and a look whether TMDB answers anything at all. So an outage is told
-    /// from a request that fails for itself, which may not wait for ever.
+    /// One request; where TMDB fails on it, a second one and a look whether TMDB answers anything
+    /// at all. So an outage is told from a request that fails for itself, which may not wait for
+    /// ever.
     async fn get<T>(
         &self,
         request: &Request,
@@ -205,12 +228,15 @@ impl Client {
         }
         tokio::time::sleep(CONFIRM_AFTER).await;
         match self.once(request, context, &read).await {
-            Err(TmdbError::Unavailable { detail, .. }) if self.check().await.is_ok() => Err(TmdbError::Failing { detail }),
+            Err(TmdbError::Unavailable { detail, .. }) if self.check().await.is_ok() => {
+                Err(TmdbError::Failing { detail })
+            }
             answer => answer,
         }
     }
 
-    /// The gate first, then the call; its time counts from sending. It is logged whatever comes of it.
+    /// The gate first, then the call; its time counts from sending. It is logged whatever comes of
+    /// it.
     async fn once<T>(
         &self,
         request: &Request,
@@ -226,7 +252,11 @@ impl Client {
             call.http_status = Some(answer.status);
             call.response_size_bytes = i64::try_from(answer.body.len()).ok();
             if answer.status != 200 || failed_in_body(&answer.body) {
-                return Err(TmdbError::of_answer(answer.status, &answer.body, (request.movie, answer.retry_after)));
+                return Err(TmdbError::of_answer(
+                    answer.status,
+                    &answer.body,
+                    (request.movie, answer.retry_after),
+                ));
             }
             read(&answer.body, &mut call)
         });
@@ -237,8 +267,17 @@ impl Client {
         result
     }
 
-    async fn admitted(&self, context: &CallContext) -> Result<(tokio::sync::OwnedSemaphorePermit, Attempt<'_>), TmdbError> {
-        let wanted = || if self.cancelled.contains(context.run_id.as_deref()) { Err(TmdbError::Cancelled) } else { Ok(()) };
+    async fn admitted(
+        &self,
+        context: &CallContext,
+    ) -> Result<(tokio::sync::OwnedSemaphorePermit, Attempt<'_>), TmdbError> {
+        let wanted = || {
+            if self.cancelled.contains(context.run_id.as_deref()) {
+                Err(TmdbError::Cancelled)
+            } else {
+                Ok(())
+            }
+        };
         wanted()?;
         self.breaker.check()?;
         let place = tokio::select! {
@@ -270,7 +309,10 @@ impl Client {
             }
             Some(TmdbError::Unavailable { detail, .. }) => {
                 if attempt.failed() {
-                    tracing::warn!(detail, "TMDB is down; calls stop, but for a probe now and then");
+                    tracing::warn!(
+                        detail,
+                        "TMDB is down; calls stop, but for a probe now and then"
+                    );
                 }
                 return;
             }
@@ -280,26 +322,44 @@ impl Client {
         if attempt.answered() {
             tracing::info!("TMDB answers again");
         }
-        // Another process, or an earlier life of this one, may have noted that the credential is refused.
+        // Another process, or an earlier life of this one, may have noted that the credential is
+        // refused.
         if !self.accepted.swap(true, Ordering::Relaxed) {
             self.rate.credential(true);
         }
     }
 
-    async fn send(&self, path: &str, query: &[(&'static str, String)]) -> Result<Answer, TmdbError> {
-        let mut request = self.http.get(format!("{}{path}", self.config.base_url.trim_end_matches('/'))).query(query);
+    async fn send(
+        &self,
+        path: &str,
+        query: &[(&'static str, String)],
+    ) -> Result<Answer, TmdbError> {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.config.base_url.trim_end_matches('/')))
+            .query(query);
         request = match &self.config.credential {
             Some(Credential::Bearer(token)) => request.bearer_auth(token.reveal()),
             Some(Credential::V3Key(key)) => request.query(&[("api_key", key.reveal())]),
             None => request,
         };
         let late = |_| unavailable(None, "no answer in time");
-        let response = tokio::time::timeout(self.config.first_byte_timeout, request.send()).await.map_err(late)?;
+        let response = tokio::time::timeout(self.config.first_byte_timeout, request.send())
+            .await
+            .map_err(late)?;
         let response = response.map_err(|e| broken(None, e))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.parse().ok());
         let retry_after = retry_after.map(|secs| Duration::from_secs(secs).min(RETRY_AFTER_MAX));
-        let html = response.headers().get("content-type").and_then(|v| v.to_str().ok()).is_some_and(|v| !v.contains("json"));
+        let html = response
+            .headers()
+            .get("content-type")
+            .and_then(|v| v.to_str().ok())
+            .is_some_and(|v| !v.contains("json"));
         if status == 200 && html {
             return Err(unavailable(Some(status), "the answer is no JSON"));
         }
@@ -322,7 +382,8 @@ impl Client {
 }
 
 fn call(request: &Request, context: &CallContext) -> Call {
-    let params: Map<String, Value> = request.query.iter().map(|(k, v)| ((*k).to_owned(), v.clone().into())).collect();
+    let params: Map<String, Value> =
+        request.query.iter().map(|(k, v)| ((*k).to_owned(), v.clone().into())).collect();
     Call {
         endpoint: request.endpoint.clone(),
         method: "GET",
@@ -354,12 +415,14 @@ fn broken(status: Option<u16>, error: reqwest::Error) -> TmdbError {
 fn failed_in_body(body: &[u8]) -> bool {
     const SHORT: usize = 1_000;
     body.len() < SHORT
-        && serde_json::from_slice::<Value>(body)
-            .is_ok_and(|v| v.get("success") == Some(&Value::Bool(false)) && v.get("status_code").is_some())
+        && serde_json::from_slice::<Value>(body).is_ok_and(|v| {
+            v.get("success") == Some(&Value::Bool(false)) && v.get("status_code").is_some()
+        })
 }
 
 fn found_movies(body: &[u8]) -> Result<Vec<TmdbId>, TmdbError> {
-    let body: Value = serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
+    let body: Value =
+        serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
     let rows = crate::json::list(&body, "movie_results").cloned().unwrap_or_default();
     Ok(rows.iter().filter_map(|row| TmdbId::try_from(row.get("id")?.as_i64()?).ok()).collect())
 }

@@ -18,7 +18,8 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The two ways to authenticate; told apart by their form (a v3 key sent as bearer is refused by TMDB).
+/// The two ways to authenticate; told apart by their form (a v3 key sent as bearer is refused by
+/// TMDB).
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// API read access token (v4): a JWT, sent as a header.
@@ -103,7 +104,10 @@ mod tests {
     #[test]
     fn credentials_are_told_apart_by_form() {
         assert!(matches!(Credential::parse("eyJhbGciOi.eyJhdWQi.c2ln"), Ok(Credential::Bearer(_))));
-        assert!(matches!(Credential::parse("0123456789abcdef0123456789abcdef"), Ok(Credential::V3Key(_))));
+        assert!(matches!(
+            Credential::parse("0123456789abcdef0123456789abcdef"),
+            Ok(Credential::V3Key(_))
+        ));
         let error = Credential::parse("sesame").unwrap_err();
         assert!(!error.contains("sesame") && error.contains("TMDB_TOKEN"));
         assert!(!format!("{:?}", Credential::any("sesame")).contains("sesame"));

@@ -111,7 +111,10 @@ impl Classify for TmdbError {
             Self::Draining => Fate::Wait { after: Duration::ZERO },
             Self::Cancelled => Fate::Reject("run-cancelled"),
             Self::Rejected { .. } | Self::BodyTooLarge { .. } => Fate::Reject("upstream-refused"),
-            Self::Failing { .. } | Self::Malformed { .. } | Self::WrongId { .. } | Self::Setup(_) => Fate::Retry { after: None },
+            Self::Failing { .. }
+            | Self::Malformed { .. }
+            | Self::WrongId { .. }
+            | Self::Setup(_) => Fate::Retry { after: None },
         }
     }
 }
@@ -126,8 +129,13 @@ impl From<Stopped> for TmdbError {
 }
 
 impl TmdbError {
-    /// Classifies an answer that is no success by its status and body. `asked`: the movie, where one was asked for.
-    pub(crate) fn of_answer(status: u16, body: &[u8], (asked, retry_after): (Option<TmdbId>, Option<Duration>)) -> Self {
+    /// Classifies an answer that is no success by its status and body. `asked`: the movie, where
+    /// one was asked for.
+    pub(crate) fn of_answer(
+        status: u16,
+        body: &[u8],
+        (asked, retry_after): (Option<TmdbId>, Option<Duration>),
+    ) -> Self {
         let json: Option<Value> = serde_json::from_slice(body).ok();
         let code = json.as_ref().and_then(|j| j.get("status_code")).and_then(Value::as_i64);
         let message = json.as_ref().map_or_else(|| "no JSON".to_owned(), words);
@@ -136,16 +144,19 @@ impl TmdbError {
             (_, Some(CODE_BAD_ID)) => Self::Rejected { status, code, message },
             (401, _) => Self::Unauthorized { code },
             (_, Some(c)) if CODES_UNAUTHORIZED.contains(&c) => Self::Unauthorized { code },
-            (404, None) if json.is_none() => {
-                Self::Rejected { status, code, message: "the path is unknown; TMDB_BASE_URL must end in /3".to_owned() }
-            }
+            (404, None) if json.is_none() => Self::Rejected {
+                status,
+                code,
+                message: "the path is unknown; TMDB_BASE_URL must end in /3".to_owned(),
+            },
             (404, _) | (_, Some(6 | 34)) => match asked {
                 Some(id) => Self::NotFound(id),
                 None => Self::Rejected { status, code, message },
             },
-            (500.., _) | (_, Some(9 | 11 | 24 | 43 | 46)) | (408, _) => {
-                Self::Unavailable { status: Some(status), detail: format!("HTTP {status}, {message}") }
-            }
+            (500.., _) | (_, Some(9 | 11 | 24 | 43 | 46)) | (408, _) => Self::Unavailable {
+                status: Some(status),
+                detail: format!("HTTP {status}, {message}"),
+            },
             (_, _) => Self::Rejected { status, code, message },
         }
     }
@@ -168,16 +179,26 @@ mod tests {
     #[test]
     fn answers_are_classified() {
         let id = TmdbId::try_from(603).unwrap();
-        let of = |status, body: &str| TmdbError::of_answer(status, body.as_bytes(), (Some(id), None));
+        let of =
+            |status, body: &str| TmdbError::of_answer(status, body.as_bytes(), (Some(id), None));
         assert!(matches!(of(404, r#"{"status_code":34,"success":false}"#), TmdbError::NotFound(_)));
         assert!(matches!(of(404, "<html>"), TmdbError::Rejected { .. }));
         assert!(matches!(of(429, ""), TmdbError::RateLimited { retry_after: None }));
-        assert!(matches!(of(401, r#"{"status_code":7}"#), TmdbError::Unauthorized { code: Some(7) }));
-        assert!(matches!(of(403, r#"{"status_code":10}"#), TmdbError::Unauthorized { code: Some(10) }));
+        assert!(matches!(
+            of(401, r#"{"status_code":7}"#),
+            TmdbError::Unauthorized { code: Some(7) }
+        ));
+        assert!(matches!(
+            of(403, r#"{"status_code":10}"#),
+            TmdbError::Unauthorized { code: Some(10) }
+        ));
         assert!(matches!(of(500, r#"{"status_code":44}"#), TmdbError::Rejected { .. }));
         assert!(matches!(of(500, r#"{"status_code":11}"#), TmdbError::Unavailable { .. }));
         assert!(matches!(of(503, "<html>"), TmdbError::Unavailable { .. }));
-        assert!(matches!(of(422, r#"{"errors":["query must be provided"]}"#), TmdbError::Rejected { .. }));
+        assert!(matches!(
+            of(422, r#"{"errors":["query must be provided"]}"#),
+            TmdbError::Rejected { .. }
+        ));
         assert!(matches!(of(200, r#"{"success":false,"status_code":34}"#), TmdbError::NotFound(_)));
     }
 }

@@ -1,7 +1,9 @@
-//! The gate before every call: lanes in their order of precedence, a place in flight, a slot of the shared rate.
+//! The gate before every call: lanes in their order of precedence, a place in flight, a slot of the
+//! shared rate.
 //!
-//! A caller waits in its lane. When a place is free and a slot has come, the next caller is chosen at that moment, so that
-//! `now` overtakes a full backlog at once. A floor keeps the others from starving.
+//! A caller waits in its lane. When a place is free and a slot has come, the next caller is chosen
+//! at that moment, so that `now` overtakes a full backlog at once. A floor keeps the others from
+//! starving.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -16,7 +18,8 @@ const FLOOR_EVERY: u64 = 10;
 pub trait Rate: Send + Sync + 'static {
     /// Returns at the time of the next slot, which then is taken.
     fn slot(&self) -> BoxFuture<'_, ()>;
-    /// A 429 came, with its Retry-After if there was one: everybody pauses, and goes on more slowly.
+    /// A 429 came, with its Retry-After if there was one: everybody pauses, and goes on more
+    /// slowly.
     fn refused(&self, retry_after: Option<std::time::Duration>);
     /// Whether TMDB accepts the credential, told when that changes.
     fn credential(&self, accepted: bool);
@@ -53,7 +56,8 @@ impl Gate {
         Self { line }
     }
 
-    /// Returns when the call may be made; the place is held until it is dropped. `None` at the end of the process.
+    /// Returns when the call may be made; the place is held until it is dropped. `None` at the end
+    /// of the process.
     pub(crate) async fn pass(&self, lane: Lane) -> Option<Place> {
         let (go, gone) = oneshot::channel();
         self.line.send((lane, go)).ok()?;
@@ -61,7 +65,11 @@ impl Gate {
     }
 }
 
-async fn let_in(mut waiting: mpsc::UnboundedReceiver<Waiter>, places: Arc<Semaphore>, rate: Arc<dyn Rate>) {
+async fn let_in(
+    mut waiting: mpsc::UnboundedReceiver<Waiter>,
+    places: Arc<Semaphore>,
+    rate: Arc<dyn Rate>,
+) {
     let mut lanes = Lanes::default();
     loop {
         if lanes.is_empty() {
@@ -147,13 +155,18 @@ mod tests {
         assert_eq!(served(&mut two, 100), (0, 90, 10));
         let mut few = lanes([(Lane::Now, 3), (Lane::Fresh, 0), (Lane::Bulk, full)]);
         assert_eq!(served(&mut few, 5), (3, 0, 2), "now overtakes at once");
-        assert_eq!(served(&mut lanes([(Lane::Now, 0), (Lane::Fresh, 0), (Lane::Bulk, full)]), 100), (0, 0, 100), "none is idle");
+        assert_eq!(
+            served(&mut lanes([(Lane::Now, 0), (Lane::Fresh, 0), (Lane::Bulk, full)]), 100),
+            (0, 0, 100),
+            "none is idle"
+        );
     }
 
     #[tokio::test]
     async fn places_bound_what_is_in_flight_and_come_back() {
         let gate = Gate::start(2, Arc::new(Unlimited));
-        let (one, two) = (gate.pass(Lane::Bulk).await.unwrap(), gate.pass(Lane::Bulk).await.unwrap());
+        let (one, two) =
+            (gate.pass(Lane::Bulk).await.unwrap(), gate.pass(Lane::Bulk).await.unwrap());
         let mut third = Box::pin(gate.pass(Lane::Bulk));
         assert!(futures::poll!(&mut third).is_pending());
         drop(third);

@@ -7,7 +7,9 @@ pub(crate) fn without_nul(value: Value) -> Value {
     match value {
         Value::String(s) if s.contains('\0') => Value::String(s.replace('\0', "")),
         Value::Array(items) => items.into_iter().map(without_nul).collect(),
-        Value::Object(fields) => fields.into_iter().map(|(k, v)| (k.replace('\0', ""), without_nul(v))).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(k, v)| (k.replace('\0', ""), without_nul(v))).collect()
+        }
         other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => other,
     }
 }

@@ -1,7 +1,8 @@
 //! The client of TMDB: deadlines, budget, one request per movie, and the mapping of its answers.
 //!
-//! The only room that names `reqwest`. Before a call: `gate` (lanes, places, slots of the shared rate) and `breaker`
-//! (outages, a refused credential). An error's fate is decided by its type; what is tried again is the message.
+//! The only room that names `reqwest`. Before a call: `gate` (lanes, places, slots of the shared
+//! rate) and `breaker` (outages, a refused credential). An error's fate is decided by its type;
+//! what is tried again is the message.
 
 mod breaker;
 mod call;

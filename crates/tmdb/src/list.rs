@@ -59,11 +59,18 @@ pub(crate) fn list_page(body: &[u8]) -> Result<ListPage, TmdbError> {
     let malformed = |detail: &str| TmdbError::Malformed { detail: detail.to_owned() };
     let body: Value = serde_json::from_slice(body).map_err(|e| malformed(&e.to_string()))?;
     let body = crate::json::without_nul(body);
-    let results = crate::json::list(&body, "results").ok_or_else(|| malformed("the list has no results"))?;
+    let results =
+        crate::json::list(&body, "results").ok_or_else(|| malformed("the list has no results"))?;
     let rows = results.iter().filter_map(|row| {
         let tmdb_id = TmdbId::try_from(row.get("id")?.as_i64()?).ok()?;
         Some(ListRow { tmdb_id, title: crate::json::text(row, "title").unwrap_or_default() })
     });
-    let whole = |key: &str| crate::json::positive(&body, key).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
-    Ok(ListPage { page: whole("page"), total_pages: whole("total_pages").min(MAX_PAGE), rows: rows.collect() })
+    let whole = |key: &str| {
+        crate::json::positive(&body, key).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
+    };
+    Ok(ListPage {
+        page: whole("page"),
+        total_pages: whole("total_pages").min(MAX_PAGE),
+        rows: rows.collect(),
+    })
 }

@@ -33,10 +33,12 @@ pub struct MapOptions {
 /// # Errors
 /// `Malformed` when it is no JSON object with an id, `WrongId` when it is about another movie.
 pub fn map(body: &[u8], asked: TmdbId, options: &MapOptions) -> Result<Movie, TmdbError> {
-    let body: Value = serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
+    let body: Value =
+        serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
     let body = without_nul(body);
     let got = body.get("id").and_then(Value::as_i64);
-    let got = got.ok_or_else(|| TmdbError::Malformed { detail: "it has no numeric id".to_owned() })?;
+    let got =
+        got.ok_or_else(|| TmdbError::Malformed { detail: "it has no numeric id".to_owned() })?;
     if got != asked.get() {
         return Err(TmdbError::WrongId { asked, got });
     }
@@ -49,7 +51,9 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
     Movie {
         tmdb_id: asked,
         imdb_id: text(body, "imdb_id").filter(|id| is_imdb_id(id)),
-        title: text(body, "title").or_else(|| original_title.clone()).unwrap_or_else(|| format!("Untitled TMDB {asked}")),
+        title: text(body, "title")
+            .or_else(|| original_title.clone())
+            .unwrap_or_else(|| format!("Untitled TMDB {asked}")),
         original_title,
         release_date: text(body, "release_date").filter(|d| is_date(d)),
         status: text(body, "status"),
@@ -64,14 +68,17 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
         trailers: trailers(body),
         cast_members: cast(body),
         crew_members: part_list(body, "credits", "crew").map(|crew| {
-            crew.iter().map(|c| pick(c, &["id", "name", "job", "department", "profile_path", "credit_id"])).collect()
+            crew.iter()
+                .map(|c| pick(c, &["id", "name", "job", "department", "profile_path", "credit_id"]))
+                .collect()
         }),
         keywords: body.get("keywords").and_then(|k| texts(k, "keywords", "name")),
         streaming: streaming(body, &options.streaming_regions),
         original_language: text(body, "original_language"),
         spoken_languages: texts(body, "spoken_languages", "iso_639_1"),
-        production_companies: list(body, "production_companies")
-            .map(|l| l.iter().map(|c| pick(c, &["id", "name", "logo_path", "origin_country"])).collect()),
+        production_companies: list(body, "production_companies").map(|l| {
+            l.iter().map(|c| pick(c, &["id", "name", "logo_path", "origin_country"])).collect()
+        }),
         production_countries: texts(body, "production_countries", "iso_3166_1"),
         budget: positive(body, "budget"),
         revenue_worldwide: positive(body, "revenue"),
@@ -90,7 +97,9 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
 /// IMDb's form of a title id; TMDB has held other texts there.
 pub(crate) fn is_imdb_id(text: &str) -> bool {
     text.len() <= IMDB_ID_MAX_CHARS
-        && text.strip_prefix("tt").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        && text
+            .strip_prefix("tt")
+            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn is_date(text: &str) -> bool {
@@ -102,10 +111,12 @@ fn part_list<'a>(body: &'a Value, part: &str, key: &str) -> Option<&'a Vec<Value
     body.get(part).and_then(|p| list(p, key))
 }
 
-/// The region's theatrical certificate (type 3), then the limited one (2), then any that is not empty.
+/// The region's theatrical certificate (type 3), then the limited one (2), then any that is not
+/// empty.
 fn certification(body: &Value, region: &str) -> Option<String> {
     let countries = part_list(body, "release_dates", "results")?;
-    let country = countries.iter().find(|c| c.get("iso_3166_1").and_then(Value::as_str) == Some(region))?;
+    let country =
+        countries.iter().find(|c| c.get("iso_3166_1").and_then(Value::as_str) == Some(region))?;
     let dates = list(country, "release_dates")?;
     let of = |wanted: Option<i64>| {
         dates
@@ -118,12 +129,18 @@ fn certification(body: &Value, region: &str) -> Option<String> {
 
 fn videos(body: &Value) -> Option<Vec<&Value>> {
     let all = part_list(body, "videos", "results")?;
-    Some(all.iter().filter(|v| text(v, "site").as_deref() == Some("YouTube") && text(v, "key").is_some()).collect())
+    Some(
+        all.iter()
+            .filter(|v| text(v, "site").as_deref() == Some("YouTube") && text(v, "key").is_some())
+            .collect(),
+    )
 }
 
-/// The official trailer in the configured language first, then in the movie's own, then any; then unofficial ones, then teasers.
+/// The official trailer in the configured language first, then in the movie's own, then any; then
+/// unofficial ones, then teasers.
 fn trailer(body: &Value, language: &str) -> Option<String> {
-    let (wanted, own) = (language.split('-').next().map(ToOwned::to_owned), text(body, "original_language"));
+    let (wanted, own) =
+        (language.split('-').next().map(ToOwned::to_owned), text(body, "original_language"));
     let rank = |v: &Value| {
         let kind = match text(v, "type").as_deref() {
             Some("Trailer") => 0,
@@ -141,7 +158,11 @@ fn trailer(body: &Value, language: &str) -> Option<String> {
         let official = v.get("official").and_then(Value::as_bool).unwrap_or(false);
         Some((kind, !official, tongue))
     };
-    videos(body)?.into_iter().filter_map(|v| Some((rank(v)?, text(v, "key")?))).min_by_key(|(rank, _)| *rank).map(|(_, key)| key)
+    videos(body)?
+        .into_iter()
+        .filter_map(|v| Some((rank(v)?, text(v, "key")?)))
+        .min_by_key(|(rank, _)| *rank)
+        .map(|(_, key)| key)
 }
 
 fn trailers(body: &Value) -> Option<Value> {
@@ -158,24 +179,35 @@ fn trailers(body: &Value) -> Option<Value> {
 /// In billing order, each credit once.
 fn cast(body: &Value) -> Option<Value> {
     let mut seen = HashSet::new();
-    let mut cast: Vec<&Value> =
-        part_list(body, "credits", "cast")?.iter().filter(|c| text(c, "credit_id").is_none_or(|id| seen.insert(id))).collect();
+    let mut cast: Vec<&Value> = part_list(body, "credits", "cast")?
+        .iter()
+        .filter(|c| text(c, "credit_id").is_none_or(|id| seen.insert(id)))
+        .collect();
     cast.sort_by_key(|c| c.get("order").and_then(Value::as_i64).unwrap_or(i64::MAX));
-    Some(cast.into_iter().map(|c| pick(c, &["id", "name", "character", "order", "profile_path", "credit_id"])).collect())
+    Some(
+        cast.into_iter()
+            .map(|c| pick(c, &["id", "name", "character", "order", "profile_path", "credit_id"]))
+            .collect(),
+    )
 }
 
 /// The offers of the configured regions as sent; JustWatch must be credited.
 fn streaming(body: &Value, regions: &[String]) -> Option<Value> {
     let offers = body.get("watch/providers")?.get("results")?.as_object()?;
-    let mut kept: Map<String, Value> = regions.iter().filter_map(|r| Some((r.clone(), offers.get(r)?.clone()))).collect();
+    let mut kept: Map<String, Value> =
+        regions.iter().filter_map(|r| Some((r.clone(), offers.get(r)?.clone()))).collect();
     kept.insert("attribution".to_owned(), "JustWatch".into());
     Some(kept.into())
 }
 
 fn collection(body: &Value) -> Option<Value> {
     match body.get("belongs_to_collection")? {
-        Value::Object(fields) => Some(pick(&fields.clone().into(), &["id", "name", "poster_path", "backdrop_path"])),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Some(Value::Null),
+        Value::Object(fields) => {
+            Some(pick(&fields.clone().into(), &["id", "name", "poster_path", "backdrop_path"]))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Some(Value::Null)
+        }
     }
 }
 
@@ -186,13 +218,16 @@ fn similar(body: &Value, asked: TmdbId) -> Option<Vec<SimilarMovie>> {
         let Some(rows) = part_list(body, part, "results") else { continue };
         any = true;
         let mut seen = HashSet::from([asked]);
-        let ids = rows.iter().filter_map(|r| Some((TmdbId::try_from(r.get("id")?.as_i64()?).ok()?, r)));
+        let ids =
+            rows.iter().filter_map(|r| Some((TmdbId::try_from(r.get("id")?.as_i64()?).ok()?, r)));
         let unique: Vec<_> = ids.filter(|(id, _)| seen.insert(*id)).collect();
-        found.extend(unique.into_iter().zip(1_i32..).map(|((tmdb_id, row), rank_order)| SimilarMovie {
-            tmdb_id,
-            source: source.to_owned(),
-            rank_order,
-            title: text(row, "title").unwrap_or_default(),
+        found.extend(unique.into_iter().zip(1_i32..).map(|((tmdb_id, row), rank_order)| {
+            SimilarMovie {
+                tmdb_id,
+                source: source.to_owned(),
+                rank_order,
+                title: text(row, "title").unwrap_or_default(),
+            }
         }));
     }
     any.then_some(found)
@@ -206,7 +241,11 @@ fn extras(body: &Value) -> Value {
             extras.insert(key.to_owned(), value.clone());
         }
     }
-    for (part, inner) in [("translations", "translations"), ("alternative_titles", "titles"), ("release_dates", "results")] {
+    for (part, inner) in [
+        ("translations", "translations"),
+        ("alternative_titles", "titles"),
+        ("release_dates", "results"),
+    ] {
         if let Some(rows) = part_list(body, part, inner) {
             extras.insert(part.to_owned(), json!(rows));
         }
@@ -219,11 +258,14 @@ fn extras(body: &Value) -> Value {
         let kept = ["file_path", "iso_639_1", "iso_3166_1", "width", "height"];
         let images: Map<String, Value> = kinds
             .iter()
-            .filter_map(|(kind, rows)| Some((kind.clone(), rows.as_array()?.iter().map(|i| pick(i, &kept)).collect())))
+            .filter_map(|(kind, rows)| {
+                Some((kind.clone(), rows.as_array()?.iter().map(|i| pick(i, &kept)).collect()))
+            })
             .collect();
         extras.insert("images".to_owned(), images.into());
     }
-    let missing: Vec<&str> = PARTS.iter().copied().filter(|p| !body.get(*p).is_some_and(Value::is_object)).collect();
+    let missing: Vec<&str> =
+        PARTS.iter().copied().filter(|p| !body.get(*p).is_some_and(Value::is_object)).collect();
     if !missing.is_empty() {
         extras.insert("missing_parts".to_owned(), json!(missing));
     }
@@ -235,19 +277,33 @@ mod tests {
     use super::*;
 
     fn mapped(body: &Value) -> Movie {
-        let options =
-            MapOptions { language: "en-US".to_owned(), region: "US".to_owned(), streaming_regions: vec!["US".to_owned()] };
+        let options = MapOptions {
+            language: "en-US".to_owned(),
+            region: "US".to_owned(),
+            streaming_regions: vec!["US".to_owned()],
+        };
         map(body.to_string().as_bytes(), TmdbId::try_from(7).unwrap(), &options).unwrap()
     }
 
     #[test]
     fn unknown_values_are_null() {
-        let movie = mapped(&json!({"id": 7, "title": "", "original_title": "O", "release_date": "", "runtime": 0, "budget": 0,
-            "revenue": 2_923_706_026_i64, "imdb_id": "", "tagline": "", "vote_average": 0.0, "vote_count": 0, "popularity": "1.5", "overview": "a\u{0}b"}));
+        let movie = mapped(
+            &json!({"id": 7, "title": "", "original_title": "O", "release_date": "", "runtime": 0, "budget": 0,
+            "revenue": 2_923_706_026_i64, "imdb_id": "", "tagline": "", "vote_average": 0.0, "vote_count": 0, "popularity": "1.5", "overview": "a\u{0}b"}),
+        );
         assert!(movie.is_incomplete());
-        assert_eq!((movie.title.as_str(), movie.release_date, movie.runtime_minutes, movie.budget), ("O", None, None, None));
-        assert_eq!((movie.revenue_worldwide, movie.imdb_id, movie.tagline), (Some(2_923_706_026), None, None));
-        assert_eq!((movie.rating.vote_average, movie.rating.vote_count, movie.popularity), (None, 0, 1.5));
+        assert_eq!(
+            (movie.title.as_str(), movie.release_date, movie.runtime_minutes, movie.budget),
+            ("O", None, None, None)
+        );
+        assert_eq!(
+            (movie.revenue_worldwide, movie.imdb_id, movie.tagline),
+            (Some(2_923_706_026), None, None)
+        );
+        assert_eq!(
+            (movie.rating.vote_average, movie.rating.vote_count, movie.popularity),
+            (None, 0, 1.5)
+        );
         assert_eq!(movie.overview.as_deref(), Some("ab"));
         assert_eq!(movie.cast_members, None);
     }
@@ -264,7 +320,10 @@ mod tests {
                 json!([{"type": 4, "certification": "NR"}, {"type": 2, "certification": "R"}, {"type": 3, "certification": ""}]),
                 Some("R"),
             ),
-            (json!([{"type": 4, "certification": "NR"}, {"type": 3, "certification": ""}]), Some("NR")),
+            (
+                json!([{"type": 4, "certification": "NR"}, {"type": 3, "certification": ""}]),
+                Some("NR"),
+            ),
             (json!([]), None),
         ] {
             assert_eq!(mapped(&dates(rows)).certification.as_deref(), expected);
@@ -275,23 +334,39 @@ mod tests {
     fn credits_are_ordered_and_unique() {
         let movie = mapped(&json!({"id": 7, "title": "T", "credits": {"crew": [], "cast": [
             {"credit_id": "b", "order": 5, "name": "B"}, {"credit_id": "a", "order": 0, "name": "A"}, {"credit_id": "b", "order": 6, "name": "B"}]}}));
-        let names: Vec<_> = movie.cast_members.unwrap().as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
+        let names: Vec<_> = movie
+            .cast_members
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["name"].clone())
+            .collect();
         assert_eq!(names, ["A", "B"]);
     }
 
     #[test]
     fn the_trailer_is_official_and_in_our_language() {
         let video = |key: &str, kind: &str, official: bool, language: &str| json!({"site": "YouTube", "key": key, "type": kind, "official": official, "iso_639_1": language});
-        let movie = mapped(&json!({"id": 7, "title": "T", "original_language": "fr", "videos": {"results": [
-            video("teaser", "Teaser", true, "en"), video("fan", "Trailer", false, "en"), video("fr", "Trailer", true, "fr"), video("en", "Trailer", true, "en")]}}));
+        let movie = mapped(
+            &json!({"id": 7, "title": "T", "original_language": "fr", "videos": {"results": [
+            video("teaser", "Teaser", true, "en"), video("fan", "Trailer", false, "en"), video("fr", "Trailer", true, "fr"), video("en", "Trailer", true, "en")]}}),
+        );
         assert_eq!(movie.trailer_youtube_id.as_deref(), Some("en"));
     }
 
     #[test]
     fn another_movies_body_is_refused() {
-        let options = MapOptions { language: "en".to_owned(), region: "US".to_owned(), streaming_regions: Vec::new() };
+        let options = MapOptions {
+            language: "en".to_owned(),
+            region: "US".to_owned(),
+            streaming_regions: Vec::new(),
+        };
         let id = TmdbId::try_from(8).unwrap();
-        assert!(matches!(map(br#"{"id": 7}"#, id, &options), Err(TmdbError::WrongId { got: 7, .. })));
+        assert!(matches!(
+            map(br#"{"id": 7}"#, id, &options),
+            Err(TmdbError::WrongId { got: 7, .. })
+        ));
         assert!(matches!(map(b"[]", id, &options), Err(TmdbError::Malformed { .. })));
     }
 }

@@ -31,7 +31,11 @@ pub struct Which {
 
 impl Which {
     fn filter(&self) -> DeadFilter {
-        DeadFilter { ids: self.ids.clone(), consumer: self.consumer.clone(), reason: self.reason.clone() }
+        DeadFilter {
+            ids: self.ids.clone(),
+            consumer: self.consumer.clone(),
+            reason: self.reason.clone(),
+        }
     }
 
     /// Something has to be named, so that nobody replays or drops everything by a forgotten word.
@@ -68,14 +72,23 @@ pub async fn list(store: &Store, which: &Which) -> Result<Vec<DeadRow>, ApiError
 /// `Unknown`.
 pub async fn show(store: &Store, id: i64) -> Result<DeadRow, ApiError> {
     let filter = DeadFilter { ids: Some(vec![id]), ..DeadFilter::default() };
-    store.dead_letters(&filter, 1).await?.pop().ok_or_else(|| ApiError::Unknown(format!("there is no dead letter {id}")))
+    store
+        .dead_letters(&filter, 1)
+        .await?
+        .pop()
+        .ok_or_else(|| ApiError::Unknown(format!("there is no dead letter {id}")))
 }
 
-/// Sends letters again, each under an id of its own. Repeating is harmless: a letter goes out once, unless `again` is set.
+/// Sends letters again, each under an id of its own. Repeating is harmless: a letter goes out once,
+/// unless `again` is set.
 ///
 /// # Errors
 /// `Invalid` when nothing is named, or the payload is no object for one id.
-pub async fn replay(store: &Store, which: &Which, author: &Author) -> Result<Vec<Replayed>, ApiError> {
+pub async fn replay(
+    store: &Store,
+    which: &Which,
+    author: &Author,
+) -> Result<Vec<Replayed>, ApiError> {
     let filter = which.named()?;
     if let Some(payload) = &which.payload
         && (!payload.is_object() || which.ids.as_ref().is_none_or(|ids| ids.len() != 1))
@@ -86,7 +99,13 @@ pub async fn replay(store: &Store, which: &Which, author: &Author) -> Result<Vec
     for letter in store.dead_letters(&filter, MOST).await?.iter().rev() {
         ended.push(replay_one(store, letter.id, (which.payload.as_ref(), which.again)).await?);
     }
-    store.audit("dead.replay", &serde_json::json!({ "letters": ended.iter().map(|e| e.id).collect::<Vec<_>>() }), author).await?;
+    store
+        .audit(
+            "dead.replay",
+            &serde_json::json!({ "letters": ended.iter().map(|e| e.id).collect::<Vec<_>>() }),
+            author,
+        )
+        .await?;
     Ok(ended)
 }
 
@@ -94,11 +113,22 @@ pub async fn replay(store: &Store, which: &Which, author: &Author) -> Result<Vec
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn replay_one(store: &Store, id: i64, (payload, again): (Option<&Value>, bool)) -> Result<Replayed, ApiError> {
+pub async fn replay_one(
+    store: &Store,
+    id: i64,
+    (payload, again): (Option<&Value>, bool),
+) -> Result<Replayed, ApiError> {
     let reason = match store.replay_dead(id, payload, again).await? {
-        Replay::As(message_id) => return Ok(Replayed { id, replayed_as: Some(message_id), reason: None }),
-        Replay::Before(message_id) => format!("it went out before as {message_id}; --again (by NATS: again) sends it once more"),
-        Replay::NoJson => "its payload is no JSON object; give another with --payload (by NATS: payload)".to_owned(),
+        Replay::As(message_id) => {
+            return Ok(Replayed { id, replayed_as: Some(message_id), reason: None });
+        }
+        Replay::Before(message_id) => format!(
+            "it went out before as {message_id}; --again (by NATS: again) sends it once more"
+        ),
+        Replay::NoJson => {
+            "its payload is no JSON object; give another with --payload (by NATS: payload)"
+                .to_owned()
+        }
         Replay::Tick(job) => {
             format!(
                 "the run that the tick was for is over; begin another: mangoes jobs run {job}, with --payload where the job's does not fit"

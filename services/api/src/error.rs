@@ -30,9 +30,10 @@ impl From<StoreError> for ApiError {
             StoreError::Refused(text) => Self::Refused(text),
             StoreError::Repeated(answer) => Self::Repeated(answer),
             StoreError::Data(_) => Self::Invalid(runtime::chain(&error)),
-            StoreError::Unavailable(_) | StoreError::Conflict(_) | StoreError::Setup(_) | StoreError::Other(_) => {
-                Self::Unavailable(runtime::chain(&error))
-            }
+            StoreError::Unavailable(_)
+            | StoreError::Conflict(_)
+            | StoreError::Setup(_)
+            | StoreError::Other(_) => Self::Unavailable(runtime::chain(&error)),
         }
     }
 }

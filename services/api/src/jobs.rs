@@ -126,7 +126,12 @@ pub async fn list(store: &Store) -> Result<Jobs, ApiError> {
 /// # Errors
 /// `Unknown`.
 pub async fn get(store: &Store, name: &str) -> Result<JobRow, ApiError> {
-    store.jobs().await?.into_iter().find(|j| j.name == name).ok_or_else(|| ApiError::Unknown(format!("there is no job {name}")))
+    store
+        .jobs()
+        .await?
+        .into_iter()
+        .find(|j| j.name == name)
+        .ok_or_else(|| ApiError::Unknown(format!("there is no job {name}")))
 }
 
 /// Latest runs first.
@@ -156,7 +161,10 @@ pub async fn runs(store: &Store, which: &Runs) -> Result<Vec<RunView>, ApiError>
 /// `Unknown`.
 pub async fn run_of(store: &Store, run_id: &str) -> Result<RunView, ApiError> {
     let which = Runs { run_id: Some(run_id.to_owned()), ..Runs::default() };
-    runs(store, &which).await?.pop().ok_or_else(|| ApiError::Unknown(format!("there is no run {run_id}")))
+    runs(store, &which)
+        .await?
+        .pop()
+        .ok_or_else(|| ApiError::Unknown(format!("there is no run {run_id}")))
 }
 
 /// The next nominal times.
@@ -165,10 +173,18 @@ pub async fn run_of(store: &Store, run_id: &str) -> Result<RunView, ApiError> {
 /// `Unknown`; `Invalid` when the schedule cannot be read.
 pub async fn next(store: &Store, name: &str, n: usize) -> Result<(JobRow, Vec<Preview>), ApiError> {
     let job = get(store, name).await?;
-    let from = job.starts_at.map_or(SystemClock.now(), |start| start.max(SystemClock.now()) - Duration::SECOND);
-    let times = times_of(&job, (from, OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)), n.min(MOST_TIMES))?;
+    let from = job
+        .starts_at
+        .map_or(SystemClock.now(), |start| start.max(SystemClock.now()) - Duration::SECOND);
+    let times = times_of(
+        &job,
+        (from, OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)),
+        n.min(MOST_TIMES),
+    )?;
     let excluded = exclusions_of(&job)?;
-    let left = job.max_runs.map_or(usize::MAX, |max| usize::try_from(i64::from(max) - job.runs_done).unwrap_or(0));
+    let left = job
+        .max_runs
+        .map_or(usize::MAX, |max| usize::try_from(i64::from(max) - job.runs_done).unwrap_or(0));
     let mut previews = Vec::with_capacity(times.len());
     for at in times.into_iter().take(left) {
         let note = match excluded.as_ref().is_some_and(|e| e.matches_minute_of(at)) {
@@ -186,11 +202,20 @@ fn policies(gap: &str, overlap: &str) -> Result<(scheduler::Gap, scheduler::Over
 
 fn exclusions_of(job: &JobRow) -> Result<Option<Calendar>, ApiError> {
     let policies = policies(&job.dst_gap, &job.dst_overlap)?;
-    Ok(job.exclusions.as_deref().map(|e| Calendar::parse(e, &job.timezone, policies)).transpose()?)
+    Ok(job
+        .exclusions
+        .as_deref()
+        .map(|e| Calendar::parse(e, &job.timezone, policies))
+        .transpose()?)
 }
 
-fn times_of(job: &JobRow, (from, to): (OffsetDateTime, OffsetDateTime), n: usize) -> Result<Vec<OffsetDateTime>, ApiError> {
-    let calendar = Calendar::parse(&job.schedule, &job.timezone, policies(&job.dst_gap, &job.dst_overlap)?)?;
+fn times_of(
+    job: &JobRow,
+    (from, to): (OffsetDateTime, OffsetDateTime),
+    n: usize,
+) -> Result<Vec<OffsetDateTime>, ApiError> {
+    let calendar =
+        Calendar::parse(&job.schedule, &job.timezone, policies(&job.dst_gap, &job.dst_overlap)?)?;
     let end = job.ends_at.map_or(to, |end| end.min(to));
     let times = std::iter::successors(calendar.next_after(from), |at| calendar.next_after(*at));
     Ok(times.take_while(|at| *at <= end).take(n).collect())
@@ -215,16 +240,28 @@ pub async fn run(
 
 fn merged(payload: &Value, with: &Value) -> Result<Value, ApiError> {
     let (Some(own), Some(more)) = (payload.as_object(), with.as_object()) else {
-        return Err(ApiError::Invalid("payload must be a JSON object such as {\"limit\": 100}".to_owned()));
+        return Err(ApiError::Invalid(
+            "payload must be a JSON object such as {\"limit\": 100}".to_owned(),
+        ));
     };
-    Ok(own.iter().chain(more).map(|(k, v)| (k.clone(), v.clone())).collect::<serde_json::Map<_, _>>().into())
+    Ok(own
+        .iter()
+        .chain(more)
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into())
 }
 
 /// What a run would do now; nothing is done.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn dry_run(store: &Store, name: &str, payload: Option<&Value>, tmdb_rate: u32) -> Result<DryRun, ApiError> {
+pub async fn dry_run(
+    store: &Store,
+    name: &str,
+    payload: Option<&Value>,
+    tmdb_rate: u32,
+) -> Result<DryRun, ApiError> {
     let job = get(store, name).await?;
     let payload = payload.map_or(Ok(job.payload.clone()), |with| merged(&job.payload, with))?;
     payload_fits(&job.action, &payload)?;
@@ -233,15 +270,31 @@ pub async fn dry_run(store: &Store, name: &str, payload: Option<&Value>, tmdb_ra
         "ingest" => {
             let max = number("max_movies");
             // Pages of 20 rows, of which the catalogue has some already.
-            (max, max + (max + 9) / 10, Vec::new(), "reads the list's pages and ingests at most so many new titles".to_owned())
+            (
+                max,
+                max + (max + 9) / 10,
+                Vec::new(),
+                "reads the list's pages and ingests at most so many new titles".to_owned(),
+            )
         }
         "scan" => {
             let (due, sample) = store.would_scan(number("limit"), SAMPLE).await?;
-            (due, due, sample, "queues the movies that are due, the longest due first; each is one call".to_owned())
+            (
+                due,
+                due,
+                sample,
+                "queues the movies that are due, the longest due first; each is one call"
+                    .to_owned(),
+            )
         }
         "refresh" => {
             let waiting = store.would_release(number("max_items")).await?;
-            (waiting, waiting, Vec::new(), "publishes queue rows that nobody works on; each is one call".to_owned())
+            (
+                waiting,
+                waiting,
+                Vec::new(),
+                "publishes queue rows that nobody works on; each is one call".to_owned(),
+            )
         }
         _ => (0, 0, Vec::new(), "removes old rows; asks TMDB nothing".to_owned()),
     };
@@ -256,7 +309,11 @@ pub async fn dry_run(store: &Store, name: &str, payload: Option<&Value>, tmdb_ra
 ///
 /// # Errors
 /// `Unknown`; `Invalid` for the span.
-pub async fn backfill(store: &Store, request: &Backfill, author: &Author) -> Result<Vec<Begun>, ApiError> {
+pub async fn backfill(
+    store: &Store,
+    request: &Backfill,
+    author: &Author,
+) -> Result<Vec<Begun>, ApiError> {
     let job = get(store, &request.name).await?;
     if request.to > SystemClock.now() || request.from > request.to {
         return Err(ApiError::Invalid("to must not lie in the future, nor before from".to_owned()));
@@ -264,10 +321,15 @@ pub async fn backfill(store: &Store, request: &Backfill, author: &Author) -> Res
     let span = (request.from - Duration::SECOND, request.to);
     let times = times_of(&job, span, MOST_TIMES + 1)?;
     if times.len() > MOST_TIMES {
-        return Err(ApiError::Invalid(format!("from and to hold more than {MOST_TIMES} nominal times: take a shorter span")));
+        return Err(ApiError::Invalid(format!(
+            "from and to hold more than {MOST_TIMES} nominal times: take a shorter span"
+        )));
     }
     let excluded = exclusions_of(&job)?;
-    let times: Vec<_> = times.into_iter().filter(|at| !excluded.as_ref().is_some_and(|e| e.matches_minute_of(*at))).collect();
+    let times: Vec<_> = times
+        .into_iter()
+        .filter(|at| !excluded.as_ref().is_some_and(|e| e.matches_minute_of(*at)))
+        .collect();
     if !request.dry_run {
         return Ok(store.backfill_job(&job.name, &times, author).await?);
     }
@@ -289,9 +351,14 @@ pub fn instant(text: &str) -> Result<OffsetDateTime, ApiError> {
     if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
         return Ok(at);
     }
-    let wrong = || ApiError::Invalid(format!("'{text}' is no instant like 2026-12-24T18:00:00Z and no span like 90m, 2h or 3d"));
+    let wrong = || {
+        ApiError::Invalid(format!(
+            "'{text}' is no instant like 2026-12-24T18:00:00Z and no span like 90m, 2h or 3d"
+        ))
+    };
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let number: i64 = number.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(wrong)?;
+    let number: i64 =
+        number.parse().ok().filter(|n| (1..=100_000).contains(n)).ok_or_else(wrong)?;
     let span = match unit {
         "s" => Duration::seconds(number),
         "m" => Duration::minutes(number),
@@ -333,7 +400,12 @@ pub async fn resume(store: &Store, name: &str, author: &Author) -> Result<JobRow
 ///
 /// # Errors
 /// `Unknown`; `Refused` when it is over.
-pub async fn cancel(store: &Store, run_id: &str, note: Option<&str>, author: &Author) -> Result<RunView, ApiError> {
+pub async fn cancel(
+    store: &Store,
+    run_id: &str,
+    note: Option<&str>,
+    author: &Author,
+) -> Result<RunView, ApiError> {
     store.cancel_run(run_id, note, author).await?;
     run_of(store, run_id).await
 }

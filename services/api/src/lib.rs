@@ -1,5 +1,5 @@
-//! The operator's verbs, the same for the command line and for `nats req movies.api.<verb>`: requests and answers are types,
-//! the rules behind them are the database's. Any replica answers.
+//! The operator's verbs, the same for the command line and for `nats req movies.api.<verb>`:
+//! requests and answers are types, the rules behind them are the database's. Any replica answers.
 
 pub mod dead;
 mod error;
@@ -39,7 +39,11 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         name: "mangoes",
         description: "Jobs, movies and dead letters of mangoes",
         prefix: "movies.api",
-        answers: Arc::new(Verbs { store: tools.store.clone(), bus: tools.bus.clone(), tmdb_rate: tools.tmdb_rate }),
+        answers: Arc::new(Verbs {
+            store: tools.store.clone(),
+            bus: tools.bus.clone(),
+            tmdb_rate: tools.tmdb_rate,
+        }),
         drain: tools.drain.clone(),
     })]
 }

@@ -1,7 +1,9 @@
 //! Movies: looked at, ingested, refreshed.
 
 use bus::{Bus, Outgoing};
-use proto::{Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, TmdbId, TriggerType};
+use proto::{
+    Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, TmdbId, TriggerType,
+};
 use runtime::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -67,7 +69,9 @@ pub enum Answer {
 /// # Errors
 /// `Unknown`.
 pub async fn get(store: &Store, id: TmdbId) -> Result<MovieRow, ApiError> {
-    store.movie(id).await?.ok_or_else(|| ApiError::Unknown(format!("the catalogue has no movie {id}: ingest brings it in")))
+    store.movie(id).await?.ok_or_else(|| {
+        ApiError::Unknown(format!("the catalogue has no movie {id}: ingest brings it in"))
+    })
 }
 
 /// Its timeline, the newest first.
@@ -86,12 +90,18 @@ fn word(author: &Author) -> String {
 
 async fn send<E: Event>(bus: &Bus, event: &E, message_id: &str) -> Result<(), ApiError> {
     let payload = serde_json::to_vec(event).map_err(|e| ApiError::Invalid(e.to_string()))?;
-    let message = Outgoing { subject: event.subject(), message_id: message_id.to_owned(), headers: json!({}), payload };
+    let message = Outgoing {
+        subject: event.subject(),
+        message_id: message_id.to_owned(),
+        headers: json!({}),
+        payload,
+    };
     bus.publish(message).await?;
     Ok(())
 }
 
-/// One message per movie, confirmed by the stream. A repetition has the same ids: the stream and the inbox know them.
+/// One message per movie, confirmed by the stream. A repetition has the same ids: the stream and
+/// the inbox know them.
 async fn send_each<E: Event>(
     bus: &Bus,
     ids: &[TmdbId],
@@ -114,29 +124,49 @@ async fn send_each<E: Event>(
 /// Brings movies or a list in.
 ///
 /// # Errors
-/// `Invalid` when the request names neither or both; `Unavailable` when the stream does not confirm.
+/// `Invalid` when the request names neither or both; `Unavailable` when the stream does not
+/// confirm.
 pub async fn ingest(bus: &Bus, request: &Ingest, author: &Author) -> Result<Answer, ApiError> {
     match (request.movies.as_slice(), request.list) {
         (ids @ [_, ..], None) => {
-            send_each(bus, ids, ("ingest", author), |tmdb_id| IngestMovie { tmdb_id, run_id: None, force: request.force }).await
+            send_each(bus, ids, ("ingest", author), |tmdb_id| IngestMovie {
+                tmdb_id,
+                run_id: None,
+                force: request.force,
+            })
+            .await
         }
         ([], Some(source)) => {
-            let max_movies =
-                request.max_movies.ok_or_else(|| ApiError::Invalid("max_movies is missing: give 1 to 10000".to_owned()))?;
+            let max_movies = request.max_movies.ok_or_else(|| {
+                ApiError::Invalid("max_movies is missing: give 1 to 10000".to_owned())
+            })?;
             let run_id = format!("list@{}", word(author));
-            let event = IngestList { source, max_movies, trigger_type: TriggerType::Manual, run_id: Some(run_id.clone()) };
+            let event = IngestList {
+                source,
+                max_movies,
+                trigger_type: TriggerType::Manual,
+                run_id: Some(run_id.clone()),
+            };
             send(bus, &event, &run_id).await?;
             Ok(Answer::Run { run_id })
         }
-        _ => Err(ApiError::Invalid("name either movies, as [603], or a list with max_movies".to_owned())),
+        _ => Err(ApiError::Invalid(
+            "name either movies, as [603], or a list with max_movies".to_owned(),
+        )),
     }
 }
 
 /// Refreshes movies now, or all that are due.
 ///
 /// # Errors
-/// `Invalid` when the request names neither or both; `Unavailable` when the stream does not confirm.
-pub async fn refresh(store: &Store, bus: &Bus, request: &Refresh, author: &Author) -> Result<Answer, ApiError> {
+/// `Invalid` when the request names neither or both; `Unavailable` when the stream does not
+/// confirm.
+pub async fn refresh(
+    store: &Store,
+    bus: &Bus,
+    request: &Refresh,
+    author: &Author,
+) -> Result<Answer, ApiError> {
     match (request.movies.as_slice(), request.due) {
         (ids @ [_, ..], false) => {
             let now = SystemClock.now();
@@ -153,7 +183,10 @@ pub async fn refresh(store: &Store, bus: &Bus, request: &Refresh, author: &Autho
         }
         ([], true) => {
             let all = json!({"limit": 1_000_000});
-            Ok(Answer::Run { run_id: jobs::run(store, "daily_refresh_enqueue", (Some(&all), false), author).await? })
+            Ok(Answer::Run {
+                run_id: jobs::run(store, "daily_refresh_enqueue", (Some(&all), false), author)
+                    .await?,
+            })
         }
         _ => Err(ApiError::Invalid("name either movies, as [603], or due".to_owned())),
     }

@@ -93,7 +93,8 @@ struct Request {
 
 impl Request {
     fn read(payload: &[u8], usage: &'static str) -> Result<Self, ApiError> {
-        let wrong = |text: String| ApiError::Invalid(format!("the request is no JSON object: {text}"));
+        let wrong =
+            |text: String| ApiError::Invalid(format!("the request is no JSON object: {text}"));
         let value = match payload.trim_ascii() {
             [] => json!({}),
             bytes => serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?,
@@ -104,7 +105,9 @@ impl Request {
         let mut text = |key: &str| match fields.remove(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if (1..=200).contains(&text.len()) => Ok(Some(text)),
-            Some(_) => Err(ApiError::Invalid(format!("field '{key}' must be a text of 1 to 200 characters"))),
+            Some(_) => Err(ApiError::Invalid(format!(
+                "field '{key}' must be a text of 1 to 200 characters"
+            ))),
         };
         let (by, request_id) = (text("by")?, text("request_id")?);
         let by = by.map_or_else(|| "nats".to_owned(), |by| format!("{by} (nats)"));
@@ -114,7 +117,10 @@ impl Request {
     fn take(&mut self, key: &str) -> Result<String, ApiError> {
         match self.fields.remove(key) {
             Some(Value::String(text)) => Ok(text),
-            _ => Err(ApiError::Invalid(format!("field '{key}' is missing: give a text; {}", self.usage))),
+            _ => Err(ApiError::Invalid(format!(
+                "field '{key}' is missing: give a text; {}",
+                self.usage
+            ))),
         }
     }
 
@@ -171,7 +177,8 @@ impl Answers for Verbs {
 
 impl Verbs {
     async fn call(&self, verb: &str, request: &[u8]) -> Result<Value, ApiError> {
-        let usage = Self::VERBS.iter().find(|(name, _)| *name == verb).map_or("", |(_, usage)| usage);
+        let usage =
+            Self::VERBS.iter().find(|(name, _)| *name == verb).map_or("", |(_, usage)| usage);
         let request = Request::read(request, usage)?;
         match verb.split_once('.') {
             Some(("jobs", verb)) => self.job(verb, request).await,
@@ -201,16 +208,24 @@ impl Verbs {
             }
             "pause" => {
                 let Pause { name, note, until } = request.into()?;
-                return body(&jobs::pause(store, &name, (note.as_deref(), until.as_deref()), &author).await?);
+                return body(
+                    &jobs::pause(store, &name, (note.as_deref(), until.as_deref()), &author)
+                        .await?,
+                );
             }
-            "resume" => return body(&jobs::resume(store, &request.into::<Named>()?.name, &author).await?),
+            "resume" => {
+                return body(&jobs::resume(store, &request.into::<Named>()?.name, &author).await?);
+            }
             "set" => {
                 let name = request.take("name")?;
                 return body(&jobs::set(store, &name, &request.into::<JobEdit>()?, &author).await?);
             }
             "create" => {
                 let (name, action) = (request.take("name")?, request.take("action")?);
-                return body(&jobs::create(store, &name, &action, &request.into::<JobEdit>()?, &author).await?);
+                return body(
+                    &jobs::create(store, &name, &action, &request.into::<JobEdit>()?, &author)
+                        .await?,
+                );
             }
             "delete" => {
                 let Named { name } = request.into()?;
@@ -231,7 +246,9 @@ impl Verbs {
         if run.dry_run {
             return body(&jobs::dry_run(&self.store, &run.name, payload, self.tmdb_rate).await?);
         }
-        Ok(json!({"run_id": jobs::run(&self.store, &run.name, (payload, run.force), author).await?}))
+        Ok(
+            json!({"run_id": jobs::run(&self.store, &run.name, (payload, run.force), author).await?}),
+        )
     }
 
     async fn letter(&self, verb: &str, request: Request) -> Result<Value, ApiError> {
@@ -239,7 +256,9 @@ impl Verbs {
         match verb {
             "show" => body(&dead::show(&self.store, request.into::<Letter>()?.id).await?),
             "replay" => body(&dead::replay(&self.store, &request.into()?, &author).await?),
-            "drop" => Ok(json!({"dropped": dead::drop(&self.store, &request.into()?, &author).await?})),
+            "drop" => {
+                Ok(json!({"dropped": dead::drop(&self.store, &request.into()?, &author).await?}))
+            }
             _ => body(&dead::list(&self.store, &request.into()?).await?),
         }
     }
@@ -253,7 +272,9 @@ impl Verbs {
                 body(&movies::history(&self.store, tmdb_id, limit.unwrap_or(20)).await?)
             }
             "ingest" => body(&movies::ingest(&self.bus, &request.into()?, &author).await?),
-            "refresh" => body(&movies::refresh(&self.store, &self.bus, &request.into()?, &author).await?),
+            "refresh" => {
+                body(&movies::refresh(&self.store, &self.bus, &request.into()?, &author).await?)
+            }
             _ => {
                 request.into::<Nothing>()?;
                 body(&self.store.status().await?)

@@ -1,7 +1,8 @@
-//! Brings new movies into the catalogue. Woken by ticks of action `ingest`, `movies.ingest.list` and `movies.ingest.movie`.
+//! Brings new movies into the catalogue. Woken by ticks of action `ingest`, `movies.ingest.list`
+//! and `movies.ingest.movie`.
 //!
-//! A list is read first and written in one transaction: items of the run and one message per new title. Each title is then
-//! fetched and stored on its own; the last one closes the run.
+//! A list is read first and written in one transaction: items of the run and one message per new
+//! title. Each title is then fetched and stored on its own; the last one closes the run.
 
 mod config;
 mod error;
@@ -38,7 +39,11 @@ pub struct Tools {
 #[must_use]
 pub fn children(tools: &Tools, config: &Config) -> Vec<ChildSpec> {
     let writer = Writer::default();
-    let lists = list::Lists { store: tools.store.clone(), tmdb: tools.tmdb.clone(), clock: Arc::clone(&tools.clock) };
+    let lists = list::Lists {
+        store: tools.store.clone(),
+        tmdb: tools.tmdb.clone(),
+        clock: Arc::clone(&tools.clock),
+    };
     let movie = IngestMovieHandler { lists: lists.clone(), writer: writer.clone() };
     vec![
         writer_child(tools.store.clone(), writer),

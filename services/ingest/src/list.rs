@@ -9,7 +9,8 @@ use tmdb::{CallContext, List, ListPage, TmdbError};
 
 use crate::IngestError;
 
-/// A list that waits looks again at least this often; no call is made while TMDB is known to be down.
+/// A list that waits looks again at least this often; no call is made while TMDB is known to be
+/// down.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What reading lists takes.
@@ -20,7 +21,8 @@ pub(crate) struct Lists {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The lists behind a source (design: mixed_daily = now_playing + trending, mixed_weekly = popular + trending).
+/// The lists behind a source (design: mixed_daily = now_playing + trending, mixed_weekly = popular
+/// + trending).
 fn lists_of(source: ListSource) -> &'static [List] {
     match source {
         ListSource::MixedDaily => &[List::NowPlaying, List::TrendingWeek],
@@ -30,13 +32,15 @@ fn lists_of(source: ListSource) -> &'static [List] {
         ListSource::Trending => &[List::TrendingWeek],
         ListSource::Upcoming => &[List::Upcoming],
         ListSource::TopRated => &[List::TopRated],
-        ListSource::All => &[List::NowPlaying, List::Popular, List::TrendingWeek, List::Upcoming, List::TopRated],
+        ListSource::All => {
+            &[List::NowPlaying, List::Popular, List::TrendingWeek, List::Upcoming, List::TopRated]
+        }
     }
 }
 
 impl Lists {
-    /// Reads the list and writes the run with its items. Repeating is safe until the fan-out is committed. A run that is
-    /// not open is left alone.
+    /// Reads the list and writes the run with its items. Repeating is safe until the fan-out is
+    /// committed. A run that is not open is left alone.
     pub(crate) async fn run(
         &self,
         (consumer, key): (&str, &str),
@@ -49,7 +53,12 @@ impl Lists {
         if standing != Standing::Open {
             return Ok(standing);
         }
-        let context = CallContext { service: "ingest", run_id: Some(run.run_id.clone()), try_number: tries, lane: Lane::Fresh };
+        let context = CallContext {
+            service: "ingest",
+            run_id: Some(run.run_id.clone()),
+            try_number: tries,
+            lane: Lane::Fresh,
+        };
         let found = match self.read(list, &context).await {
             Err(IngestError::Tmdb(TmdbError::Cancelled)) => return Ok(Standing::Cancelled),
             found => found?,
@@ -60,7 +69,13 @@ impl Lists {
 
     async fn read(&self, list: &IngestList, context: &CallContext) -> Result<FanOut, IngestError> {
         let max = usize::try_from(list.max_movies.get()).unwrap_or(usize::MAX);
-        let mut found = FanOut { source: list.source, wanted: Vec::new(), skipped: 0, due: Vec::new(), not_needed: 0 };
+        let mut found = FanOut {
+            source: list.source,
+            wanted: Vec::new(),
+            skipped: 0,
+            due: Vec::new(),
+            not_needed: 0,
+        };
         let mut seen = HashSet::new();
         // Each list with the page that it is at; a list leaves when its last page is read.
         let mut open: Vec<(List, u32)> = lists_of(list.source).iter().map(|l| (*l, 1)).collect();
@@ -71,7 +86,8 @@ impl Lists {
                     break;
                 }
                 let answer = self.page(kind, page, context).await?;
-                let fresh: Vec<TmdbId> = answer.rows.iter().map(|r| r.tmdb_id).filter(|id| seen.insert(*id)).collect();
+                let fresh: Vec<TmdbId> =
+                    answer.rows.iter().map(|r| r.tmdb_id).filter(|id| seen.insert(*id)).collect();
                 self.sort_in(&fresh, max, &mut found).await?;
                 if page < answer.total_pages && page < tmdb::MAX_PAGE && !answer.rows.is_empty() {
                     next.push((kind, page + 1));
@@ -82,8 +98,14 @@ impl Lists {
         Ok(found)
     }
 
-    /// One page; where TMDB asks for patience the page waits, and not the whole list from its first page.
-    async fn page(&self, kind: List, page: u32, context: &CallContext) -> Result<ListPage, IngestError> {
+    /// One page; where TMDB asks for patience the page waits, and not the whole list from its first
+    /// page.
+    async fn page(
+        &self,
+        kind: List,
+        page: u32,
+        context: &CallContext,
+    ) -> Result<ListPage, IngestError> {
         loop {
             match self.tmdb.list(kind, page, context).await {
                 Err(TmdbError::Draining) => return Err(TmdbError::Draining.into()),
@@ -96,7 +118,12 @@ impl Lists {
         }
     }
 
-    async fn sort_in(&self, ids: &[TmdbId], max: usize, found: &mut FanOut) -> Result<(), IngestError> {
+    async fn sort_in(
+        &self,
+        ids: &[TmdbId],
+        max: usize,
+        found: &mut FanOut,
+    ) -> Result<(), IngestError> {
         let known = self.store.known(ids).await?;
         for id in ids {
             match known.iter().find(|(k, _)| k == id) {

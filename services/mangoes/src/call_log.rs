@@ -1,5 +1,5 @@
-//! Writes TMDB calls to `tmdb_api_logs` in batches, in a task of its own: a log may never stop the work. What cannot be
-//! written is counted.
+//! Writes TMDB calls to `tmdb_api_logs` in batches, in a task of its own: a log may never stop the
+//! work. What cannot be written is counted.
 
 use std::{
     sync::{

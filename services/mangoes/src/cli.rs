@@ -61,7 +61,8 @@ pub(crate) enum Command {
         /// TMDB ids.
         #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "list")]
         movie: Vec<TmdbId>,
-        /// A list: mixed_daily, mixed_weekly, now_playing, popular, trending, upcoming, top_rated, all.
+        /// A list: mixed_daily, mixed_weekly, now_playing, popular, trending, upcoming, top_rated,
+        /// all.
         #[arg(long, value_name = "SOURCE", requires = "max")]
         list: Option<ListSource>,
         /// New titles at most.
@@ -151,11 +152,12 @@ pub(crate) enum Command {
         /// Refusals carry Retry-After.
         #[arg(long)]
         retry_after: bool,
-        /// A setting: latency_min_ms, slow_share, slow_ms, old_429_body, cache_secs, credential. Repeatable.
+        /// A setting: latency_min_ms, slow_share, slow_ms, old_429_body, cache_secs, credential.
+        /// Repeatable.
         #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
         set: Vec<(String, Value)>,
-        /// A share of requests that fails, 0 to 1: http_500, http_502, http_503, http_504, http_429, html, invalid_json,
-        /// truncated, reset, stall, wrong_id, bad_id. Repeatable.
+        /// A share of requests that fails, 0 to 1: http_500, http_502, http_503, http_504,
+        /// http_429, html, invalid_json, truncated, reset, stall, wrong_id, bad_id. Repeatable.
         #[arg(long, value_name = "KIND=SHARE", value_parser = pair)]
         fault: Vec<(String, Value)>,
         /// Begin with an outage of this many seconds.
@@ -182,7 +184,9 @@ impl Command {
     /// Whether it runs until it is stopped, and works for others than the one who reads its output.
     pub(crate) const fn is_service(&self) -> bool {
         match self {
-            Self::Up { .. } | Self::Scheduler | Self::StalenessScanner | Self::TmdbSim { .. } => true,
+            Self::Up { .. } | Self::Scheduler | Self::StalenessScanner | Self::TmdbSim { .. } => {
+                true
+            }
             Self::Ingest { movie, list, .. } => movie.is_empty() && list.is_none(),
             Self::Refresh { movie, due, .. } => movie.is_empty() && !*due,
             Self::Demo { .. }
@@ -245,7 +249,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Up { demo, recorded, embed_missing } => {
             serve::up(config, serve::UpOptions { demo, recorded, embed_missing }).await?;
         }
-        Command::Demo { recorded, hot_path } => return demo::run(config, demo::Options { recorded, hot_path }, out).await,
+        Command::Demo { recorded, hot_path } => {
+            return demo::run(config, demo::Options { recorded, hot_path }, out).await;
+        }
         Command::Scheduler => serve::alone(config, serve::Part::Scheduler).await?,
         Command::StalenessScanner => serve::alone(config, serve::Part::Scanner).await?,
         Command::Ingest { movie, list: None, force, follow, .. } if !movie.is_empty() => {
@@ -258,7 +264,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Refresh { movie, follow, .. } if !movie.is_empty() => {
             return verbs::refresh_movies(&config, &movie, follow, out).await;
         }
-        Command::Refresh { due: true, follow, .. } => return verbs::refresh_due(&config, follow, out).await,
+        Command::Refresh { due: true, follow, .. } => {
+            return verbs::refresh_due(&config, follow, out).await;
+        }
         Command::Refresh { .. } => serve::alone(config, serve::Part::Refresh).await?,
         Command::Migrate => verbs::migrate(&config).await?,
         Command::Topology { take_over: true, .. } => verbs::take_over(&config).await?,
@@ -266,14 +274,39 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Health { url } => return probe::health(&config, url.as_deref(), out).await,
         Command::Dead { verb } => return dead::run(&config, verb, out).await,
         Command::Jobs { verb } => return jobs::run(&config, verb, out).await,
-        Command::Movie { verb: Movie::Show { id } } => return verbs::movie_show(&config, id, out).await,
-        Command::Movie { verb: Movie::History { id, limit } } => verbs::movie_history(&config, (id, limit), out).await?,
+        Command::Movie { verb: Movie::Show { id } } => {
+            return verbs::movie_show(&config, id, out).await;
+        }
+        Command::Movie { verb: Movie::History { id, limit } } => {
+            verbs::movie_history(&config, (id, limit), out).await?
+        }
         Command::Status { check } => return verbs::status(&config, check, out).await,
-        Command::Watch { every } => verbs::watch(&config, Duration::from_secs(every.max(1)), out).await?,
-        Command::TmdbSim { listen, seed, movies, latency_ms, rate_limit, retry_after, set, fault, outage, recorded } => {
+        Command::Watch { every } => {
+            verbs::watch(&config, Duration::from_secs(every.max(1)), out).await?
+        }
+        Command::TmdbSim {
+            listen,
+            seed,
+            movies,
+            latency_ms,
+            rate_limit,
+            retry_after,
+            set,
+            fault,
+            outage,
+            recorded,
+        } => {
             let latency = Duration::from_millis(latency_ms);
-            let options =
-                tmdb_sim::Options { listen, seed, movies, latency, rate_limit, retry_after, recorded, ..Default::default() };
+            let options = tmdb_sim::Options {
+                listen,
+                seed,
+                movies,
+                latency,
+                rate_limit,
+                retry_after,
+                recorded,
+                ..Default::default()
+            };
             verbs::tmdb_sim(options, (set, fault, outage.map(Duration::from_secs))).await?;
         }
         Command::Config { env: true } => self::config::exports(&config, out)?,

@@ -24,7 +24,11 @@ fn short(text: &str) -> String {
 }
 
 /// By reason, or one by one where a consumer or a reason is named.
-pub(crate) async fn list(config: &Config, (filter, limit): (&DeadFilter, i64), out: Out) -> Result<()> {
+pub(crate) async fn list(
+    config: &Config,
+    (filter, limit): (&DeadFilter, i64),
+    out: Out,
+) -> Result<()> {
     let store = world::connect_migrated(config).await?;
     let now = SystemClock.now();
     if filter.consumer.is_none() && filter.reason.is_none() {
@@ -49,7 +53,16 @@ pub(crate) async fn list(config: &Config, (filter, limit): (&DeadFilter, i64), o
         if out.json || !rows.is_empty() {
             out.table(
                 &groups,
-                &["REASON", "CONSUMER", "LETTERS", "REPLAYED", "FIRST", "LAST", "LATEST ID", "LATEST ERROR"],
+                &[
+                    "REASON",
+                    "CONSUMER",
+                    "LETTERS",
+                    "REPLAYED",
+                    "FIRST",
+                    "LAST",
+                    "LATEST ID",
+                    "LATEST ERROR",
+                ],
                 rows,
             );
         }
@@ -117,10 +130,18 @@ pub(crate) struct How<'a> {
     pub(crate) again: bool,
 }
 
-pub(crate) async fn replay(config: &Config, filter: &DeadFilter, how: &How<'_>, out: Out) -> Result<ExitCode> {
+pub(crate) async fn replay(
+    config: &Config,
+    filter: &DeadFilter,
+    how: &How<'_>,
+    out: Out,
+) -> Result<ExitCode> {
     named(filter, how.all)?;
-    let payload: Option<Value> =
-        how.payload.map(serde_json::from_str).transpose().map_err(|e| ConfigError(format!("--payload is no JSON: {e}")))?;
+    let payload: Option<Value> = how
+        .payload
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|e| ConfigError(format!("--payload is no JSON: {e}")))?;
     if payload.as_ref().is_some_and(|p| !p.is_object())
         || (payload.is_some() && filter.ids.as_ref().is_none_or(|ids| ids.len() != 1))
     {
@@ -143,16 +164,30 @@ pub(crate) async fn replay(config: &Config, filter: &DeadFilter, how: &How<'_>, 
             tokio::time::sleep(Duration::from_secs(1) / how.rate).await;
         }
     }
-    store.audit("dead.replay", &json!({"letters": ended.iter().map(|e| e.id).collect::<Vec<_>>()}), &jobs::me()).await?;
+    store
+        .audit(
+            "dead.replay",
+            &json!({"letters": ended.iter().map(|e| e.id).collect::<Vec<_>>()}),
+            &jobs::me(),
+        )
+        .await?;
     let failed = ended.iter().filter(|e| e.replayed_as.is_none()).count();
-    let rows = ended
-        .iter()
-        .map(|e| vec![e.id.to_string(), e.replayed_as.clone().unwrap_or_default(), e.reason.clone().unwrap_or_default()]);
+    let rows = ended.iter().map(|e| {
+        vec![
+            e.id.to_string(),
+            e.replayed_as.clone().unwrap_or_default(),
+            e.reason.clone().unwrap_or_default(),
+        ]
+    });
     out.table(&ended, &["ID", "REPLAYED AS", "NOT REPLAYED"], rows.collect());
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(crate) async fn drop(config: &Config, (filter, all): (&DeadFilter, bool), out: Out) -> Result<()> {
+pub(crate) async fn drop(
+    config: &Config,
+    (filter, all): (&DeadFilter, bool),
+    out: Out,
+) -> Result<()> {
     named(filter, all)?;
     let store = world::connect_migrated(config).await?;
     let dropped = store.drop_dead(filter).await?;

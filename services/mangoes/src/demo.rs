@@ -1,4 +1,5 @@
-//! The main job end to end on embedded servers and the simulator: ingest, age, scan, refresh; one table; exit.
+//! The main job end to end on embedded servers and the simulator: ingest, age, scan, refresh; one
+//! table; exit.
 
 use std::{
     path::PathBuf,
@@ -31,7 +32,8 @@ pub(crate) struct Options {
     pub(crate) hot_path: Option<u32>,
 }
 
-/// Runs the demo in a data folder of its own inside the configured one, which it removes at the end.
+/// Runs the demo in a data folder of its own inside the configured one, which it removes at the
+/// end.
 pub(crate) async fn run(mut config: Config, options: Options, out: Out) -> Result<ExitCode> {
     let hot = options.hot_path.map(i64::from);
     config.data_dir = config.data_dir.join("demo");
@@ -43,8 +45,15 @@ pub(crate) async fn run(mut config: Config, options: Options, out: Out) -> Resul
     drop(embedded::remove_data(&config.data_dir));
     out.say("starting nats-server, Postgres and the TMDB simulator …");
     let sim = simulator(&mut config, options.recorded).await?;
-    let world = World::start(&config, Wanted { well_known_port: false, connections: world::CONNECTIONS }).await?;
-    let services = Services::start(&world, &config, &[Part::Scheduler, Part::Ingest, Part::Scanner, Part::Refresh]).await;
+    let world =
+        World::start(&config, Wanted { well_known_port: false, connections: world::CONNECTIONS })
+            .await?;
+    let services = Services::start(
+        &world,
+        &config,
+        &[Part::Scheduler, Part::Ingest, Part::Scanner, Part::Refresh],
+    )
+    .await;
     let result = match services {
         Ok(services) => {
             let result = steps(&world.store, hot, out).await;
@@ -62,12 +71,21 @@ pub(crate) async fn run(mut config: Config, options: Options, out: Out) -> Resul
 async fn steps(store: &Store, hot: Option<i64>, out: Out) -> Result<()> {
     let ingest = match hot {
         None => job(store, "scheduled_ingest_daily", None, out).await?,
-        Some(n) => job(store, "scheduled_ingest_daily", Some(json!({"source": "popular", "max_movies": n})), out).await?,
+        Some(n) => {
+            job(
+                store,
+                "scheduled_ingest_daily",
+                Some(json!({"source": "popular", "max_movies": n})),
+                out,
+            )
+            .await?
+        }
     };
     let aged = store.age_movies(if hot.is_some() { 1 } else { AGED_SHARE }).await?;
     out.say(&format!("{aged} movies were aged"));
     let begun = Instant::now();
-    let refresh = job(store, "daily_refresh_enqueue", hot.map(|n| json!({"limit": n})), out).await?;
+    let refresh =
+        job(store, "daily_refresh_enqueue", hot.map(|n| json!({"limit": n})), out).await?;
     let took = begun.elapsed();
     let events = settled_outbox(store).await?;
     print(store, &[ingest, refresh.clone()], events, out).await?;
@@ -83,7 +101,12 @@ async fn steps(store: &Store, hot: Option<i64>, out: Out) -> Result<()> {
     Ok(())
 }
 
-async fn job(store: &Store, name: &str, payload: Option<serde_json::Value>, out: Out) -> Result<RunRow> {
+async fn job(
+    store: &Store,
+    name: &str,
+    payload: Option<serde_json::Value>,
+    out: Out,
+) -> Result<RunRow> {
     let demo = store::Author { by: "demo".to_owned(), request_id: None };
     let run_id = store.run_job(name, (payload.as_ref(), true), &demo).await?;
     let run = progress::follow_run(store, &run_id, (out.json, STEP_LIMIT)).await?;
@@ -121,13 +144,19 @@ async fn print(store: &Store, runs: &[RunRow], events: i64, out: Out) -> Result<
         .iter()
         .map(|r| {
             let mut row = vec![r.job.clone()];
-            row.extend([r.checked, r.skipped, r.done, r.failed, r.tmdb_calls].map(|n| n.to_string()));
+            row.extend(
+                [r.checked, r.skipped, r.done, r.failed, r.tmdb_calls].map(|n| n.to_string()),
+            );
             row.push(millis(r.duration_ms));
             row
         })
         .collect();
     show::line("");
-    out.table(&fresh, &["JOB", "CHECKED", "SKIPPED", "INGESTED/REFRESHED", "FAILED", "TMDB CALLS", "DURATION"], rows);
+    out.table(
+        &fresh,
+        &["JOB", "CHECKED", "SKIPPED", "INGESTED/REFRESHED", "FAILED", "TMDB CALLS", "DURATION"],
+        rows,
+    );
     show::line(&format!(
         "\nevents published: {events}   fresh: {} of {} titles",
         percent(status.fresh, status.titles),

@@ -1,4 +1,5 @@
-//! `/healthz` (a new start would not help), `/readyz` (work is being done, or why not) and `/metrics` (Prometheus text).
+//! `/healthz` (a new start would not help), `/readyz` (work is being done, or why not) and
+//! `/metrics` (Prometheus text).
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -66,7 +67,11 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
     let database = async {
         let store = &watched.store;
         let late = store.outbox_is_late(LATE_OUTBOX_SECS).await?;
-        Ok::<_, StoreError>((late, store.calls_paused_secs().await?, store.unreadable_jobs().await?))
+        Ok::<_, StoreError>((
+            late,
+            store.calls_paused_secs().await?,
+            store.unreadable_jobs().await?,
+        ))
     };
     let mut paused_secs = 0;
     let mut notes = String::new();
@@ -74,19 +79,29 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
         Ok(Ok((late, secs, unreadable))) => {
             paused_secs = secs;
             // The process does its work; a person has to see to the job.
-            notes.extend(unreadable.iter().map(|job| format!("note: job {} is paused: {}\n", job.name, job.reason)));
+            notes.extend(
+                unreadable
+                    .iter()
+                    .map(|job| format!("note: job {} is paused: {}\n", job.name, job.reason)),
+            );
             if late {
-                reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s"));
+                reasons
+                    .push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s"));
             }
         }
         Ok(Err(e)) => reasons.push(runtime::chain(&e)),
-        Err(_) => reasons.push(format!("the database does not answer within {} s", ANSWER.as_secs())),
+        Err(_) => {
+            reasons.push(format!("the database does not answer within {} s", ANSWER.as_secs()))
+        }
     }
     reasons.extend(watched.bus.pulse().still().iter().map(vitals::words));
     reasons.extend(watched.bus.pulse().failing());
     match watched.tmdb.as_ref().map(tmdb::Client::health) {
         Some(tmdb::Health::CredentialRefused) => {
-            reasons.push("TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart".to_owned());
+            reasons.push(
+                "TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart"
+                    .to_owned(),
+            );
         }
         Some(tmdb::Health::Down) => reasons.push("TMDB is down; work waits for it".to_owned()),
         Some(tmdb::Health::Up) if paused_secs >= LONG_PAUSE_SECS => {
@@ -97,10 +112,11 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
     answer(&reasons, &format!("ready\n{notes}"))
 }
 
-/// What NATS, the database and TMDB cannot be blamed for. The process ends itself then (`vitals`); whoever starts it anew may
-/// look here as well.
+/// What NATS, the database and TMDB cannot be blamed for. The process ends itself then (`vitals`);
+/// whoever starts it anew may look here as well.
 async fn healthy(State(watched): State<Watched>) -> (StatusCode, String) {
-    let ill: Vec<_> = vitals::ill(&watched.bus, &watched.store).await.iter().map(vitals::words).collect();
+    let ill: Vec<_> =
+        vitals::ill(&watched.bus, &watched.store).await.iter().map(vitals::words).collect();
     answer(&ill, "ok\n")
 }
 

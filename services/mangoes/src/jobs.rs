@@ -19,7 +19,10 @@ const STRIP: usize = 30;
 
 /// Who is at it, as the audit shows it.
 pub(crate) fn me() -> Author {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "someone".to_owned());
+    let user = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "someone".to_owned());
     Author { by: format!("{user} (mangoes)"), request_id: None }
 }
 
@@ -27,7 +30,9 @@ fn json_object(text: Option<&str>) -> Result<Option<Value>> {
     let Some(text) = text else { return Ok(None) };
     match serde_json::from_str(text) {
         Ok(value @ Value::Object(_)) => Ok(Some(value)),
-        Ok(_) => bail!(ConfigError("--payload is no JSON object; use '{\"limit\": 100}'".to_owned())),
+        Ok(_) => {
+            bail!(ConfigError("--payload is no JSON object; use '{\"limit\": 100}'".to_owned()))
+        }
         Err(e) => bail!(ConfigError(format!("--payload is no JSON object: {e}"))),
     }
 }
@@ -40,7 +45,12 @@ pub(crate) struct How {
     pub(crate) dry_run: bool,
 }
 
-pub(crate) async fn run(config: &Config, (name, payload): (&str, Option<&str>), how: How, out: Out) -> Result<ExitCode> {
+pub(crate) async fn run(
+    config: &Config,
+    (name, payload): (&str, Option<&str>),
+    how: How,
+    out: Out,
+) -> Result<ExitCode> {
     let payload = json_object(payload)?;
     let store = world::connect_migrated(config).await?;
     if how.dry_run {
@@ -48,13 +58,17 @@ pub(crate) async fn run(config: &Config, (name, payload): (&str, Option<&str>), 
         return Ok(ExitCode::SUCCESS);
     }
     let run_id = match jobs::run(&store, name, (payload.as_ref(), how.force), &me()).await {
-        Err(api::ApiError::Refused(why)) => bail!("{why}; --force runs it all the same, `mangoes jobs cancel` ends the other"),
+        Err(api::ApiError::Refused(why)) => {
+            bail!("{why}; --force runs it all the same, `mangoes jobs cancel` ends the other")
+        }
         run_id => run_id?,
     };
     if how.follow {
         return verbs::follow(config, &run_id, out).await;
     }
-    out.say(&format!("{run_id} is queued; the schedule stays as it is. `mangoes jobs runs {name}` shows it"));
+    out.say(&format!(
+        "{run_id} is queued; the schedule stays as it is. `mangoes jobs runs {name}` shows it"
+    ));
     if out.json {
         out.value(&json!({"run_id": run_id}));
     }
@@ -66,7 +80,10 @@ fn print_dry_run(plan: &jobs::DryRun, out: Out) {
         out.value(plan);
         return;
     }
-    let time = plan.seconds.map_or_else(|| "as fast as TMDB answers".to_owned(), |s| format!("about {s:.0} s at today's rate"));
+    let time = plan.seconds.map_or_else(
+        || "as fast as TMDB answers".to_owned(),
+        |s| format!("about {s:.0} s at today's rate"),
+    );
     let mut pairs = vec![
         ("would", plan.words.clone()),
         ("movies", plan.movies.to_string()),
@@ -119,7 +136,11 @@ pub(crate) async fn list(config: &Config, out: Out) -> Result<()> {
 fn last_words(job: &JobRow, now: OffsetDateTime) -> String {
     let overdue = if job.overdue_since.is_some() { ", OVERDUE" } else { "" };
     match job.last_fired_at {
-        Some(at) => format!("{} {}{overdue}", job.last_status.as_deref().unwrap_or_default(), relative(Some(at), now)),
+        Some(at) => format!(
+            "{} {}{overdue}",
+            job.last_status.as_deref().unwrap_or_default(),
+            relative(Some(at), now)
+        ),
         None => format!("never{overdue}"),
     }
 }
@@ -127,11 +148,16 @@ fn last_words(job: &JobRow, now: OffsetDateTime) -> String {
 fn next_words(job: &JobRow, now: OffsetDateTime) -> String {
     if job.enabled {
         return match (job.next_at, job.max_runs) {
-            (None, Some(max)) if job.runs_done >= i64::from(max) => format!("ended after {max} runs"),
+            (None, Some(max)) if job.runs_done >= i64::from(max) => {
+                format!("ended after {max} runs")
+            }
             (next, _) => relative(next, now),
         };
     }
-    let until = job.paused_until.map(|at| format!(", goes on {},", relative(Some(at), now))).unwrap_or_default();
+    let until = job
+        .paused_until
+        .map(|at| format!(", goes on {},", relative(Some(at), now)))
+        .unwrap_or_default();
     let note = job.note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
     format!("paused{until} by {}{note}", job.paused_by.as_deref().unwrap_or("someone"))
 }
@@ -143,7 +169,9 @@ pub(crate) async fn show(config: &Config, name: &str, out: Out) -> Result<()> {
         return Ok(());
     }
     let now = SystemClock.now();
-    let fails = job.pause_after_failures.map_or_else(|| "never".to_owned(), |n| format!("after {n} failed runs in a row"));
+    let fails = job
+        .pause_after_failures
+        .map_or_else(|| "never".to_owned(), |n| format!("after {n} failed runs in a row"));
     let stamp = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok());
     let mut pairs = vec![
         ("name", job.name.clone()),
@@ -152,13 +180,28 @@ pub(crate) async fn show(config: &Config, name: &str, out: Out) -> Result<()> {
         ("schedule", format!("{}   {}", job.schedule, job.timezone)),
         ("next", format!("{}   {}", next_words(&job, now), stamp(job.next_at).unwrap_or_default())),
         ("last", last_words(&job, now)),
-        ("runs", format!("{}   (+ succeeded, ~ partial, ! failed, x cancelled, . did not run, > goes on)", strip(&job.history))),
+        (
+            "runs",
+            format!(
+                "{}   (+ succeeded, ~ partial, ! failed, x cancelled, . did not run, > goes on)",
+                strip(&job.history)
+            ),
+        ),
         ("when clocks skip", job.dst_gap.clone()),
         ("when clocks repeat", job.dst_overlap.clone()),
         ("overlapping runs", job.overlap_policy.clone()),
-        ("makes up for", format!("{} of what was missed by at most {} s", job.catch_up_max, job.catch_up_secs)),
+        (
+            "makes up for",
+            format!("{} of what was missed by at most {} s", job.catch_up_max, job.catch_up_secs),
+        ),
         ("pauses itself", fails),
-        ("lost runs", format!("after {} s without a sign; begun anew {} times", job.lost_after_secs, job.lost_retries)),
+        (
+            "lost runs",
+            format!(
+                "after {} s without a sign; begun anew {} times",
+                job.lost_after_secs, job.lost_retries
+            ),
+        ),
     ];
     let limits = [
         ("except", job.exclusions.clone()),
@@ -182,12 +225,18 @@ fn overdue_words(job: &JobRow, after: i32, now: OffsetDateTime) -> String {
     }
 }
 
-pub(crate) async fn runs(config: &Config, (name, limit): (Option<&str>, i64), out: Out) -> Result<()> {
+pub(crate) async fn runs(
+    config: &Config,
+    (name, limit): (Option<&str>, i64),
+    out: Out,
+) -> Result<()> {
     let store = world::connect_migrated(config).await?;
     let which = jobs::Runs { name: name.map(ToOwned::to_owned), run_id: None, limit: Some(limit) };
     let runs: Vec<RunRow> = jobs::runs(&store, &which).await?.into_iter().map(|r| r.run).collect();
     if runs.is_empty() && !out.json {
-        show::line("no runs yet: `mangoes jobs run NAME` starts one now, `mangoes jobs list` says when the next comes");
+        show::line(
+            "no runs yet: `mangoes jobs run NAME` starts one now, `mangoes jobs list` says when the next comes",
+        );
         return Ok(());
     }
     print_runs(&runs, out);
@@ -206,31 +255,54 @@ async fn run_to_cancel(store: &Store, name: &str) -> Result<String> {
     }
 }
 
-pub(crate) async fn cancel(config: &Config, (name, note): (&str, Option<&str>), out: Out) -> Result<()> {
+pub(crate) async fn cancel(
+    config: &Config,
+    (name, note): (&str, Option<&str>),
+    out: Out,
+) -> Result<()> {
     let store = world::connect_migrated(config).await?;
     let run = jobs::cancel(&store, &run_to_cancel(&store, name).await?, note, &me()).await?.run;
-    out.say(&format!("{} is cancelled: {} done, {} failed, {} left undone", run.run_id, run.done, run.failed, run.cancelled));
+    out.say(&format!(
+        "{} is cancelled: {} done, {} failed, {} left undone",
+        run.run_id, run.done, run.failed, run.cancelled
+    ));
     if out.json {
         out.value(&run);
     }
     Ok(())
 }
 
-pub(crate) async fn backfill(config: &Config, (name, from, to): (&str, &str, &str), dry_run: bool, out: Out) -> Result<()> {
-    let (from, to) = (jobs::instant(from)?, if to == "now" { SystemClock.now() } else { jobs::instant(to)? });
+pub(crate) async fn backfill(
+    config: &Config,
+    (name, from, to): (&str, &str, &str),
+    dry_run: bool,
+    out: Out,
+) -> Result<()> {
+    let (from, to) =
+        (jobs::instant(from)?, if to == "now" { SystemClock.now() } else { jobs::instant(to)? });
     let request = jobs::Backfill { name: name.to_owned(), from, to, dry_run };
     let begun = jobs::backfill(&world::connect_migrated(config).await?, &request, &me()).await?;
     let word = |outcome: &str| match outcome {
         "there" => "ran before".to_owned(),
         word => word.to_owned(),
     };
-    let rows =
-        begun.iter().map(|b| vec![b.scheduled_for.format(&Rfc3339).unwrap_or_default(), word(&b.outcome), b.run_id.clone()]);
+    let rows = begun.iter().map(|b| {
+        vec![
+            b.scheduled_for.format(&Rfc3339).unwrap_or_default(),
+            word(&b.outcome),
+            b.run_id.clone(),
+        ]
+    });
     out.table(&begun, &["NOMINAL TIME", "RUN", "ID"], rows.collect());
     Ok(())
 }
 
-pub(crate) async fn pause(config: &Config, name: &str, (note, until): (Option<&str>, Option<&str>), out: Out) -> Result<()> {
+pub(crate) async fn pause(
+    config: &Config,
+    name: &str,
+    (note, until): (Option<&str>, Option<&str>),
+    out: Out,
+) -> Result<()> {
     jobs::pause(&world::connect_migrated(config).await?, name, (note, until), &me()).await?;
     out.say(&format!("{name} is paused; its nominal times leave rows that say so. `mangoes jobs resume {name}` ends it"));
     Ok(())
@@ -243,13 +315,25 @@ pub(crate) async fn resume(config: &Config, name: &str, out: Out) -> Result<()> 
 }
 
 pub(crate) async fn delete(config: &Config, name: &str, out: Out) -> Result<()> {
-    world::connect_migrated(config).await?.delete_job(name, &me()).await.map_err(api::ApiError::from)?;
+    world::connect_migrated(config)
+        .await?
+        .delete_job(name, &me())
+        .await
+        .map_err(api::ApiError::from)?;
     out.say(&format!("{name} is deleted; its runs stay in `mangoes jobs runs` for a while, and its name is not given again"));
     Ok(())
 }
 
-pub(crate) async fn hold(config: &Config, (off, note): (bool, Option<&str>), out: Out) -> Result<()> {
-    world::connect_migrated(config).await?.hold_jobs(!off, note, &me()).await.map_err(api::ApiError::from)?;
+pub(crate) async fn hold(
+    config: &Config,
+    (off, note): (bool, Option<&str>),
+    out: Out,
+) -> Result<()> {
+    world::connect_migrated(config)
+        .await?
+        .hold_jobs(!off, note, &me())
+        .await
+        .map_err(api::ApiError::from)?;
     out.say(if off {
         "jobs go on with their next nominal times"
     } else {
@@ -258,7 +342,12 @@ pub(crate) async fn hold(config: &Config, (off, note): (bool, Option<&str>), out
     Ok(())
 }
 
-pub(crate) async fn create(config: &Config, (name, action): (&str, &str), edit: &JobEdit, out: Out) -> Result<()> {
+pub(crate) async fn create(
+    config: &Config,
+    (name, action): (&str, &str),
+    edit: &JobEdit,
+    out: Out,
+) -> Result<()> {
     explain(edit);
     jobs::create(&world::connect_migrated(config).await?, name, action, edit, &me()).await?;
     next(config, (name, 3), out).await
@@ -284,7 +373,12 @@ pub(crate) async fn next(config: &Config, (name, n): (&str, usize), out: Out) ->
     }
     let mut rows = Vec::with_capacity(previews.len());
     for p in &previews {
-        rows.push(vec![p.local.clone(), p.at.format(&Rfc3339)?, relative(Some(p.at), now), p.note.clone().unwrap_or_default()]);
+        rows.push(vec![
+            p.local.clone(),
+            p.at.format(&Rfc3339)?,
+            relative(Some(p.at), now),
+            p.note.clone().unwrap_or_default(),
+        ]);
     }
     out.table(&previews, &[&job.timezone, "UTC", "IN", "NOTE"], rows);
     Ok(())
@@ -297,7 +391,11 @@ pub(crate) async fn lint(config: &Config, out: Out) -> Result<ExitCode> {
         out.say(&format!("{} jobs, nothing to say against them", store.jobs().await?.len()));
     }
     if out.json || !found.is_empty() {
-        out.table(&found, &["JOB", "PROBLEM"], found.iter().map(|p| vec![p.job.clone(), p.problem.clone()]).collect());
+        out.table(
+            &found,
+            &["JOB", "PROBLEM"],
+            found.iter().map(|p| vec![p.job.clone(), p.problem.clone()]).collect(),
+        );
     }
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -307,8 +405,16 @@ pub(crate) fn print_runs(runs: &[RunRow], out: Out) {
     let rows = runs
         .iter()
         .map(|r| {
-            let mut row = vec![r.job.clone(), r.status.clone(), r.trigger_type.clone(), relative(Some(r.fired_at), now)];
-            row.extend([r.checked, r.skipped, r.done, r.failed, r.not_needed, r.tmdb_calls].map(|n| n.to_string()));
+            let mut row = vec![
+                r.job.clone(),
+                r.status.clone(),
+                r.trigger_type.clone(),
+                relative(Some(r.fired_at), now),
+            ];
+            row.extend(
+                [r.checked, r.skipped, r.done, r.failed, r.not_needed, r.tmdb_calls]
+                    .map(|n| n.to_string()),
+            );
             row.extend([millis(r.duration_ms), progress_words(r)]);
             row
         })
@@ -334,7 +440,12 @@ pub(crate) fn print_runs(runs: &[RunRow], out: Out) {
 fn progress_words(run: &RunRow) -> String {
     match (run.eta_secs(), run.ended_at) {
         (Some(eta), None) => {
-            format!("{} of {}, {:.1}/s, {eta:.0} s to go", run.settled(), run.settled() + run.pending, run.rate())
+            format!(
+                "{} of {}, {:.1}/s, {eta:.0} s to go",
+                run.settled(),
+                run.settled() + run.pending,
+                run.rate()
+            )
         }
         (None, None) if run.pending > 0 => format!("0 of {}", run.pending),
         _ => run.error.clone().unwrap_or_default(),

@@ -69,8 +69,12 @@ fn with_output(code: ExitCode) -> ExitCode {
 fn say_error(error: &anyhow::Error) -> ExitCode {
     let (usage, remedy) = match error.downcast_ref::<api::ApiError>() {
         Some(api::ApiError::Invalid(_)) => (true, ""),
-        Some(api::ApiError::Unknown(text)) if text.starts_with("there is no job") => (false, "; `mangoes jobs list` shows them"),
-        Some(api::ApiError::Unknown(text)) if text.starts_with("there is no run") => (false, "; `mangoes jobs runs` shows them"),
+        Some(api::ApiError::Unknown(text)) if text.starts_with("there is no job") => {
+            (false, "; `mangoes jobs list` shows them")
+        }
+        Some(api::ApiError::Unknown(text)) if text.starts_with("there is no run") => {
+            (false, "; `mangoes jobs runs` shows them")
+        }
         Some(_) | None => (error.is::<runtime::ConfigError>(), ""),
     };
     show::note(&format!("mangoes: {}{remedy}", runtime::chain(error.as_ref())));

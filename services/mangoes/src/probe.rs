@@ -32,9 +32,10 @@ pub(crate) async fn health(config: &Config, url: Option<&str>, out: Out) -> Resu
         Some(url) => target_of(url)?,
         None => Target { address: own_address(config)?, path: "/readyz".to_owned() },
     };
-    let (status, body) = tokio::time::timeout(ANSWER, get(&target))
-        .await
-        .with_context(|| format!("{} does not answer within {} s", target.address, ANSWER.as_secs()))??;
+    let (status, body) =
+        tokio::time::timeout(ANSWER, get(&target)).await.with_context(|| {
+            format!("{} does not answer within {} s", target.address, ANSWER.as_secs())
+        })??;
     let ready = status == 200;
     let lines: Vec<&str> = body.lines().collect();
     if out.json {
@@ -49,8 +50,10 @@ pub(crate) async fn health(config: &Config, url: Option<&str>, out: Out) -> Resu
 /// of this data directory.
 fn own_address(config: &Config) -> Result<String> {
     // Port 0 is a free one, which only the process itself knows.
-    let said = config.is_set("MANGOES_LISTEN") && listen_parts(&config.listen).is_some_and(|(_, port)| port != 0);
-    let noted = if said { None } else { world::running(config)?.and_then(|endpoints| endpoints.listen) };
+    let said = config.is_set("MANGOES_LISTEN")
+        && listen_parts(&config.listen).is_some_and(|(_, port)| port != 0);
+    let noted =
+        if said { None } else { world::running(config)?.and_then(|endpoints| endpoints.listen) };
     Ok(noted.unwrap_or_else(|| reachable(&config.listen)))
 }
 
@@ -65,7 +68,9 @@ fn reachable(listen: &str) -> String {
 
 fn target_of(url: &str) -> Result<Target> {
     let Some(rest) = url.strip_prefix("http://") else {
-        bail!(ConfigError(format!("'{url}' is not an http:// address such as http://127.0.0.1:8080/readyz")));
+        bail!(ConfigError(format!(
+            "'{url}' is not an http:// address such as http://127.0.0.1:8080/readyz"
+        )));
     };
     let (host, path) = rest.split_once('/').unwrap_or((rest, "readyz"));
     let address = if listen_parts(host).is_some() { host.to_owned() } else { format!("{host}:80") };
@@ -75,16 +80,21 @@ fn target_of(url: &str) -> Result<Target> {
 /// Status and body of a GET.
 async fn get(target: &Target) -> Result<(u16, String)> {
     let Target { address, path } = target;
-    let remedy = || format!("nothing answers at {address}: is the process running, with this MANGOES_LISTEN?");
+    let remedy = || {
+        format!("nothing answers at {address}: is the process running, with this MANGOES_LISTEN?")
+    };
     let stream = TcpStream::connect(address).await.with_context(remedy)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.with_context(remedy)?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.with_context(remedy)?;
     // Ends with the answer.
     let connection = tokio::spawn(connection);
     let request = Request::get(path).header("host", address).body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await.with_context(remedy)?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), BODY_MAX_BYTES).collect().await;
-    let body = body.map_err(|e| anyhow::anyhow!("the answer of {address} cannot be read: {e}"))?.to_bytes();
+    let body = body
+        .map_err(|e| anyhow::anyhow!("the answer of {address} cannot be read: {e}"))?
+        .to_bytes();
     connection.abort();
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
@@ -100,12 +110,19 @@ mod tests {
             ("http://ingest:8080", "ingest:8080", "/readyz"),
             ("http://ingest/healthz", "ingest:80", "/healthz"),
         ] {
-            assert_eq!(target_of(url).unwrap(), Target { address: address.to_owned(), path: path.to_owned() }, "{url}");
+            assert_eq!(
+                target_of(url).unwrap(),
+                Target { address: address.to_owned(), path: path.to_owned() },
+                "{url}"
+            );
         }
         assert!(target_of("https://h/").is_err());
-        for (listen, asked) in
-            [("0.0.0.0:8080", "127.0.0.1:8080"), ("[::]:80", "[::1]:80"), ("10.0.0.1:80", "10.0.0.1:80"), ("host:1", "host:1")]
-        {
+        for (listen, asked) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+            ("host:1", "host:1"),
+        ] {
             assert_eq!(reachable(listen), asked);
         }
     }

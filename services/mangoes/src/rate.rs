@@ -10,7 +10,8 @@ use store::{Lease, Store};
 use tokio::time::Instant;
 use tracing::warn;
 
-/// A slice is this share of a second's worth: small enough to be shared, large enough to spare the row.
+/// A slice is this share of a second's worth: small enough to be shared, large enough to spare the
+/// row.
 const SLICE_SHARE: f64 = 0.125;
 /// More than any machine asks for.
 const UNLIMITED: u32 = 10_000;
@@ -49,7 +50,8 @@ pub(crate) struct SharedRate {
 }
 
 impl SharedRate {
-    /// `rate`: calls per second of all processes together; 0 = no limit of ours, though a 429 still pauses everybody.
+    /// `rate`: calls per second of all processes together; 0 = no limit of ours, though a 429 still
+    /// pauses everybody.
     pub(crate) fn new(store: Store, rate: u32) -> Self {
         Self { store, rate: if rate == 0 { UNLIMITED } else { rate }, state: Mutex::default() }
     }

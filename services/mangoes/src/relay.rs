@@ -1,7 +1,9 @@
-//! The outbox relay: publishes what transactions wrote, in order, until the stream has confirmed it.
+//! The outbox relay: publishes what transactions wrote, in order, until the stream has confirmed
+//! it.
 //!
-//! Runs in every process; one at a time holds the lock and publishes. Between the stream's confirmation and the mark in the
-//! database a crash publishes again, with the same message ids. A stream that was lost gets again what the outbox keeps.
+//! Runs in every process; one at a time holds the lock and publishes. Between the stream's
+//! confirmation and the mark in the database a crash publishes again, with the same message ids. A
+//! stream that was lost gets again what the outbox keeps.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,9 +21,11 @@ use tracing::{error, warn};
 
 const BATCH_MAX: i64 = 512;
 const IN_FLIGHT: usize = 128;
-/// After this a step begins no more rows: what is confirmed has to be marked before the database loses patience.
+/// After this a step begins no more rows: what is confirmed has to be marked before the database
+/// loses patience.
 const PASS_MAX: Duration = Duration::from_secs(15);
-/// More rows than these that a stream does not take: the stream is at fault, and all of its rows wait for the next look.
+/// More rows than these that a stream does not take: the stream is at fault, and all of its rows
+/// wait for the next look.
 const REFUSED_MAX: usize = 500;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -50,7 +54,9 @@ struct Look;
 pub(crate) fn relay_child(bus: Bus, store: Store) -> ChildSpec {
     ChildSpec::new("outbox-relay", move |root| {
         let args = (bus.clone(), store.clone());
-        async move { Actor::spawn_linked(None, Relay, args, root).await.map(|(child, _)| child.get_cell()) }
+        async move {
+            Actor::spawn_linked(None, Relay, args, root).await.map(|(child, _)| child.get_cell())
+        }
     })
     .serving()
 }
@@ -60,22 +66,39 @@ impl Actor for Relay {
     type State = State;
     type Arguments = (Bus, Store);
 
-    async fn pre_start(&self, myself: ActorRef<Look>, (bus, store): (Bus, Store)) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Look>,
+        (bus, store): (Bus, Store),
+    ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(SWEEP_EVERY, || Look);
         let (listener, listening) = (myself.clone(), store.clone());
         let listening = tokio::spawn(async move {
             loop {
-                if let Err(e) = listening.listen("mangoes_outbox", || drop(listener.cast(Look))).await {
+                if let Err(e) =
+                    listening.listen("mangoes_outbox", || drop(listener.cast(Look))).await
+                {
                     tracing::debug!(error = %runtime::chain(&e), "no notifications from the database for a while; the sweep goes on");
                 }
                 tokio::time::sleep(SWEEP_EVERY).await;
             }
         });
         bus.pulse().beat(PART);
-        Ok(State { bus, store, pruned: Instant::now(), births_seen: None, _listening: AbortOnDropHandle::new(listening) })
+        Ok(State {
+            bus,
+            store,
+            pruned: Instant::now(),
+            births_seen: None,
+            _listening: AbortOnDropHandle::new(listening),
+        })
     }
 
-    async fn handle(&self, _: ActorRef<Look>, _: Look, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _: ActorRef<Look>,
+        _: Look,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         match state.send_all().await {
             Ok(()) => state.bus.pulse().works(PART.name),
             Err(e) => {
@@ -95,7 +118,8 @@ impl Actor for Relay {
 }
 
 impl State {
-    /// Everything that is unsent, once. A row that cannot be sent holds up those of its own key and no others.
+    /// Everything that is unsent, once. A row that cannot be sent holds up those of its own key and
+    /// no others.
     async fn send_all(&mut self) -> Result<(), StoreError> {
         if self.births_seen.is_none_or(|at| at.elapsed() >= BIRTHS_EVERY) {
             self.note_births().await?;
@@ -125,7 +149,8 @@ impl State {
         if !self.bus.is_connected() {
             return Ok(());
         }
-        let work = self.store.while_nothing_is_relayed(false, make_and_fill_again(&self.bus, &self.store));
+        let work =
+            self.store.while_nothing_is_relayed(false, make_and_fill_again(&self.bus, &self.store));
         // Marking a million rows takes long; each of its steps has a deadline.
         let beats = async {
             loop {
@@ -146,13 +171,15 @@ impl State {
     }
 }
 
-/// Makes what is missing, and has what a stream lost published again before anything new: else a movie's events would stand in
-/// the wrong order. To be called while nothing is relayed.
+/// Makes what is missing, and has what a stream lost published again before anything new: else a
+/// movie's events would stand in the wrong order. To be called while nothing is relayed.
 async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), StoreError> {
     let births = match bus.stream_births().await {
         Ok(births) => births,
         // The process ends (`vitals`); nothing more goes into a stream of somebody else.
-        Err(e @ BusError::OtherInstallation { .. }) => return Err(StoreError::Setup(e.to_string())),
+        Err(e @ BusError::OtherInstallation { .. }) => {
+            return Err(StoreError::Setup(e.to_string()));
+        }
         Err(missing) => {
             warn!(error = %missing, "a stream is away; it is made anew");
             if let Err(e) = bus.ensure_topology().await {
@@ -168,7 +195,11 @@ async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), StoreError>
     for birth in births {
         let again = store.note_generation(birth.stream, &birth.created_at, &birth.subjects).await?;
         if again > 0 {
-            warn!(stream = birth.stream, rows = again, "the stream was made anew; what it lost is published again");
+            warn!(
+                stream = birth.stream,
+                rows = again,
+                "the stream was made anew; what it lost is published again"
+            );
         }
     }
     Ok(())
@@ -184,7 +215,8 @@ pub(crate) async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()
     Ok(())
 }
 
-/// Keys whose earlier row could not be sent, with their stream's kinds of event: later ones wait, so that their order stays.
+/// Keys whose earlier row could not be sent, with their stream's kinds of event: later ones wait,
+/// so that their order stays.
 #[derive(Clone, Default)]
 struct Blocked(Arc<Mutex<HashMap<String, &'static [&'static str]>>>);
 
@@ -197,8 +229,12 @@ impl Blocked {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut refused: HashMap<&[&str], usize> = HashMap::new();
         keys.values().for_each(|kinds| *refused.entry(kinds).or_default() += 1);
-        let full = refused.into_iter().filter(|(_, n)| *n > REFUSED_MAX).flat_map(|(kinds, _)| kinds);
-        Held { keys: keys.keys().cloned().collect(), kinds: full.map(|kind| (*kind).to_owned()).collect() }
+        let full =
+            refused.into_iter().filter(|(_, n)| *n > REFUSED_MAX).flat_map(|(kinds, _)| kinds);
+        Held {
+            keys: keys.keys().cloned().collect(),
+            kinds: full.map(|kind| (*kind).to_owned()).collect(),
+        }
     }
 }
 
@@ -213,14 +249,16 @@ fn kinds(subject: &str) -> &'static [&'static str] {
     }
 }
 
-/// Rows of one key one after the other, keys side by side. What is not begun in time waits for the next step.
+/// Rows of one key one after the other, keys side by side. What is not begun in time waits for the
+/// next step.
 async fn publish(bus: Bus, rows: Vec<Relayed>, blocked: Blocked) -> Sent {
     let mut by_key: BTreeMap<String, Vec<Relayed>> = BTreeMap::new();
     for row in rows {
         by_key.entry(row.ordering_key.clone()).or_default().push(row);
     }
     let deadline = Instant::now() + PASS_MAX;
-    let sent = stream::iter(by_key).map(|(key, rows)| publish_in_order(bus.clone(), (key, rows), (blocked.clone(), deadline)));
+    let sent = stream::iter(by_key)
+        .map(|(key, rows)| publish_in_order(bus.clone(), (key, rows), (blocked.clone(), deadline)));
     sent.buffer_unordered(IN_FLIGHT)
         .fold(Sent::default(), |mut all, mut one| async move {
             all.confirmed.append(&mut one.confirmed);
@@ -230,7 +268,11 @@ async fn publish(bus: Bus, rows: Vec<Relayed>, blocked: Blocked) -> Sent {
         .await
 }
 
-async fn publish_in_order(bus: Bus, (key, rows): (String, Vec<Relayed>), (blocked, deadline): (Blocked, Instant)) -> Sent {
+async fn publish_in_order(
+    bus: Bus,
+    (key, rows): (String, Vec<Relayed>),
+    (blocked, deadline): (Blocked, Instant),
+) -> Sent {
     let mut sent = Sent::default();
     for row in rows {
         if Instant::now() > deadline {

@@ -72,8 +72,12 @@ impl Services {
         let tmdb = upstream.as_ref().map(|u| u.client.clone());
         let mut services = Self { drain: drain.clone(), upstream, roots: Vec::new() };
         services.add("outbox", vec![relay_child(world.bus.clone(), world.store.clone())]).await?;
-        let tools =
-            api::Tools { bus: world.bus.clone(), store: world.store.clone(), tmdb_rate: config.tmdb_rate, drain: drain.clone() };
+        let tools = api::Tools {
+            bus: world.bus.clone(),
+            store: world.store.clone(),
+            tmdb_rate: config.tmdb_rate,
+            drain: drain.clone(),
+        };
         services.add("api", api::children(&tools)).await?;
         let clock = Arc::new(DatabaseClock::start(&world.store).await?);
         say_clock_offset(&clock);
@@ -86,7 +90,9 @@ impl Services {
 
     async fn add(&mut self, name: &'static str, children: Vec<ChildSpec>) -> Result<()> {
         let args = RootArgs { children, drain: self.drain.clone() };
-        let (root, handle) = Actor::spawn(None, Root(name), args).await.with_context(|| format!("{name} does not start"))?;
+        let (root, handle) = Actor::spawn(None, Root(name), args)
+            .await
+            .with_context(|| format!("{name} does not start"))?;
         self.roots.push((name, root, handle));
         Ok(())
     }
@@ -103,18 +109,23 @@ impl Services {
         futures::future::select_all(ends).await.0
     }
 
-    /// Stops pulling, finishes what is in hand, then stops the rest. Returns the services that had not finished in time.
+    /// Stops pulling, finishes what is in hand, then stops the rest. Returns the services that had
+    /// not finished in time.
     pub(crate) async fn drain(self) -> Vec<&'static str> {
         let deadline = tokio::time::Instant::now() + GRACE;
         self.drain.cancel();
         if let Some(upstream) = &self.upstream {
             upstream.client.drain();
         }
-        let (serving, draining): (Vec<_>, Vec<_>) = self.roots.into_iter().partition(|(name, ..)| *name == "outbox");
+        let (serving, draining): (Vec<_>, Vec<_>) =
+            self.roots.into_iter().partition(|(name, ..)| *name == "outbox");
         let mut unfinished = Vec::new();
         for (name, root, handle) in draining {
             if tokio::time::timeout_at(deadline, handle).await.is_err() {
-                warn!(service = name, "did not drain in time; its messages will be delivered again");
+                warn!(
+                    service = name,
+                    "did not drain in time; its messages will be delivered again"
+                );
                 root.kill();
                 unfinished.push(name);
             }
@@ -132,11 +143,15 @@ impl Services {
     }
 }
 
-/// A wrong clock of this machine harms nothing that is compared, but whoever reads its logs should know.
+/// A wrong clock of this machine harms nothing that is compared, but whoever reads its logs should
+/// know.
 fn say_clock_offset(clock: &DatabaseClock) {
     let offset = clock.offset();
     if offset.abs() > CLOCK_OFFSET_WORTH_A_WORD {
-        warn!(offset_secs = offset.as_seconds_f64(), "this machine's clock is not the database's; the database's is used");
+        warn!(
+            offset_secs = offset.as_seconds_f64(),
+            "this machine's clock is not the database's; the database's is used"
+        );
     }
 }
 
@@ -146,20 +161,29 @@ fn children(
     config: &Config,
     (tmdb, drain, clock): (Option<&tmdb::Client>, &CancellationToken, &Arc<DatabaseClock>),
 ) -> Result<Vec<ChildSpec>> {
-    let (bus, store, clock, drain) = (world.bus.clone(), world.store.clone(), Arc::clone(clock), drain.clone());
+    let (bus, store, clock, drain) =
+        (world.bus.clone(), world.store.clone(), Arc::clone(clock), drain.clone());
     let client = || tmdb.cloned().context("this service needs TMDB");
     Ok(match part {
-        Part::Scheduler => scheduler::children(&scheduler::Tools { bus, store, clock, drain }, scheduler::Config::default()),
+        Part::Scheduler => scheduler::children(
+            &scheduler::Tools { bus, store, clock, drain },
+            scheduler::Config::default(),
+        ),
         Part::Scanner => {
             let tools = staleness_scanner::Tools { bus, store, clock, drain };
-            staleness_scanner::children(&tools, staleness_scanner::Config { mode: config.refresh_mode })
+            staleness_scanner::children(
+                &tools,
+                staleness_scanner::Config { mode: config.refresh_mode },
+            )
         }
-        Part::Ingest => {
-            ingest::children(&ingest::Tools { bus, store, tmdb: client()?, clock, drain }, &ingest::Config::default())
-        }
-        Part::Refresh => {
-            refresh::children(&refresh::Tools { bus, store, tmdb: client()?, clock, drain }, &refresh::Config::default())
-        }
+        Part::Ingest => ingest::children(
+            &ingest::Tools { bus, store, tmdb: client()?, clock, drain },
+            &ingest::Config::default(),
+        ),
+        Part::Refresh => refresh::children(
+            &refresh::Tools { bus, store, tmdb: client()?, clock, drain },
+            &refresh::Config::default(),
+        ),
     })
 }
 
@@ -200,7 +224,9 @@ pub(crate) async fn up(mut config: Config, options: UpOptions) -> Result<()> {
     };
     upstream::check_present(&config)?;
     upstream::check(&config).await?;
-    let mut world = World::start(&config, Wanted { well_known_port: true, connections: world::CONNECTIONS }).await?;
+    let mut world =
+        World::start(&config, Wanted { well_known_port: true, connections: world::CONNECTIONS })
+            .await?;
     let (services, address) = match begin(&world, &config, &ALL).await {
         Ok(started) => started,
         Err(e) => {
@@ -236,7 +262,9 @@ fn say_how_to_reach(config: &Config, world: &World, sim: Option<&Sim>, address: 
         format!("  NATS      {}", runtime::mask_url(world.nats_url.reveal())),
         format!("  Postgres  {}", runtime::mask_url(world.database_url.reveal())),
         "In another shell:".to_owned(),
-        format!("  eval \"$(mangoes{directory} config --env)\"     # NATS_URL and DATABASE_URL with their passwords"),
+        format!(
+            "  eval \"$(mangoes{directory} config --env)\"     # NATS_URL and DATABASE_URL with their passwords"
+        ),
         "  nats pub -J movies.ingest.movie '{\"tmdb_id\": 603}'".to_owned(),
         "  nats sub 'movies.changed.>'".to_owned(),
         "  mangoes status".to_owned(),
@@ -271,7 +299,11 @@ pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
         upstream::check_present(&config)?;
         upstream::check(&config).await?;
     }
-    let world = World::start(&config, Wanted { well_known_port: false, connections: world::CONNECTIONS_ALONE }).await?;
+    let world = World::start(
+        &config,
+        Wanted { well_known_port: false, connections: world::CONNECTIONS_ALONE },
+    )
+    .await?;
     let (services, listen) = begin(&world, &config, &[part]).await?;
     let term = unix::signal(unix::SignalKind::terminate())?;
     info!(service = part.name(), %listen, "runs");
@@ -308,7 +340,9 @@ async fn until_stopped(mut services: Services, world: World, mut term: unix::Sig
             ));
         }
         0 => show::note("mangoes: stopped; nothing was left in flight"),
-        n => show::note(&format!("mangoes: stopped; {n} messages were handed back unfinished and will be delivered again")),
+        n => show::note(&format!(
+            "mangoes: stopped; {n} messages were handed back unfinished and will be delivered again"
+        )),
     }
     match gave_up {
         Some(name) => bail!("{name} gave up after too many restarts; the log says why"),

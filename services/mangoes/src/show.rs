@@ -26,7 +26,10 @@ impl Out {
             return;
         }
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(head.to_vec());
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header(head.to_vec());
         for row in rows {
             table.add_row(row);
         }
@@ -44,7 +47,8 @@ impl Out {
     /// Names and values.
     pub(crate) fn pairs(self, pairs: &[(&str, String)]) {
         if self.json {
-            let map: std::collections::BTreeMap<_, _> = pairs.iter().map(|(k, v)| (*k, v)).collect();
+            let map: std::collections::BTreeMap<_, _> =
+                pairs.iter().map(|(k, v)| (*k, v)).collect();
             self.value(&map);
             return;
         }
@@ -122,7 +126,11 @@ pub(crate) fn millis(ms: i64) -> String {
 
 /// "98.3 %"; of nothing all is fresh.
 pub(crate) fn percent(part: i64, whole: i64) -> String {
-    if whole == 0 { "100 %".to_owned() } else { format!("{}.{} %", part * 100 / whole, (part * 1_000 / whole) % 10) }
+    if whole == 0 {
+        "100 %".to_owned()
+    } else {
+        format!("{}.{} %", part * 100 / whole, (part * 1_000 / whole) % 10)
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The TMDB client as this configuration wants it, with what it needs of the database: shared rate, log of its calls.
+//! The TMDB client as this configuration wants it, with what it needs of the database: shared rate,
+//! log of its calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -82,7 +83,8 @@ pub(crate) fn check_present(config: &Config) -> Result<(), runtime::ConfigError>
     ))
 }
 
-/// A wrong credential ends here, before anything hammers TMDB with it. A TMDB that is down does not: work waits for it.
+/// A wrong credential ends here, before anything hammers TMDB with it. A TMDB that is down does
+/// not: work waits for it.
 pub(crate) async fn check(config: &Config) -> Result<()> {
     struct Silent;
     impl tmdb::CallLog for Silent {

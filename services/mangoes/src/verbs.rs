@@ -34,7 +34,9 @@ pub(crate) async fn take_over(config: &Config) -> Result<()> {
     crate::relay::make_topology(&bus, &store).await?;
     match taken.as_slice() {
         [] => show::line("all streams belonged to this database already"),
-        taken => show::line(&format!("these streams belong to this database now: {}", taken.join(", "))),
+        taken => {
+            show::line(&format!("these streams belong to this database now: {}", taken.join(", ")))
+        }
     }
     Ok(())
 }
@@ -65,34 +67,63 @@ pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<E
     }
     let rows = differences
         .iter()
-        .map(|d| vec![d.asset.clone(), d.setting.clone(), d.wanted.to_string(), d.actual.to_string()])
+        .map(|d| {
+            vec![d.asset.clone(), d.setting.clone(), d.wanted.to_string(), d.actual.to_string()]
+        })
         .collect();
     out.table(&differences, &["ASSET", "SETTING", "WANTED", "ACTUAL"], rows);
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(crate) async fn ingest_movies(config: &Config, ids: &[TmdbId], (force, follow): (bool, bool), out: Out) -> Result<ExitCode> {
+pub(crate) async fn ingest_movies(
+    config: &Config,
+    ids: &[TmdbId],
+    (force, follow): (bool, bool),
+    out: Out,
+) -> Result<ExitCode> {
     let bus = world::connect_bus(config).await?;
     let request = movies::Ingest { movies: ids.to_vec(), force, ..movies::Ingest::default() };
     accepted(config, movies::ingest(&bus, &request, &jobs::me()).await, follow, out).await
 }
 
-pub(crate) async fn refresh_movies(config: &Config, ids: &[TmdbId], follow: bool, out: Out) -> Result<ExitCode> {
+pub(crate) async fn refresh_movies(
+    config: &Config,
+    ids: &[TmdbId],
+    follow: bool,
+    out: Out,
+) -> Result<ExitCode> {
     let (store, bus) = (world::connect_migrated(config).await?, world::connect_bus(config).await?);
     let request = movies::Refresh { movies: ids.to_vec(), due: false };
     accepted(config, movies::refresh(&store, &bus, &request, &jobs::me()).await, follow, out).await
 }
 
-pub(crate) async fn ingest_list(config: &Config, (source, max): (ListSource, i64), wait: bool, out: Out) -> Result<ExitCode> {
-    let max_movies = MaxMovies::try_from(max).map_err(|e| runtime::ConfigError(format!("--max: {e}")))?;
+pub(crate) async fn ingest_list(
+    config: &Config,
+    (source, max): (ListSource, i64),
+    wait: bool,
+    out: Out,
+) -> Result<ExitCode> {
+    let max_movies =
+        MaxMovies::try_from(max).map_err(|e| runtime::ConfigError(format!("--max: {e}")))?;
     let bus = world::connect_bus(config).await?;
-    let request = movies::Ingest { list: Some(source), max_movies: Some(max_movies), ..movies::Ingest::default() };
+    let request = movies::Ingest {
+        list: Some(source),
+        max_movies: Some(max_movies),
+        ..movies::Ingest::default()
+    };
     accepted(config, movies::ingest(&bus, &request, &jobs::me()).await, wait, out).await
 }
 
-async fn accepted(config: &Config, answer: Result<movies::Answer, api::ApiError>, follow_it: bool, out: Out) -> Result<ExitCode> {
+async fn accepted(
+    config: &Config,
+    answer: Result<movies::Answer, api::ApiError>,
+    follow_it: bool,
+    out: Out,
+) -> Result<ExitCode> {
     match answer.context("was it accepted? If a stream is missing, run `mangoes topology`")? {
-        movies::Answer::Movies { accepted } => follow_messages(config, &accepted, follow_it, out).await,
+        movies::Answer::Movies { accepted } => {
+            follow_messages(config, &accepted, follow_it, out).await
+        }
         movies::Answer::Run { run_id } if follow_it => follow(config, &run_id, out).await,
         movies::Answer::Run { run_id } => {
             out.say(&format!("accepted as {run_id}; `mangoes jobs runs` shows it"));
@@ -104,7 +135,12 @@ async fn accepted(config: &Config, answer: Result<movies::Answer, api::ApiError>
     }
 }
 
-async fn follow_messages(config: &Config, sent: &[movies::Accepted], follow: bool, out: Out) -> Result<ExitCode> {
+async fn follow_messages(
+    config: &Config,
+    sent: &[movies::Accepted],
+    follow: bool,
+    out: Out,
+) -> Result<ExitCode> {
     if !follow {
         out.say(&format!("{} accepted; --follow waits for the end", sent.len()));
         if out.json {
@@ -126,7 +162,9 @@ async fn follow_messages(config: &Config, sent: &[movies::Accepted], follow: boo
                 show::note(&format!("{id}: {error}"));
                 code = ExitCode::FAILURE;
             }
-            (None, Some(movie)) => out.say(&format!("{id}: {} (revision {})", movie.title, movie.revision)),
+            (None, Some(movie)) => {
+                out.say(&format!("{id}: {} (revision {})", movie.title, movie.revision))
+            }
             (None, None) => out.say(&format!("{id}: done")),
         }
     }
@@ -159,11 +197,23 @@ pub(crate) async fn movie_show(config: &Config, id: TmdbId, out: Out) -> Result<
     let due = match (movie.removed_at, movie.missing_since, movie.is_stale) {
         (Some(_), ..) => "never: TMDB has it no more".to_owned(),
         (None, Some(at), _) => {
-            format!("TMDB answered 404 {}; asked again {}", relative(Some(at), now), relative(movie.hold_until, now))
+            format!(
+                "TMDB answered 404 {}; asked again {}",
+                relative(Some(at), now),
+                relative(movie.hold_until, now)
+            )
         }
-        (None, None, true) if movie.last_refreshed_at.is_none() => "now: never refreshed".to_owned(),
-        (None, None, true) => format!("now: older than the {} days that its age allows", movie.interval_days),
-        (None, None, false) => format!("{}: every {} days at its age", relative(Some(movie.due_at), now), movie.interval_days),
+        (None, None, true) if movie.last_refreshed_at.is_none() => {
+            "now: never refreshed".to_owned()
+        }
+        (None, None, true) => {
+            format!("now: older than the {} days that its age allows", movie.interval_days)
+        }
+        (None, None, false) => format!(
+            "{}: every {} days at its age",
+            relative(Some(movie.due_at), now),
+            movie.interval_days
+        ),
     };
     out.pairs(&[
         ("title", movie.title),
@@ -181,12 +231,22 @@ pub(crate) async fn movie_show(config: &Config, id: TmdbId, out: Out) -> Result<
 }
 
 /// What changed and when, the newest first.
-pub(crate) async fn movie_history(config: &Config, (id, limit): (TmdbId, i64), out: Out) -> Result<()> {
+pub(crate) async fn movie_history(
+    config: &Config,
+    (id, limit): (TmdbId, i64),
+    out: Out,
+) -> Result<()> {
     let events = movies::history(&world::connect_migrated(config).await?, id, limit).await?;
     let now = SystemClock.now();
     let rows = events.iter().map(|e| {
         let words = e.diff.as_ref().map(diff_words).unwrap_or_default();
-        vec![relative(Some(e.at), now), e.kind.clone(), e.revision.to_string(), e.cause.clone().unwrap_or_default(), words]
+        vec![
+            relative(Some(e.at), now),
+            e.kind.clone(),
+            e.revision.to_string(),
+            e.cause.clone().unwrap_or_default(),
+            words,
+        ]
     });
     out.table(&events, &["WHEN", "WHAT", "REVISION", "CAUSE", "CHANGES"], rows.collect());
     Ok(())
@@ -196,7 +256,11 @@ pub(crate) async fn movie_history(config: &Config, (id, limit): (TmdbId, i64), o
 fn diff_words(diff: &Value) -> String {
     let short = |value: Option<&Value>| {
         let text = value.map(ToString::to_string).unwrap_or_default();
-        if text.chars().count() > DIFF_CHARS { text.chars().take(DIFF_CHARS).chain(['…']).collect() } else { text }
+        if text.chars().count() > DIFF_CHARS {
+            text.chars().take(DIFF_CHARS).chain(['…']).collect()
+        } else {
+            text
+        }
     };
     let fields = diff.as_object().into_iter().flatten();
     let words = fields.map(|(name, change)| match change.get("new") {
@@ -215,12 +279,20 @@ const NOT_FRESH: u8 = 3;
 pub(crate) async fn status(config: &Config, check: bool, out: Out) -> Result<ExitCode> {
     let store: Store = world::connect_migrated(config).await?;
     let status = store.status().await?;
-    let code = if check && !faults(&status).is_empty() { ExitCode::from(NOT_FRESH) } else { ExitCode::SUCCESS };
+    let code = if check && !faults(&status).is_empty() {
+        ExitCode::from(NOT_FRESH)
+    } else {
+        ExitCode::SUCCESS
+    };
     if out.json {
         out.value(&status);
         return Ok(code);
     }
-    show::line(&format!("Fresh: {} of {} titles within policy", percent(status.fresh, status.titles), status.titles));
+    show::line(&format!(
+        "Fresh: {} of {} titles within policy",
+        percent(status.fresh, status.titles),
+        status.titles
+    ));
     let rows = status
         .bands
         .iter()
@@ -264,13 +336,20 @@ fn faults(status: &store::Status) -> Vec<String> {
     let mut faults = Vec::new();
     let late = status.titles - status.fresh;
     if late > 0 {
-        faults.push(format!("the promise is not kept: {late} titles are older than their policy allows"));
+        faults.push(format!(
+            "the promise is not kept: {late} titles are older than their policy allows"
+        ));
     }
     if status.budget.credential_refused_at.is_some() {
-        faults.push("TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart".to_owned());
+        faults.push(
+            "TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart"
+                .to_owned(),
+        );
     }
     let unreadable = status.unreadable_jobs.iter();
-    faults.extend(unreadable.map(|job| format!("job {} is paused: {}; `mangoes jobs set {0}` changes it", job.name, job.reason)));
+    faults.extend(unreadable.map(|job| {
+        format!("job {} is paused: {}; `mangoes jobs set {0}` changes it", job.name, job.reason)
+    }));
     faults
 }
 
@@ -280,7 +359,10 @@ pub(crate) async fn watch(config: &Config, every: Duration, out: Out) -> Result<
     loop {
         if out.json {
             let (status, jobs) = (store.status().await?, api::jobs::list(&store).await?);
-            show::line(&json!({"at": SystemClock.now().unix_timestamp(), "status": status, "jobs": jobs}).to_string());
+            show::line(
+                &json!({"at": SystemClock.now().unix_timestamp(), "status": status, "jobs": jobs})
+                    .to_string(),
+            );
         } else {
             show::clear_screen();
             status(config, false, out).await?;
@@ -307,12 +389,17 @@ const WATCHED_RUNS: i64 = 8;
 fn budget_words(budget: &store::BudgetRow, now: time::OffsetDateTime) -> String {
     let mut words = Vec::new();
     if let Some(at) = budget.credential_refused_at {
-        words.push(format!("STOPPED, {}: TMDB refuses the credential: set TMDB_TOKEN anew", relative(Some(at), now)));
+        words.push(format!(
+            "STOPPED, {}: TMDB refuses the credential: set TMDB_TOKEN anew",
+            relative(Some(at), now)
+        ));
     }
     if budget.paused_until.is_some() {
         words.push(format!("paused after a 429, goes on {}", relative(budget.paused_until, now)));
     }
-    words.extend(budget.lowered_rate.map(|rate| format!("lowered to {rate:.1} calls/s after a 429")));
+    words.extend(
+        budget.lowered_rate.map(|rate| format!("lowered to {rate:.1} calls/s after a 429")),
+    );
     if budget.calls_not_logged > 0 {
         words.push(format!("{} calls were not logged", budget.calls_not_logged));
     }
@@ -325,7 +412,8 @@ pub(crate) async fn tmdb_sim(
     options: tmdb_sim::Options,
     (settings, faults, outage): (Named, Named, Option<Duration>),
 ) -> Result<()> {
-    let faults = serde_json::from_value(faults.into_iter().collect::<serde_json::Map<_, _>>().into());
+    let faults =
+        serde_json::from_value(faults.into_iter().collect::<serde_json::Map<_, _>>().into());
     let faults = faults.map_err(|e| runtime::ConfigError(format!("--fault: {e}")))?;
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let sim = tmdb_sim::Sim::start(options).await?;

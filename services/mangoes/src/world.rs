@@ -1,4 +1,5 @@
-//! Database, NATS and where they come from: addresses that are set, servers of a running `mangoes up`, or embedded ones.
+//! Database, NATS and where they come from: addresses that are set, servers of a running `mangoes
+//! up`, or embedded ones.
 
 use std::{
     fs,
@@ -17,7 +18,8 @@ use crate::relay;
 
 /// Database connections of all services in one process.
 pub(crate) const CONNECTIONS: u32 = 24;
-/// Database connections of a service alone: eight of them stay below the hundred of a Postgres as it comes.
+/// Database connections of a service alone: eight of them stay below the hundred of a Postgres as
+/// it comes.
 pub(crate) const CONNECTIONS_ALONE: u32 = 8;
 /// The port that the `nats` command line uses when nothing else is said.
 const NATS_PORT: u16 = 4222;
@@ -66,19 +68,33 @@ impl World {
             durable: true,
         };
         let (nats, postgres) = tokio::try_join!(
-            async { if config.nats_url.is_some() { Ok(None) } else { Nats::start(&options).await.map(Some) } },
-            async { if config.database_url.is_some() { Ok(None) } else { Postgres::start(&options).await.map(Some) } }
+            async {
+                if config.nats_url.is_some() {
+                    Ok(None)
+                } else {
+                    Nats::start(&options).await.map(Some)
+                }
+            },
+            async {
+                if config.database_url.is_some() {
+                    Ok(None)
+                } else {
+                    Postgres::start(&options).await.map(Some)
+                }
+            }
         )?;
         let of_nats = nats.as_ref().map(|n| Secret::new(n.nats_url()));
         let nats_url = of_nats.or(config.nats_url.clone()).context("there is no NATS")?;
         let of_postgres = postgres.as_ref().map(|p| Secret::new(p.database_url()));
-        let database_url = of_postgres.or(config.database_url.clone()).context("there is no database")?;
+        let database_url =
+            of_postgres.or(config.database_url.clone()).context("there is no database")?;
         let store = Store::connect(&database_url, "mangoes", wanted.connections).await?;
         store.migrate().await?;
         let installation = Some(store.installation_id().await?);
         // The credentials file is for the server that was given, not for an embedded one.
         let creds = config.nats_creds.clone().filter(|_| nats.is_none());
-        let options = BusOptions { creds, installation, ..bus_options(config, nats_url.clone(), "mangoes") };
+        let options =
+            BusOptions { creds, installation, ..bus_options(config, nats_url.clone(), "mangoes") };
         let bus = Bus::connect(&options).await?;
         check_in(&bus, &store).await?;
         Ok(Self { store, bus, nats_url, database_url, nats, postgres, endpoints: None })
@@ -86,10 +102,21 @@ impl World {
 
     /// Leaves a note in the data directory, for the command line, of how to reach everything; gone
     /// at the end.
-    pub(crate) fn announce(&mut self, data_dir: &Path, tmdb_sim_url: Option<String>, listen: String) {
+    pub(crate) fn announce(
+        &mut self,
+        data_dir: &Path,
+        tmdb_sim_url: Option<String>,
+        listen: String,
+    ) {
         let nats_url = self.nats.as_ref().map(Nats::nats_url);
         let database_url = self.postgres.as_ref().map(Postgres::database_url);
-        let there = Endpoints { nats_url, database_url, pid: std::process::id(), tmdb_sim_url, listen: Some(listen) };
+        let there = Endpoints {
+            nats_url,
+            database_url,
+            pid: std::process::id(),
+            tmdb_sim_url,
+            listen: Some(listen),
+        };
         match write_endpoints(data_dir, &there) {
             Ok(path) => self.endpoints = Some(path),
             // The work does not need it.
@@ -116,12 +143,15 @@ impl World {
     }
 }
 
-/// Streams, consumers, permissions: what a process needs before its work begins. Every question has a deadline of its own: one to a
-/// connection that falls silent ends the start.
+/// Streams, consumers, permissions: what a process needs before its work begins. Every question has
+/// a deadline of its own: one to a connection that falls silent ends the start.
 async fn check_in(bus: &Bus, store: &Store) -> Result<()> {
-    relay::make_topology(bus, store).await.context("streams and consumers could not be made at the start")?;
+    relay::make_topology(bus, store)
+        .await
+        .context("streams and consumers could not be made at the start")?;
     for d in bus.topology_differences().await? {
-        // Somebody may want it so; a server that drops settings in silence is too old and was refused above.
+        // Somebody may want it so; a server that drops settings in silence is too old and was
+        // refused above.
         tracing::warn!(asset = d.asset, setting = d.setting, wanted = %d.wanted, actual = %d.actual, "NATS has it differently");
     }
     Ok(bus.check_publish().await?)
@@ -133,14 +163,24 @@ fn endpoints_path(data_dir: &Path) -> PathBuf {
 
 fn write_endpoints(data_dir: &Path, endpoints: &Endpoints) -> Result<PathBuf> {
     let path = endpoints_path(data_dir);
-    let place = || format!("cannot write {}; set MANGOES_DATA_DIR to a folder that can be written", path.display());
+    let place = || {
+        format!(
+            "cannot write {}; set MANGOES_DATA_DIR to a folder that can be written",
+            path.display()
+        )
+    };
     if !data_dir.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).with_context(place)?;
     }
     // By way of a second name: whoever reads it finds all of it or nothing.
     let fresh = path.with_extension("new");
     drop(fs::remove_file(&fresh));
-    let file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh).with_context(place)?;
+    let file = fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&fresh)
+        .with_context(place)?;
     serde_json::to_writer(file, endpoints)?;
     fs::rename(&fresh, &path).with_context(place)?;
     Ok(path)
@@ -148,7 +188,8 @@ fn write_endpoints(data_dir: &Path, endpoints: &Endpoints) -> Result<PathBuf> {
 
 /// Removes this process's note; a later process may have left its own.
 fn remove_own(path: &Path) {
-    let note = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Endpoints>(&bytes).ok());
+    let note =
+        fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Endpoints>(&bytes).ok());
     if note.is_some_and(|note| note.pid == std::process::id())
         && let Err(e) = fs::remove_file(path)
     {
@@ -160,21 +201,31 @@ fn remove_own(path: &Path) {
 pub(crate) fn running(config: &Config) -> Result<Option<Endpoints>> {
     let path = endpoints_path(&config.data_dir);
     match fs::read(&path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| format!("{} cannot be read", path.display()))?)),
+        Ok(bytes) => Ok(Some(
+            serde_json::from_slice(&bytes)
+                .with_context(|| format!("{} cannot be read", path.display()))?,
+        )),
         Err(_) => Ok(None),
     }
 }
 
 /// Whether there is a database to ask: one that is set, or that of a `mangoes up` here.
 pub(crate) fn knows_a_database(config: &Config) -> Result<bool> {
-    Ok(config.database_url.is_some() || running(config)?.is_some_and(|there| there.database_url.is_some()))
+    Ok(config.database_url.is_some()
+        || running(config)?.is_some_and(|there| there.database_url.is_some()))
 }
 
 /// The database, for the operator's verbs.
 pub(crate) async fn connect_store(config: &Config) -> Result<Store> {
-    let of_running = || Ok::<_, anyhow::Error>(running(config)?.and_then(|there| there.database_url).map(Secret::new));
+    let of_running = || {
+        Ok::<_, anyhow::Error>(
+            running(config)?.and_then(|there| there.database_url).map(Secret::new),
+        )
+    };
     let url = config.database_url.clone().map_or_else(of_running, |url| Ok(Some(url)))?;
-    let Some(url) = url else { bail!("there is no database: start `mangoes up` here, or set DATABASE_URL") };
+    let Some(url) = url else {
+        bail!("there is no database: start `mangoes up` here, or set DATABASE_URL")
+    };
     let store = Store::connect(&url, "mangoes-cli", 4).await?;
     Ok(store)
 }
@@ -202,10 +253,17 @@ pub(crate) async fn connect_bus_as(config: &Config, installation: Option<String>
             None => bail!("there is no NATS: start `mangoes up` here, or set NATS_URL"),
         },
     };
-    Ok(Bus::connect(&BusOptions { creds, installation, ..bus_options(config, url, "mangoes-cli") }).await?)
+    Ok(Bus::connect(&BusOptions { creds, installation, ..bus_options(config, url, "mangoes-cli") })
+        .await?)
 }
 
 fn bus_options(config: &Config, url: Secret, name: &str) -> BusOptions {
     let creds = config.nats_creds.clone();
-    BusOptions { url, creds, name: name.to_owned(), replicas: config.nats_replicas, installation: None }
+    BusOptions {
+        url,
+        creds,
+        name: name.to_owned(),
+        replicas: config.nats_replicas,
+        installation: None,
+    }
 }

@@ -1,7 +1,8 @@
 //! Refreshes one stale movie; releases and repairs the queue by tick.
 //!
-//! Writes `refresh_queue` and, through the writer, everything that a movie is. Emits `MovieRefreshed`, `MovieChanged`,
-//! `MovieRemoved` through the outbox. At least once: a redelivery meets its inbox row or a newer answer.
+//! Writes `refresh_queue` and, through the writer, everything that a movie is. Emits
+//! `MovieRefreshed`, `MovieChanged`, `MovieRemoved` through the outbox. At least once: a redelivery
+//! meets its inbox row or a newer answer.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -59,7 +60,11 @@ impl<L: LaneName> Handler for RefreshHandler<L> {
     type Event = MovieStale;
     type Error = RefreshError;
 
-    async fn handle(&self, mut event: MovieStale, delivery: &Delivery) -> Result<Outcome, RefreshError> {
+    async fn handle(
+        &self,
+        mut event: MovieStale,
+        delivery: &Delivery,
+    ) -> Result<Outcome, RefreshError> {
         event.lane = L::LANE;
         if let Some(run_id) = event.run_id.as_deref()
             && self.0.tmdb.cancelled().contains(Some(run_id))
@@ -73,7 +78,10 @@ impl<L: LaneName> Handler for RefreshHandler<L> {
             Beginning::Unknown => return Err(RefreshError::Unknown(event.tmdb_id)),
             Beginning::Over => {
                 let item = (event.run_id.as_deref(), event.tmdb_id);
-                self.0.store.skip_item((L::DURABLE, &delivery.key), item, self.0.clock.now()).await?;
+                self.0
+                    .store
+                    .skip_item((L::DURABLE, &delivery.key), item, self.0.clock.now())
+                    .await?;
                 return Ok(Outcome::Skipped("another message has done what it was sent for"));
             }
         }
@@ -92,7 +100,8 @@ impl<L: LaneName> Handler for RefreshHandler<L> {
     }
 
     async fn bury(&self, event: Option<MovieStale>, letter: Letter) -> Result<(), LedgerError> {
-        let effect = event.map_or(Effect::None, |e| Effect::Refresh { run_id: e.run_id, tmdb_id: e.tmdb_id });
+        let effect = event
+            .map_or(Effect::None, |e| Effect::Refresh { run_id: e.run_id, tmdb_id: e.tmdb_id });
         Ok(self.0.store.bury(&letter, &effect, self.0.clock.now()).await?)
     }
 }
@@ -103,8 +112,12 @@ impl Refresher {
         (consumer, delivery): (&'static str, &Delivery),
         event: &MovieStale,
     ) -> Result<Outcome, RefreshError> {
-        let context =
-            CallContext { service: "refresh", run_id: event.run_id.clone(), try_number: delivery.failed_tries, lane: event.lane };
+        let context = CallContext {
+            service: "refresh",
+            run_id: event.run_id.clone(),
+            try_number: delivery.failed_tries,
+            lane: event.lane,
+        };
         let asked_at = self.clock.now();
         let fetched = match self.tmdb.movie(event.tmdb_id, &context).await {
             Ok(fetched) => fetched,
@@ -130,7 +143,8 @@ impl Refresher {
         Ok(Outcome::Done)
     }
 
-    /// A first 404 is remembered; a second one makes a tombstone, and the entry that it was merged into is looked for.
+    /// A first 404 is remembered; a second one makes a tombstone, and the entry that it was merged
+    /// into is looked for.
     async fn gone(
         &self,
         (consumer, delivery): (&'static str, &Delivery),
@@ -141,7 +155,13 @@ impl Refresher {
             Some(imdb_id) => self.tmdb.survivor(event.tmdb_id, &imdb_id, context).await?,
             None => None,
         };
-        let gone = Gone { tmdb_id: event.tmdb_id, cause: &event.reason, run_id: event.run_id.as_deref(), asked_at, survivor };
+        let gone = Gone {
+            tmdb_id: event.tmdb_id,
+            cause: &event.reason,
+            run_id: event.run_id.as_deref(),
+            asked_at,
+            survivor,
+        };
         let removed = self.store.missing((consumer, &delivery.key), gone, self.clock.now()).await?;
         removed.ok_or(RefreshError::Unknown(event.tmdb_id))
     }
@@ -167,8 +187,14 @@ impl Handler for TickHandler {
     type Error = RefreshError;
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, RefreshError> {
-        let max = tick.payload.get("max_items").and_then(serde_json::Value::as_i64).filter(|n| (1..=100_000).contains(n));
-        let max = max.ok_or_else(|| RefreshError::Payload("max_items must be a whole number from 1 to 100000".to_owned()))?;
+        let max = tick
+            .payload
+            .get("max_items")
+            .and_then(serde_json::Value::as_i64)
+            .filter(|n| (1..=100_000).contains(n));
+        let max = max.ok_or_else(|| {
+            RefreshError::Payload("max_items must be a whole number from 1 to 100000".to_owned())
+        })?;
         let run = RunRef {
             run_id: tick.run_id,
             job: tick.job,
@@ -180,7 +206,8 @@ impl Handler for TickHandler {
         if self.store.start_run(&run, &tick.payload, now).await? != Standing::Open {
             return Ok(Outcome::Skipped("its run is over"));
         }
-        let released = self.store.release((Self::DURABLE, &delivery.key), &run.run_id, max, now).await?;
+        let released =
+            self.store.release((Self::DURABLE, &delivery.key), &run.run_id, max, now).await?;
         tracing::info!(released, run = %run.run_id, "queue swept");
         Ok(Outcome::Done)
     }

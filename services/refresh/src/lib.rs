@@ -1,6 +1,8 @@
-//! Reads stale movies again and stores them. Woken by `movies.stale.<lane>` and by ticks of action `refresh`.
+//! Reads stale movies again and stores them. Woken by `movies.stale.<lane>` and by ticks of action
+//! `refresh`.
 //!
-//! One consumer per lane, so that a full backlog of one holds up no other. Outbox relay and writer are children as well.
+//! One consumer per lane, so that a full backlog of one holds up no other. Outbox relay and writer
+//! are children as well.
 
 mod config;
 mod error;
@@ -48,7 +50,11 @@ pub fn children(tools: &Tools, config: &Config) -> Vec<ChildSpec> {
         consumer_child(args(tools, RefreshHandler::<Now>::new(refresher.clone()), lane)),
         consumer_child(args(tools, RefreshHandler::<Fresh>::new(refresher.clone()), lane)),
         consumer_child(args(tools, RefreshHandler::<Bulk>::new(refresher), lane)),
-        consumer_child(args(tools, TickHandler { store: tools.store.clone(), clock: Arc::clone(&tools.clock) }, 1)),
+        consumer_child(args(
+            tools,
+            TickHandler { store: tools.store.clone(), clock: Arc::clone(&tools.clock) },
+            1,
+        )),
     ]
 }
 

@@ -1,4 +1,5 @@
-//! The alarm clock: wakes the scheduler at an instant. tokio-cron-scheduler rings; it is never the calendar.
+//! The alarm clock: wakes the scheduler at an instant. tokio-cron-scheduler rings; it is never the
+//! calendar.
 
 use std::time::Duration;
 
@@ -25,7 +26,11 @@ impl Alarm {
     }
 
     /// Sets it anew; what was set before rings no more.
-    pub(crate) async fn set(&mut self, after: Duration, ring: impl Fn() + Send + Sync + 'static) -> Result<(), SchedulerError> {
+    pub(crate) async fn set(
+        &mut self,
+        after: Duration,
+        ring: impl Fn() + Send + Sync + 'static,
+    ) -> Result<(), SchedulerError> {
         if let Some(old) = self.set.take() {
             self.clock.remove(&old).await.map_err(failed)?;
         }

@@ -1,11 +1,12 @@
 //! From schedule and time zone to nominal times.
 //!
-//! A schedule is one or more expressions joined by `|`: cron with five to seven fields, a macro (`@daily`), `every 10m`
-//! (`every 10m from 2026-01-01T00:05:00Z` gives its phase), or `at 2026-12-24T18:00:00Z` once. croner is the calendar of
-//! wall-clock times; what daylight saving makes of them is decided here, by the job's policies:
-//! a wall-clock time that a gap swallows runs right after it (`run_after`), right before it (`run_before`) or not (`skip`);
-//! one that an overlap repeats runs the `first` time, the `second` or `both`. A job of every hour (`*` as its hour) keeps its
-//! pace: nothing is added after a gap, nothing is left out in an overlap.
+//! A schedule is one or more expressions joined by `|`: cron with five to seven fields, a macro
+//! (`@daily`), `every 10m` (`every 10m from 2026-01-01T00:05:00Z` gives its phase), or `at
+//! 2026-12-24T18:00:00Z` once. croner is the calendar of wall-clock times; what daylight saving
+//! makes of them is decided here, by the job's policies: a wall-clock time that a gap swallows runs
+//! right after it (`run_after`), right before it (`run_before`) or not (`skip`); one that an
+//! overlap repeats runs the `first` time, the `second` or `both`. A job of every hour (`*` as its
+//! hour) keeps its pace: nothing is added after a gap, nothing is left out in an overlap.
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -60,7 +61,9 @@ impl std::str::FromStr for Gap {
             "skip" => Ok(Self::Skip),
             "run_after" => Ok(Self::RunAfter),
             "run_before" => Ok(Self::RunBefore),
-            _ => Err(SchedulerError::Payload(format!("'{word}' is no rule for a gap: use skip, run_after or run_before"))),
+            _ => Err(SchedulerError::Payload(format!(
+                "'{word}' is no rule for a gap: use skip, run_after or run_before"
+            ))),
         }
     }
 }
@@ -73,7 +76,9 @@ impl std::str::FromStr for Overlap {
             "first" => Ok(Self::First),
             "second" => Ok(Self::Second),
             "both" => Ok(Self::Both),
-            _ => Err(SchedulerError::Payload(format!("'{word}' is no rule for an overlap: use first, second or both"))),
+            _ => Err(SchedulerError::Payload(format!(
+                "'{word}' is no rule for an overlap: use first, second or both"
+            ))),
         }
     }
 }
@@ -104,9 +109,16 @@ impl Calendar {
     ///
     /// # Errors
     /// Names what cannot be read.
-    pub fn parse(schedule: &str, zone: &str, (gap, overlap): (Gap, Overlap)) -> Result<Self, SchedulerError> {
+    pub fn parse(
+        schedule: &str,
+        zone: &str,
+        (gap, overlap): (Gap, Overlap),
+    ) -> Result<Self, SchedulerError> {
         let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
-        let rules = schedule.split('|').map(|part| rule(part.trim(), schedule)).collect::<Result<Vec<_>, _>>()?;
+        let rules = schedule
+            .split('|')
+            .map(|part| rule(part.trim(), schedule))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Self { rules, zone, gap, overlap })
     }
 
@@ -122,7 +134,8 @@ impl Calendar {
     #[must_use]
     pub fn matches_minute_of(&self, instant: OffsetDateTime) -> bool {
         let minute = instant - time::Duration::seconds(instant.unix_timestamp().rem_euclid(60));
-        self.next_after(minute - time::Duration::SECOND).is_some_and(|at| at < minute + time::Duration::MINUTE)
+        self.next_after(minute - time::Duration::SECOND)
+            .is_some_and(|at| at < minute + time::Duration::MINUTE)
     }
 
     fn next_of(&self, rule: &Rule, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -136,9 +149,14 @@ impl Calendar {
         }
     }
 
-    /// Walks the wall clock. The first instant of a wall-clock time never goes back as the wall clock goes on, so the walk
-    /// ends as soon as that passes the best instant found.
-    fn next_of_cron(&self, cron: &Cron, hourly: bool, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// Walks the wall clock. The first instant of a wall-clock time never goes back as the wall
+    /// clock goes on, so the walk ends as soon as that passes the best instant found.
+    fn next_of_cron(
+        &self,
+        cron: &Cron,
+        hourly: bool,
+        after: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
         let mut wall = self.wall_before(after);
         let mut best: Option<DateTime<Utc>> = None;
         loop {
@@ -157,7 +175,8 @@ impl Calendar {
         }
     }
 
-    /// Where the walk begins: at the instant's wall clock, or before it where the clock is set near it.
+    /// Where the walk begins: at the instant's wall clock, or before it where the clock is set near
+    /// it.
     fn wall_before(&self, after: DateTime<Utc>) -> NaiveDateTime {
         let wall = after.with_timezone(&self.zone).naive_local();
         if self.is_plain(wall) { wall } else { wall - Duration::hours(WALK_BACK_HOURS) }
@@ -166,7 +185,8 @@ impl Calendar {
     /// No clock is set near this wall-clock time.
     fn is_plain(&self, wall: NaiveDateTime) -> bool {
         let offset = |hours: i64| {
-            let at = Utc.from_utc_datetime(&(wall + Duration::hours(hours))).with_timezone(&self.zone);
+            let at =
+                Utc.from_utc_datetime(&(wall + Duration::hours(hours))).with_timezone(&self.zone);
             at.naive_local() - at.naive_utc()
         };
         offset(-WIDEST_SHIFT_HOURS) == offset(WIDEST_SHIFT_HOURS)
@@ -186,7 +206,11 @@ impl Calendar {
                 _ if hourly => Vec::new(),
                 Gap::Skip => Vec::new(),
                 Gap::RunAfter => self.end_of_gap(wall).into_iter().collect(),
-                Gap::RunBefore => self.end_of_gap(wall).map(|end| end - Duration::seconds(1)).into_iter().collect(),
+                Gap::RunBefore => self
+                    .end_of_gap(wall)
+                    .map(|end| end - Duration::seconds(1))
+                    .into_iter()
+                    .collect(),
             },
         }
     }
@@ -194,8 +218,10 @@ impl Calendar {
     /// The first instant after the gap that swallows this wall-clock time, to the second.
     fn end_of_gap(&self, wall: NaiveDateTime) -> Option<DateTime<Utc>> {
         let behind = |at: DateTime<Utc>| at.with_timezone(&self.zone).naive_local() < wall;
-        let (mut low, mut high) =
-            (wall.and_utc() - Duration::hours(WIDEST_SHIFT_HOURS), wall.and_utc() + Duration::hours(WIDEST_SHIFT_HOURS));
+        let (mut low, mut high) = (
+            wall.and_utc() - Duration::hours(WIDEST_SHIFT_HOURS),
+            wall.and_utc() + Duration::hours(WIDEST_SHIFT_HOURS),
+        );
         if !behind(low) || behind(high) {
             return None;
         }
@@ -217,7 +243,8 @@ fn rule(text: &str, schedule: &str) -> Result<Rule, SchedulerError> {
         return instant(at).map(Rule::At).map_err(wrong);
     }
     if let Some(every) = text.strip_prefix("every ") {
-        let (step, phase) = every.split_once(" from ").map_or((every, None), |(step, from)| (step, Some(from)));
+        let (step, phase) =
+            every.split_once(" from ").map_or((every, None), |(step, from)| (step, Some(from)));
         let phase = phase.map_or(Ok(DateTime::UNIX_EPOCH), instant).map_err(wrong)?;
         return Ok(Rule::Every { step: span(step.trim()).map_err(wrong)?, phase });
     }
@@ -235,9 +262,10 @@ fn rule(text: &str, schedule: &str) -> Result<Rule, SchedulerError> {
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    let at =
-        OffsetDateTime::parse(text.trim(), &Rfc3339).map_err(|_| format!("'{text}' is no instant like 2026-12-24T18:00:00Z"))?;
-    DateTime::from_timestamp(at.unix_timestamp(), 0).ok_or_else(|| format!("'{text}' is out of range"))
+    let at = OffsetDateTime::parse(text.trim(), &Rfc3339)
+        .map_err(|_| format!("'{text}' is no instant like 2026-12-24T18:00:00Z"))?;
+    DateTime::from_timestamp(at.unix_timestamp(), 0)
+        .ok_or_else(|| format!("'{text}' is out of range"))
 }
 
 /// `90s`, `10m`, `2h`, `1d`; from a second to a year.
@@ -252,7 +280,8 @@ fn span(text: &str) -> Result<Duration, String> {
         "d" => 86_400,
         _ => return Err(wrong()),
     };
-    let total = number.checked_mul(seconds).filter(|s| (1..=366 * 86_400).contains(s)).ok_or_else(wrong)?;
+    let total =
+        number.checked_mul(seconds).filter(|s| (1..=366 * 86_400).contains(s)).ok_or_else(wrong)?;
     Ok(Duration::seconds(total))
 }
 
@@ -267,7 +296,9 @@ pub fn next_times(
     n: usize,
 ) -> Result<Vec<OffsetDateTime>, SchedulerError> {
     let calendar = Calendar::parse(schedule, zone, policies)?;
-    Ok(std::iter::successors(calendar.next_after(after), |at| calendar.next_after(*at)).take(n).collect())
+    Ok(std::iter::successors(calendar.next_after(after), |at| calendar.next_after(*at))
+        .take(n)
+        .collect())
 }
 
 /// An instant as the wall clock of a zone shows it, with its offset.
@@ -287,7 +318,8 @@ pub fn local(at: OffsetDateTime, zone: &str) -> Result<String, SchedulerError> {
 pub fn clock_is_set_near(at: OffsetDateTime, zone: &str) -> Result<Option<String>, SchedulerError> {
     let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
     let at = DateTime::<Utc>::from_timestamp(at.unix_timestamp(), 0).unwrap_or_default();
-    let offset = |at: DateTime<Utc>| (at.with_timezone(&zone).naive_local() - at.naive_utc()).num_minutes();
+    let offset =
+        |at: DateTime<Utc>| (at.with_timezone(&zone).naive_local() - at.naive_utc()).num_minutes();
     let (before, after) = (offset(at - Duration::hours(12)), offset(at + Duration::hours(12)));
     let words = match after - before {
         0 => return Ok(None),

@@ -7,7 +7,9 @@ use store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
     /// The expression cannot be read.
-    #[error("schedule '{schedule}' cannot be read: {reason}; five fields: minute hour day month weekday")]
+    #[error(
+        "schedule '{schedule}' cannot be read: {reason}; five fields: minute hour day month weekday"
+    )]
     Schedule {
         /// As it stands in the table.
         schedule: String,
@@ -32,7 +34,9 @@ impl Classify for SchedulerError {
     fn fate(&self) -> Fate {
         match self {
             Self::Store(e) => e.fate(),
-            Self::Payload(_) | Self::Schedule { .. } | Self::Zone(_) => Fate::Reject("invalid-payload"),
+            Self::Payload(_) | Self::Schedule { .. } | Self::Zone(_) => {
+                Fate::Reject("invalid-payload")
+            }
             Self::Alarm(_) => Fate::Retry { after: None },
         }
     }

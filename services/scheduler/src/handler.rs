@@ -1,4 +1,5 @@
-//! The scheduler's actor: sweeps the jobs that are due, claims their nominal times, sets the alarm for the next.
+//! The scheduler's actor: sweeps the jobs that are due, claims their nominal times, sets the alarm
+//! for the next.
 
 use std::{
     sync::{
@@ -68,7 +69,11 @@ fn ask(myself: &ActorRef<Wake>, asked: &Asked) {
 pub(crate) fn child(tools: Tools, config: Config) -> ChildSpec {
     ChildSpec::new("clock", move |root| {
         let args = (tools.clone(), config);
-        async move { Actor::spawn_linked(None, Scheduler, args, root).await.map(|(child, _)| child.get_cell()) }
+        async move {
+            Actor::spawn_linked(None, Scheduler, args, root)
+                .await
+                .map(|(child, _)| child.get_cell())
+        }
     })
 }
 
@@ -77,7 +82,11 @@ impl Actor for Scheduler {
     type State = State;
     type Arguments = (Tools, Config);
 
-    async fn pre_start(&self, myself: ActorRef<Wake>, (tools, config): (Tools, Config)) -> Result<State, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Wake>,
+        (tools, config): (Tools, Config),
+    ) -> Result<State, ActorProcessingErr> {
         let asked = Asked::default();
         ask(&myself, &asked);
         myself.send_interval(config.sweep_every, || Wake::Sweep);
@@ -104,7 +113,12 @@ impl Actor for Scheduler {
         })
     }
 
-    async fn handle(&self, myself: ActorRef<Wake>, message: Wake, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Wake>,
+        message: Wake,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             Wake::Drain => myself.stop(Some("drained".to_owned())),
             Wake::Sweep => {
@@ -124,18 +138,30 @@ impl Actor for Scheduler {
 }
 
 fn calendar_of(job: &DueJob) -> Result<(Calendar, Option<Calendar>), SchedulerError> {
-    let calendar = |schedule: &str| Calendar::parse(schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?));
+    let calendar = |schedule: &str| {
+        Calendar::parse(schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?))
+    };
     Ok((calendar(&job.schedule)?, job.exclusions.as_deref().map(calendar).transpose()?))
 }
 
-/// What becomes of the nominal times that have come. Those on time run. Of those that were missed the latest within the
-/// catch-up window run, as many as the job says; with one, it stands for all of them.
-fn decide(job: &DueJob, excluded: &impl Fn(OffsetDateTime) -> bool, times: &[OffsetDateTime]) -> Vec<Nominal> {
+/// What becomes of the nominal times that have come. Those on time run. Of those that were missed
+/// the latest within the catch-up window run, as many as the job says; with one, it stands for all
+/// of them.
+fn decide(
+    job: &DueJob,
+    excluded: &impl Fn(OffsetDateTime) -> bool,
+    times: &[OffsetDateTime],
+) -> Vec<Nominal> {
     let oldest = job.now - time::Duration::seconds(job.catch_up_secs.into()).max(LATE);
     let late = |at: OffsetDateTime| job.now - at > LATE;
-    let mut fates: Vec<Option<String>> = times.iter().map(|at| refusal(job, excluded, *at, oldest)).collect();
+    let mut fates: Vec<Option<String>> =
+        times.iter().map(|at| refusal(job, excluded, *at, oldest)).collect();
     let open = |fates: &[Option<String>], wanted_late: bool| -> Vec<usize> {
-        let open = times.iter().zip(fates).enumerate().filter(|(_, (at, fate))| fate.is_none() && late(**at) == wanted_late);
+        let open = times
+            .iter()
+            .zip(fates)
+            .enumerate()
+            .filter(|(_, (at, fate))| fate.is_none() && late(**at) == wanted_late);
         open.map(|(n, _)| n).collect()
     };
     let missed = open(&fates, true);
@@ -162,7 +188,10 @@ fn decide(job: &DueJob, excluded: &impl Fn(OffsetDateTime) -> bool, times: &[Off
                 left -= 1;
                 let stands_for = (cap == 1 && Some(n) == stands && !left_out.is_empty())
                     .then(|| format!("stands for {} nominal times", left_out.len() + 1));
-                NominalFate::Runs(if late(*at) { TriggerType::CatchUp } else { TriggerType::Scheduled }, stands_for)
+                NominalFate::Runs(
+                    if late(*at) { TriggerType::CatchUp } else { TriggerType::Scheduled },
+                    stands_for,
+                )
             }
         };
         nominal.push(Nominal { at: *at, fate });
@@ -251,7 +280,8 @@ impl State {
         Ok(())
     }
 
-    /// Whether a message may still carry work of this action; a broker that does not answer may hold one.
+    /// Whether a message may still carry work of this action; a broker that does not answer may
+    /// hold one.
     async fn carried(&self, action: &str) -> bool {
         let consumers: &[&str] = match action {
             "ingest" => &["ticks-ingest", "ingest-list", "ingest-movie"],
@@ -273,7 +303,9 @@ impl State {
             return Ok(());
         }
         self.alarm_at = next.map(|(at, _)| at);
-        let Some(after) = next.and_then(|(_, secs)| Duration::try_from_secs_f64(secs).ok()) else { return Ok(()) };
+        let Some(after) = next.and_then(|(_, secs)| Duration::try_from_secs_f64(secs).ok()) else {
+            return Ok(());
+        };
         let myself = myself.clone();
         self.alarm.set(after, move || drop(myself.cast(Wake::Sweep))).await
     }
@@ -291,17 +323,27 @@ async fn fire_or_note(store: &Store, job: &DueJob) -> Result<(), SchedulerError>
 }
 
 /// Gives every nominal time that has come its row, and moves on to the next.
-async fn fire(store: &Store, job: &DueJob, (calendar, exclusions): (&Calendar, Option<&Calendar>)) -> Result<(), SchedulerError> {
-    let next_after = |at: OffsetDateTime| calendar.next_after(at).filter(|at| job.ends_at.is_none_or(|end| *at <= end));
+async fn fire(
+    store: &Store,
+    job: &DueJob,
+    (calendar, exclusions): (&Calendar, Option<&Calendar>),
+) -> Result<(), SchedulerError> {
+    let next_after = |at: OffsetDateTime| {
+        calendar.next_after(at).filter(|at| job.ends_at.is_none_or(|end| *at <= end))
+    };
     let with_jitter = |next: Option<OffsetDateTime>| (next, next.map_or(0, |at| jitter(job, at)));
     let Some(first) = job.next_at else {
-        let from = job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
+        let from =
+            job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
         let next = next_after(from).filter(|_| job.runs_left != Some(0));
         return Ok(store.set_next(job, with_jitter(next)).await?);
     };
-    let fires = |at: &OffsetDateTime| *at + time::Duration::seconds(jitter(job, *at).into()) <= job.now;
+    let fires =
+        |at: &OffsetDateTime| *at + time::Duration::seconds(jitter(job, *at).into()) <= job.now;
     // The first is due: the database said so.
-    let rest = std::iter::successors(next_after(first), |at| next_after(*at)).take_while(fires).take(ROWS_MAX);
+    let rest = std::iter::successors(next_after(first), |at| next_after(*at))
+        .take_while(fires)
+        .take(ROWS_MAX);
     let times: Vec<OffsetDateTime> = std::iter::once(first).chain(rest).collect();
     let excluded = |at: OffsetDateTime| exclusions.is_some_and(|e| e.matches_minute_of(at));
     let nominal = decide(job, &excluded, &times);
@@ -348,7 +390,9 @@ mod tests {
 
     /// The fates of 10:56 to 11:00, as one word each.
     fn fates(job: &DueJob) -> Vec<String> {
-        let times: Vec<_> = (56..60).map(|m| datetime!(2026-11-24 10:00 UTC) + time::Duration::minutes(m)).collect();
+        let times: Vec<_> = (56..60)
+            .map(|m| datetime!(2026-11-24 10:00 UTC) + time::Duration::minutes(m))
+            .collect();
         let times: Vec<_> = times.into_iter().chain([datetime!(2026-11-24 11:00 UTC)]).collect();
         let word = |n: Nominal| match n.fate {
             NominalFate::Skipped(reason) => reason.split([' ', ':']).next().unwrap().to_owned(),
@@ -356,20 +400,36 @@ mod tests {
                 format!("{}{}", trigger.as_str(), note.map(|n| format!(" {n}")).unwrap_or_default())
             }
         };
-        decide(job, &|at| at.minute() == 57 && job.exclusions.is_some(), &times).into_iter().map(word).collect()
+        decide(job, &|at| at.minute() == 57 && job.exclusions.is_some(), &times)
+            .into_iter()
+            .map(word)
+            .collect()
     }
 
     #[test]
     fn what_was_missed_is_made_up_for_as_the_policy_says() {
-        let all = |first: &str, last: &str| [first, first, first, first, last].map(ToOwned::to_owned).to_vec();
-        let (paused, held) = (|| DueJob { enabled: false, ..job() }, || DueJob { hold: Some(String::new()), ..job() });
+        let all = |first: &str, last: &str| {
+            [first, first, first, first, last].map(ToOwned::to_owned).to_vec()
+        };
+        let (paused, held) = (
+            || DueJob { enabled: false, ..job() },
+            || DueJob { hold: Some(String::new()), ..job() },
+        );
         for (what, job, expected) in [
-            ("one on time stands for all", job(), all("coalesced", "scheduled stands for 5 nominal times")),
+            (
+                "one on time stands for all",
+                job(),
+                all("coalesced", "scheduled stands for 5 nominal times"),
+            ),
             ("no catch-up", DueJob { catch_up_secs: 0, ..job() }, all("outside", "scheduled")),
             ("each of them", DueJob { catch_up_max: 10, ..job() }, all("catch_up", "scheduled")),
             ("paused", paused(), all("paused", "paused")),
             ("held", held(), all("all", "all")),
-            ("used up", DueJob { catch_up_max: 10, runs_left: Some(0), ..job() }, all("ended", "ended")),
+            (
+                "used up",
+                DueJob { catch_up_max: 10, runs_left: Some(0), ..job() },
+                all("ended", "ended"),
+            ),
         ] {
             assert_eq!(fates(&job), expected, "{what}");
         }
@@ -377,12 +437,23 @@ mod tests {
         let two = DueJob { catch_up_max: 2, ..job() };
         assert_eq!(fates(&two), some(["cap", "cap", "catch_up", "catch_up", "scheduled"]));
         let window = DueJob { catch_up_secs: 150, catch_up_max: 5, ..job() };
-        assert_eq!(fates(&window), some(["outside", "outside", "catch_up", "catch_up", "scheduled"]));
-        let excluded = DueJob { exclusions: Some("57 * * * *".to_owned()), catch_up_max: 5, ..job() };
-        assert_eq!(fates(&excluded), some(["catch_up", "excluded", "catch_up", "catch_up", "scheduled"]));
+        assert_eq!(
+            fates(&window),
+            some(["outside", "outside", "catch_up", "catch_up", "scheduled"])
+        );
+        let excluded =
+            DueJob { exclusions: Some("57 * * * *".to_owned()), catch_up_max: 5, ..job() };
+        assert_eq!(
+            fates(&excluded),
+            some(["catch_up", "excluded", "catch_up", "catch_up", "scheduled"])
+        );
         let limited = DueJob { runs_left: Some(2), catch_up_max: 5, ..job() };
         assert_eq!(fates(&limited), some(["catch_up", "catch_up", "ended", "ended", "ended"]));
-        let until = DueJob { paused_until: Some(datetime!(2026-11-24 10:58 UTC)), catch_up_max: 5, ..paused() };
+        let until = DueJob {
+            paused_until: Some(datetime!(2026-11-24 10:58 UTC)),
+            catch_up_max: 5,
+            ..paused()
+        };
         assert_eq!(fates(&until), some(["paused", "paused", "catch_up", "catch_up", "scheduled"]));
         // Nothing on time: the latest of the missed ones stands for the rest.
         let late = DueJob { now: NOW + time::Duration::minutes(1), ..job() };
@@ -392,10 +463,17 @@ mod tests {
     #[test]
     fn jitter_is_always_the_same_for_the_same_time_and_within_its_span() {
         let late = DueJob { jitter_secs: 60, ..job() };
-        let offsets: Vec<i32> = (0..500).map(|m| jitter(&late, NOW + time::Duration::minutes(m))).collect();
-        assert_eq!(offsets, (0..500).map(|m| jitter(&late, NOW + time::Duration::minutes(m))).collect::<Vec<_>>());
+        let offsets: Vec<i32> =
+            (0..500).map(|m| jitter(&late, NOW + time::Duration::minutes(m))).collect();
+        assert_eq!(
+            offsets,
+            (0..500).map(|m| jitter(&late, NOW + time::Duration::minutes(m))).collect::<Vec<_>>()
+        );
         assert!(offsets.iter().all(|s| (0..=60).contains(s)));
-        let (low, high) = (offsets.iter().filter(|s| **s < 20).count(), offsets.iter().filter(|s| **s > 40).count());
+        let (low, high) = (
+            offsets.iter().filter(|s| **s < 20).count(),
+            offsets.iter().filter(|s| **s > 40).count(),
+        );
         assert!(low > 100 && high > 100, "{low} {high}");
         assert_eq!(jitter(&job(), NOW), 0);
     }

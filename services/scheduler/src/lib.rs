@@ -1,7 +1,8 @@
 //! Turns nominal times into ticks, once each, however many schedulers run.
 //!
-//! Postgres is the truth (`job.next_at`), a unique row is the claim, `calendar` computes the times. `alarm` wakes the actor
-//! at the next nominal time; it may be late or lost, for a sweep runs every second anyway.
+//! Postgres is the truth (`job.next_at`), a unique row is the claim, `calendar` computes the times.
+//! `alarm` wakes the actor at the next nominal time; it may be late or lost, for a sweep runs every
+//! second anyway.
 
 mod alarm;
 mod calendar;
@@ -38,7 +39,8 @@ pub struct Tools {
 /// The children of this service's root.
 #[must_use]
 pub fn children(tools: &Tools, config: Config) -> Vec<ChildSpec> {
-    let maintain = maintain::MaintainHandler { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
+    let maintain =
+        maintain::MaintainHandler { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
     vec![
         handler::child(tools.clone(), config),
         consumer_child(ConsumerArgs {

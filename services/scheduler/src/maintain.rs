@@ -33,16 +33,21 @@ pub fn check_retention(payload: &Value) -> Result<(), SchedulerError> {
 pub(crate) fn retention(payload: &Value) -> Result<Retention, SchedulerError> {
     let runs_per_job = match payload.get("runs_per_job") {
         None => DEFAULT_RUNS_PER_JOB,
-        Some(value) => value.as_i64().filter(|n| (1..=MAX_RUNS_PER_JOB).contains(n)).ok_or_else(|| {
-            SchedulerError::Payload(format!("runs_per_job must be a whole number from 1 to {MAX_RUNS_PER_JOB}"))
-        })?,
+        Some(value) => {
+            value.as_i64().filter(|n| (1..=MAX_RUNS_PER_JOB).contains(n)).ok_or_else(|| {
+                SchedulerError::Payload(format!(
+                    "runs_per_job must be a whole number from 1 to {MAX_RUNS_PER_JOB}"
+                ))
+            })?
+        }
     };
     let days = |key: &'static str, default: i64| match payload.get(key) {
         None => Ok(default),
-        Some(value) => value
-            .as_i64()
-            .filter(|n| (1..=MAX_DAYS).contains(n))
-            .ok_or_else(|| SchedulerError::Payload(format!("{key} must be a whole number of days from 1 to {MAX_DAYS}"))),
+        Some(value) => value.as_i64().filter(|n| (1..=MAX_DAYS).contains(n)).ok_or_else(|| {
+            SchedulerError::Payload(format!(
+                "{key} must be a whole number of days from 1 to {MAX_DAYS}"
+            ))
+        }),
     };
     Ok(Retention {
         api_log_days: days("api_log_days", 30)?,
@@ -94,8 +99,15 @@ mod tests {
     fn what_is_not_named_has_a_default_and_nonsense_is_named() {
         let keep = retention(&json!({"run_days": 7})).unwrap();
         assert_eq!((keep.run_days, keep.api_log_days), (7, 30));
-        for wrong in [json!({"api_log_days": 0}), json!({"api_log_days": "7"}), json!({"api_log_days": 4_000})] {
-            assert!(retention(&wrong).is_err_and(|e| e.to_string().contains("api_log_days")), "{wrong}");
+        for wrong in [
+            json!({"api_log_days": 0}),
+            json!({"api_log_days": "7"}),
+            json!({"api_log_days": 4_000}),
+        ] {
+            assert!(
+                retention(&wrong).is_err_and(|e| e.to_string().contains("api_log_days")),
+                "{wrong}"
+            );
         }
     }
 }

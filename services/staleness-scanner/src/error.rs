@@ -10,7 +10,9 @@ pub enum ScanError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A job's payload does not fit its action.
-    #[error("the job's payload does not fit the action scan: limit must be a whole number from 1 to {MAX_LIMIT}")]
+    #[error(
+        "the job's payload does not fit the action scan: limit must be a whole number from 1 to {MAX_LIMIT}"
+    )]
     Payload,
 }
 

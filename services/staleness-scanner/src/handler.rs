@@ -9,7 +9,8 @@ use store::{Effect, RunRef, Standing, Store};
 
 use crate::{Config, ScanError, error::MAX_LIMIT};
 
-/// Writes `refresh_queue`, `sync_state` and the stale events in one transaction; a redelivery meets its inbox row.
+/// Writes `refresh_queue`, `sync_state` and the stale events in one transaction; a redelivery meets
+/// its inbox row.
 pub(crate) struct ScanHandler {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
@@ -22,7 +23,11 @@ impl Handler for ScanHandler {
     type Error = ScanError;
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, ScanError> {
-        let limit = tick.payload.get("limit").and_then(serde_json::Value::as_i64).filter(|n| (1..=MAX_LIMIT).contains(n));
+        let limit = tick
+            .payload
+            .get("limit")
+            .and_then(serde_json::Value::as_i64)
+            .filter(|n| (1..=MAX_LIMIT).contains(n));
         let limit = limit.and_then(|n| i32::try_from(n).ok()).ok_or(ScanError::Payload)?;
         let run = RunRef {
             run_id: tick.run_id,
@@ -36,7 +41,8 @@ impl Handler for ScanHandler {
             return Ok(Outcome::Skipped("its run is over"));
         }
         let release = self.config.mode == RefreshMode::Continuous;
-        let scan = self.store.scan((Self::DURABLE, &delivery.key), &run, (limit, release), now).await?;
+        let scan =
+            self.store.scan((Self::DURABLE, &delivery.key), &run, (limit, release), now).await?;
         tracing::info!(queued = scan.queued, run = %run.run_id, "scanned");
         Ok(Outcome::Done)
     }

@@ -30,7 +30,11 @@ pub struct Tools {
 /// The children of this service's root.
 #[must_use]
 pub fn children(tools: &Tools, config: Config) -> Vec<ChildSpec> {
-    let handler = handler::ScanHandler { store: tools.store.clone(), clock: Arc::clone(&tools.clock), config };
+    let handler = handler::ScanHandler {
+        store: tools.store.clone(),
+        clock: Arc::clone(&tools.clock),
+        config,
+    };
     vec![consumer_child(ConsumerArgs {
         bus: tools.bus.clone(),
         ledger: tools.store.clone(),

@@ -13,7 +13,8 @@ use super::{Kind, Obligation, Oracle};
 impl Oracle {
     /// Looks which obligations are met meanwhile. Returns how many confirmed ones are open.
     pub(crate) async fn check_met(&self) -> usize {
-        let open: Vec<Obligation> = self.all.lock().unwrap().iter().filter(|o| !o.met).cloned().collect();
+        let open: Vec<Obligation> =
+            self.all.lock().unwrap().iter().filter(|o| !o.met).cloned().collect();
         let met = self.met_of(&open).await.unwrap_or_default();
         let mut all = self.all.lock().unwrap();
         for obligation in all.iter_mut().filter(|o| met.contains(&o.key)) {
@@ -24,7 +25,8 @@ impl Oracle {
 
     async fn met_of(&self, open: &[Obligation]) -> Option<BTreeSet<String>> {
         let of = |kind: Kind| open.iter().filter(move |o| o.kind == kind);
-        let ids: Vec<String> = of(Kind::Ingest).chain(of(Kind::Unknown)).map(|o| o.tmdb_id.to_string()).collect();
+        let ids: Vec<String> =
+            of(Kind::Ingest).chain(of(Kind::Unknown)).map(|o| o.tmdb_id.to_string()).collect();
         let keys: Vec<String> = open.iter().map(|o| o.key.clone()).collect();
         let (recorded, since): (Vec<String>, Vec<OffsetDateTime>) =
             of(Kind::Stale).filter(|o| o.recorded).map(|o| (o.tmdb_id.to_string(), o.at)).unzip();
@@ -41,27 +43,41 @@ impl Oracle {
         .bind(&keys)
         .bind(&recorded)
         .bind(&since);
-        let rows = tokio::time::timeout(Duration::from_secs(5), query.fetch_all(&self.pool())).await.ok()?.ok()?;
-        let found: BTreeSet<String> = rows.iter().filter_map(|r| r.get::<Option<String>, _>(0)).collect();
+        let rows = tokio::time::timeout(Duration::from_secs(5), query.fetch_all(&self.pool()))
+            .await
+            .ok()?
+            .ok()?;
+        let found: BTreeSet<String> =
+            rows.iter().filter_map(|r| r.get::<Option<String>, _>(0)).collect();
         let again = |o: &Obligation| {
             let id = format!("again:{} ", o.tmdb_id);
-            o.recorded && found.range(id.clone()..).take_while(|f| f.starts_with(&id)).any(|f| is_at(&f[id.len()..], o.at))
+            o.recorded
+                && found
+                    .range(id.clone()..)
+                    .take_while(|f| f.starts_with(&id))
+                    .any(|f| is_at(&f[id.len()..], o.at))
         };
         let is_met = |o: &&Obligation| match o.kind {
             Kind::Ingest if o.named => found.contains(&format!("key:{}", o.key)),
             Kind::Ingest | Kind::Unknown => found.contains(&format!("id:{}", o.tmdb_id)),
-            Kind::Stale | Kind::Bad | Kind::List => found.contains(&format!("key:{}", o.key)) || again(o),
+            Kind::Stale | Kind::Bad | Kind::List => {
+                found.contains(&format!("key:{}", o.key)) || again(o)
+            }
         };
         Some(open.iter().filter(is_met).map(|o| o.key.clone()).collect())
     }
 
-    /// The broker's store was deleted at this moment: what only it held is exempt from now on, unless it is met all the same.
-    /// What Postgres had recorded (the run of a list, the queue row of a refresh) never is.
+    /// The broker's store was deleted at this moment: what only it held is exempt from now on,
+    /// unless it is met all the same. What Postgres had recorded (the run of a list, the queue row
+    /// of a refresh) never is.
     pub(crate) async fn store_is_gone(&self) {
         self.check_met().await;
-        let open: Vec<Obligation> = self.all.lock().unwrap().iter().filter(|o| !o.met).cloned().collect();
-        let keys: Vec<String> = open.iter().filter(|o| o.kind == Kind::List).map(|o| o.key.clone()).collect();
-        // A queue row tells of a message when its work began after that was sent, or is still to begin.
+        let open: Vec<Obligation> =
+            self.all.lock().unwrap().iter().filter(|o| !o.met).cloned().collect();
+        let keys: Vec<String> =
+            open.iter().filter(|o| o.kind == Kind::List).map(|o| o.key.clone()).collect();
+        // A queue row tells of a message when its work began after that was sent, or is still to
+        // begin.
         let stale = open.iter().filter(|o| o.kind == Kind::Stale);
         let ((ids, stale_keys), since): ((Vec<i64>, Vec<String>), Vec<OffsetDateTime>) =
             stale.map(|o| ((o.tmdb_id, o.key.clone()), o.at)).unzip();
@@ -84,9 +100,12 @@ impl Oracle {
         }
     }
 
-    /// Waits until everything that was confirmed up to now is met. Returns how long it took, `None` for too long, and what was
-    /// open at `promised`.
-    pub(crate) async fn settled(&self, (promised, limit): (Duration, Duration)) -> (Option<Duration>, Vec<String>) {
+    /// Waits until everything that was confirmed up to now is met. Returns how long it took, `None`
+    /// for too long, and what was open at `promised`.
+    pub(crate) async fn settled(
+        &self,
+        (promised, limit): (Duration, Duration),
+    ) -> (Option<Duration>, Vec<String>) {
         let (begun, upto) = (Instant::now(), self.all.lock().unwrap().len());
         let mut late = None;
         loop {
@@ -113,8 +132,9 @@ impl Oracle {
     pub(crate) fn told(&self, keys: &[String]) -> String {
         let all = self.all.lock().unwrap();
         let some = all.iter().filter(|o| keys.contains(&o.key)).take(5);
-        let some: Vec<String> =
-            some.map(|o| format!("{} ({:?} {}, sent at {})", o.key, o.kind, o.tmdb_id, o.at.time())).collect();
+        let some: Vec<String> = some
+            .map(|o| format!("{} ({:?} {}, sent at {})", o.key, o.kind, o.tmdb_id, o.at.time()))
+            .collect();
         if some.is_empty() { "nothing new was accepted".to_owned() } else { some.join(", ") }
     }
 
@@ -134,5 +154,7 @@ impl Oracle {
 
 /// Whether seconds since 1970, as Postgres prints them, are this instant.
 fn is_at(epoch: &str, at: OffsetDateTime) -> bool {
-    epoch.parse::<f64>().is_ok_and(|secs| (secs - at.unix_timestamp_nanos() as f64 / 1e9).abs() < 0.001)
+    epoch
+        .parse::<f64>()
+        .is_ok_and(|secs| (secs - at.unix_timestamp_nanos() as f64 / 1e9).abs() < 0.001)
 }

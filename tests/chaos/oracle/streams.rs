@@ -18,7 +18,12 @@ pub(super) struct RefreshedEvent {
 }
 
 pub(super) fn message_id(message: &jetstream::Message) -> String {
-    message.headers.as_ref().and_then(|h| h.get("Nats-Msg-Id")).map(ToString::to_string).unwrap_or_default()
+    message
+        .headers
+        .as_ref()
+        .and_then(|h| h.get("Nats-Msg-Id"))
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 impl Oracle {
@@ -51,7 +56,13 @@ impl Oracle {
         let mut messages = consumer.messages().await.unwrap();
         let mut found = Vec::new();
         while left > 0 {
-            found.push(tokio::time::timeout(Duration::from_secs(20), messages.next()).await.unwrap().unwrap().unwrap());
+            found.push(
+                tokio::time::timeout(Duration::from_secs(20), messages.next())
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .unwrap(),
+            );
             left -= 1;
         }
         found

@@ -1,4 +1,5 @@
-//! What the oracle asks of the system: movies, refreshes, lists, unknown ids and garbage, as any app may.
+//! What the oracle asks of the system: movies, refreshes, lists, unknown ids and garbage, as any
+//! app may.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,13 @@ const CONFIRM: Duration = Duration::from_secs(2);
 impl Oracle {
     async fn client(&self) -> Option<async_nats::Client> {
         let known = self.client.lock().unwrap().clone();
-        if let Some(client) = known.filter(|c| matches!(c.connection_state(), async_nats::connection::State::Connected)) {
+        if let Some(client) = known
+            .filter(|c| matches!(c.connection_state(), async_nats::connection::State::Connected))
+        {
             return Some(client);
         }
-        let client = tokio::time::timeout(CONFIRM, broker::connect(&self.nats_url)).await.ok()?.ok()?;
+        let client =
+            tokio::time::timeout(CONFIRM, broker::connect(&self.nats_url)).await.ok()?.ok()?;
         *self.client.lock().unwrap() = Some(client.clone());
         Some(client)
     }
@@ -45,7 +49,8 @@ impl Oracle {
         let ids: Vec<i64> = self.titles.keys().copied().collect();
         let id = ids[usize::try_from(dice.roll(ids.len() as u64)).unwrap()];
         let key = format!("oracle-{n}");
-        let list = ["popular", "now_playing", "upcoming", "top_rated"][usize::try_from(dice.roll(4)).unwrap()];
+        let list = ["popular", "now_playing", "upcoming", "top_rated"]
+            [usize::try_from(dice.roll(4)).unwrap()];
         let (kind, subject, payload, tmdb_id) = match dice.roll(20) {
             0 => (Kind::Bad, "movies.ingest.movie", json!(format!("{{\"tmdb_id\": \"{key}\"")), 0),
             1 => (Kind::Bad, "movies.stale.now", json!({"tmdb_id": -1, "reason": key}), 0),
@@ -53,12 +58,18 @@ impl Oracle {
                 let id = 900_000_000 + i64::try_from(n).unwrap();
                 (Kind::Unknown, "movies.ingest.movie", json!({"tmdb_id": id}), id)
             }
-            3 => (Kind::List, "movies.ingest.list", json!({"source": list, "max_movies": 1 + dice.roll(8), "run_id": key}), 0),
+            3 => (
+                Kind::List,
+                "movies.ingest.list",
+                json!({"source": list, "max_movies": 1 + dice.roll(8), "run_id": key}),
+                0,
+            ),
             4..=10 => match self.known(dice) {
                 Some(id) => {
                     if dice.roll(2) == 0 {
                         let title = format!("Chaos {id} no. {n}");
-                        // Together: the canary edits as well, and the last title here has to be the last there.
+                        // Together: the canary edits as well, and the last title here has to be the
+                        // last there.
                         let mut edits = self.edits.lock().unwrap();
                         self.sim.edit(u64::try_from(id).unwrap(), json!({"title": title}));
                         edits.insert(id, (title, key.clone()));
@@ -75,7 +86,17 @@ impl Oracle {
             // Known before it is sent: a store that is deleted meanwhile may have confirmed it.
             let mut all = self.all.lock().unwrap();
             let (confirmed, met, exempt, recorded) = (false, false, false, false);
-            all.push(Obligation { kind, tmdb_id, key: key.clone(), named: with_id, confirmed, at, met, exempt, recorded });
+            all.push(Obligation {
+                kind,
+                tmdb_id,
+                key: key.clone(),
+                named: with_id,
+                confirmed,
+                at,
+                met,
+                exempt,
+                recorded,
+            });
             all.len() - 1
         };
         let confirmed = self.publish(subject, with_id.then_some(&*key), &payload).await;
@@ -88,7 +109,8 @@ impl Oracle {
     /// A movie that was ingested.
     fn known(&self, dice: &mut Dice) -> Option<i64> {
         let all = self.all.lock().unwrap();
-        let met: Vec<i64> = all.iter().filter(|o| o.kind == Kind::Ingest && o.met).map(|o| o.tmdb_id).collect();
+        let met: Vec<i64> =
+            all.iter().filter(|o| o.kind == Kind::Ingest && o.met).map(|o| o.tmdb_id).collect();
         let n = usize::try_from(dice.roll(met.len().max(1) as u64)).unwrap();
         met.get(n).copied()
     }
@@ -98,7 +120,12 @@ impl Oracle {
         let begun = Instant::now();
         for n in from.. {
             self.submit(&mut Dice(n), n).await;
-            let confirmed = self.all.lock().unwrap().iter().any(|o| o.confirmed && o.key == format!("oracle-{n}"));
+            let confirmed = self
+                .all
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|o| o.confirmed && o.key == format!("oracle-{n}"));
             if confirmed || begun.elapsed() > Duration::from_secs(60) {
                 return;
             }

@@ -8,11 +8,12 @@ use time::OffsetDateTime;
 use super::Oracle;
 use crate::report::Injected;
 
-/// A message whose worker says nothing is delivered to another; a fault can bring that about once in this time.
+/// A message whose worker says nothing is delivered to another; a fault can bring that about once
+/// in this time.
 const ACK_WAIT: Duration = Duration::from_secs(6);
 
-/// Each try that begins or ends, counted beside the program: its own rows go when the work is done. A try that fails and one
-/// that is given back say so; one that is interrupted says nothing.
+/// Each try that begins or ends, counted beside the program: its own rows go when the work is done.
+/// A try that fails and one that is given back say so; one that is interrupted says nothing.
 pub(super) const COUNT_TRIES: &str = "
     create table oracle_tries (consumer text not null, message_key text not null, retried bool not null, at timestamptz not null);
     create table oracle_ends (consumer text not null, message_key text not null, failed bool not null);
@@ -41,7 +42,8 @@ const UNASKED_MESSAGES: &str = r"
     where (subject = 'movies.ingest.movie' and not exists (
             select 1 from job_run_item i where i.run_id = payload ->> 'run_id' and i.tmdb_id = (payload ->> 'tmdb_id')::bigint))
         or (subject ~ '^movies\.stale\.' and not exists (select 1 from refresh_queue q where q.id = (payload ->> 'queue_id')::bigint))";
-/// Messages that were tried more often than they failed or were given back, with the first and the last try.
+/// Messages that were tried more often than they failed or were given back, with the first and the
+/// last try.
 const INTERRUPTED: &str = "
     select t.consumer || ' ' || t.message_key, t.n - 1 - coalesce(e.n, 0), t.first_at, t.last_at
     from (select consumer, message_key, count(*) as n, min(at) as first_at, max(at) as last_at from oracle_tries group by 1, 2) t
@@ -60,22 +62,38 @@ impl Oracle {
     }
 
     async fn tries(&self, which: &str) -> u64 {
-        u64::try_from(self.look(&format!("select count(*) from oracle_tries where {which}")).await.unwrap_or(0)).unwrap()
+        u64::try_from(
+            self.look(&format!("select count(*) from oracle_tries where {which}"))
+                .await
+                .unwrap_or(0),
+        )
+        .unwrap()
     }
 
-    /// Whether each of these failed a try by itself: then it waits for its own backoff, whatever else goes on.
+    /// Whether each of these failed a try by itself: then it waits for its own backoff, whatever
+    /// else goes on.
     pub(crate) async fn failed_by_themselves(&self, keys: &[String]) -> bool {
         let failed = self.rows("select distinct message_key from oracle_ends where failed").await;
         !keys.is_empty() && keys.iter().all(|key| failed.contains(key))
     }
 
-    /// Work that nobody asked for. With as many calls to TMDB as tries at most, calls stay within what was asked for.
+    /// Work that nobody asked for. With as many calls to TMDB as tries at most, calls stay within
+    /// what was asked for.
     pub(super) async fn unasked_work(&self) -> Vec<String> {
         let all = self.all.lock().unwrap().clone();
         let named: Vec<String> = all.iter().filter(|o| o.named).map(|o| o.key.clone()).collect();
-        let tried = sqlx::query_scalar(UNASKED_TRIES).bind(&named).fetch_all(&self.pool()).await.unwrap();
-        let mut found: Vec<String> = tried.into_iter().map(|what: String| format!("tried without being asked: {what}")).collect();
-        found.extend(self.rows(UNASKED_MESSAGES).await.into_iter().map(|what| format!("sent without being asked: {what}")));
+        let tried =
+            sqlx::query_scalar(UNASKED_TRIES).bind(&named).fetch_all(&self.pool()).await.unwrap();
+        let mut found: Vec<String> = tried
+            .into_iter()
+            .map(|what: String| format!("tried without being asked: {what}"))
+            .collect();
+        found.extend(
+            self.rows(UNASKED_MESSAGES)
+                .await
+                .into_iter()
+                .map(|what| format!("sent without being asked: {what}")),
+        );
         let unnamed = "select count(distinct message_key) from oracle_tries where message_key ~ '^MOVIES_[A-Z]+:[0-9]+:[0-9]+$'";
         let (tried, sent) = (self.look(unnamed).await.unwrap_or(0), all.len() - named.len());
         if usize::try_from(tried).unwrap() > sent {
@@ -84,7 +102,8 @@ impl Oracle {
         found
     }
 
-    /// Messages that were tried again though they had neither failed nor been given back, and no fault explains it.
+    /// Messages that were tried again though they had neither failed nor been given back, and no
+    /// fault explains it.
     pub(crate) async fn tried_without_cause(&self, faults: &[Injected]) -> Vec<String> {
         let rows = sqlx::query(INTERRUPTED).fetch_all(&self.pool()).await.unwrap();
         let mut found = Vec::new();
@@ -92,15 +111,17 @@ impl Oracle {
             let (what, times): (String, i64) = (row.get(0), row.get(1));
             let allowed = interruptions(faults, (row.get(2), row.get(3)));
             if u64::try_from(times).unwrap() > allowed {
-                found.push(format!("{what} was interrupted {times} times, its faults explain {allowed}"));
+                found.push(format!(
+                    "{what} was interrupted {times} times, its faults explain {allowed}"
+                ));
             }
         }
         found
     }
 }
 
-/// How often the faults may have interrupted a message between its first and its last try: each once, and once more per
-/// `ACK_WAIT` until the next.
+/// How often the faults may have interrupted a message between its first and its last try: each
+/// once, and once more per `ACK_WAIT` until the next.
 fn interruptions(faults: &[Injected], (first, last): (OffsetDateTime, OffsetDateTime)) -> u64 {
     let ends = faults.iter().skip(1).map(|next| next.begun).chain([last]);
     faults

@@ -32,12 +32,18 @@ impl Oracle {
         let mut found = Vec::new();
         let all = self.all.lock().unwrap().clone();
         let letters_of = self.rows("select message_key || ' ' || reason from dead_letter").await;
-        let dead: BTreeMap<&str, &str> = letters_of.iter().filter_map(|row| row.rsplit_once(' ')).collect();
+        let dead: BTreeMap<&str, &str> =
+            letters_of.iter().filter_map(|row| row.rsplit_once(' ')).collect();
         let mut letters: HashMap<String, u32> = HashMap::new();
         for key in self.rows("select consumer || ' ' || message_key from dead_letter").await {
             *letters.entry(key).or_default() += 1;
         }
-        found.extend(letters.iter().filter(|(_, n)| **n > 1).map(|(key, n)| format!("{key} has {n} dead letters")));
+        found.extend(
+            letters
+                .iter()
+                .filter(|(_, n)| **n > 1)
+                .map(|(key, n)| format!("{key} has {n} dead letters")),
+        );
         for o in all.iter().filter(|o| o.confirmed && !o.exempt) {
             if !o.met {
                 found.push(format!("open: {o:?}"));
@@ -46,8 +52,11 @@ impl Oracle {
             if let Some(reason) = dead.get(&*o.key).filter(|reason| !self.may_die(o.kind, reason)) {
                 found.push(format!("given up as {reason}: {o:?}"));
             }
-            let refreshed =
-                || events.iter().any(|e| e.tmdb_id == o.tmdb_id && (o.kind == Kind::Ingest || e.refreshed_at >= o.at));
+            let refreshed = || {
+                events.iter().any(|e| {
+                    e.tmdb_id == o.tmdb_id && (o.kind == Kind::Ingest || e.refreshed_at >= o.at)
+                })
+            };
             if matches!(o.kind, Kind::Ingest | Kind::Stale)
                 && !dead.contains_key(&*o.key)
                 && !refreshed()
@@ -61,7 +70,8 @@ impl Oracle {
 
     /// What may become a dead letter, and as what. A movie's own bad answers may use up its tries.
     fn may_die(&self, kind: Kind, reason: &str) -> bool {
-        let worn_out = reason == "retries-exhausted" && self.spoiled_answers.load(Ordering::Relaxed);
+        let worn_out =
+            reason == "retries-exhausted" && self.spoiled_answers.load(Ordering::Relaxed);
         match kind {
             Kind::Bad => reason == "invalid-payload",
             Kind::Unknown => reason == "not-found" || worn_out,
@@ -117,11 +127,16 @@ impl Oracle {
         found
     }
 
-    /// Movies that nobody asked for, that hold another's data or an older answer, or whose events are out of order.
+    /// Movies that nobody asked for, that hold another's data or an older answer, or whose events
+    /// are out of order.
     async fn wrong_movies(&self, events: &[RefreshedEvent]) -> Vec<String> {
         let mut found = Vec::new();
         let asked: BTreeSet<i64> = self.all.lock().unwrap().iter().map(|o| o.tmdb_id).collect();
-        let items: BTreeSet<String> = self.rows("select distinct tmdb_id::text from job_run_item").await.into_iter().collect();
+        let items: BTreeSet<String> = self
+            .rows("select distinct tmdb_id::text from job_run_item")
+            .await
+            .into_iter()
+            .collect();
         for row in
             self.rows("select tmdb_id || '|' || coalesce(title, '') || '|' || extract(epoch from fetched_at) from works").await
         {
@@ -137,11 +152,12 @@ impl Oracle {
             }
         }
         found.extend(self.old_titles().await);
-        let newest: BTreeMap<i64, OffsetDateTime> = events.iter().fold(BTreeMap::new(), |mut map, e| {
-            let at = map.entry(e.tmdb_id).or_insert(e.refreshed_at);
-            *at = (*at).max(e.refreshed_at);
-            map
-        });
+        let newest: BTreeMap<i64, OffsetDateTime> =
+            events.iter().fold(BTreeMap::new(), |mut map, e| {
+                let at = map.entry(e.tmdb_id).or_insert(e.refreshed_at);
+                *at = (*at).max(e.refreshed_at);
+                map
+            });
         for (id, at) in newest {
             let behind = format!(
                 "select tmdb_id from works where tmdb_id = '{id}' and fetched_at < to_timestamp({}) - interval '1 millisecond'",
@@ -156,7 +172,10 @@ impl Oracle {
         for event in events.iter().filter(|e| seen.insert(&e.message_id)) {
             let before = last.insert(event.tmdb_id, event.revision).unwrap_or(0);
             if event.revision < before {
-                found.push(format!("{}: revision {} after {before} ({})", event.tmdb_id, event.revision, event.message_id));
+                found.push(format!(
+                    "{}: revision {} after {before} ({})",
+                    event.tmdb_id, event.revision, event.message_id
+                ));
             }
         }
         found
@@ -164,8 +183,14 @@ impl Oracle {
 
     /// Movies that were edited, then refreshed, and do not have the new title.
     async fn old_titles(&self) -> Vec<String> {
-        let met: BTreeSet<String> =
-            self.all.lock().unwrap().iter().filter(|o| o.confirmed && o.met).map(|o| o.key.clone()).collect();
+        let met: BTreeSet<String> = self
+            .all
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|o| o.confirmed && o.met)
+            .map(|o| o.key.clone())
+            .collect();
         let edits = self.edits.lock().unwrap().clone();
         let mut found = Vec::new();
         for (id, (title, _)) in edits.iter().filter(|(_, (_, key))| met.contains(key)) {
@@ -179,8 +204,10 @@ impl Oracle {
 
     /// Each dead letter stands in MOVIES_DEAD as well.
     async fn letters_without_a_copy(&self) -> Vec<String> {
-        let copies: BTreeSet<String> = self.messages("MOVIES_DEAD", "movies.dead.>").await.iter().map(message_id).collect();
-        let rows = self.rows("select 'dead:' || consumer || ':' || message_key from dead_letter").await;
+        let copies: BTreeSet<String> =
+            self.messages("MOVIES_DEAD", "movies.dead.>").await.iter().map(message_id).collect();
+        let rows =
+            self.rows("select 'dead:' || consumer || ':' || message_key from dead_letter").await;
         let missing = rows.into_iter().filter(|id| !copies.contains(id));
         missing.map(|id| format!("{id} stands in the table and not in MOVIES_DEAD")).collect()
     }

@@ -22,14 +22,21 @@ pub(super) struct Form {
 }
 
 /// NATS; one server, or several joined by commas.
-pub(super) const NATS: Form = Form { name: "NATS_URL", schemes: &["nats", "tls", "ws", "wss"], example: "nats://127.0.0.1:4222" };
+pub(super) const NATS: Form = Form {
+    name: "NATS_URL",
+    schemes: &["nats", "tls", "ws", "wss"],
+    example: "nats://127.0.0.1:4222",
+};
 pub(super) const POSTGRES: Form = Form {
     name: "DATABASE_URL",
     schemes: &["postgres", "postgresql"],
     example: "postgres://user:password@127.0.0.1:5432/mangoes",
 };
-pub(super) const TMDB: Form =
-    Form { name: "TMDB_BASE_URL", schemes: &["http", "https"], example: "https://api.themoviedb.org/3" };
+pub(super) const TMDB: Form = Form {
+    name: "TMDB_BASE_URL",
+    schemes: &["http", "https"],
+    example: "https://api.themoviedb.org/3",
+};
 
 impl Form {
     /// Reads one address.
@@ -37,7 +44,12 @@ impl Form {
     /// # Errors
     /// A sentence with the setting and a right example. It repeats nothing of the text.
     pub(super) fn read(&self, text: &str) -> Result<url::Url, ConfigError> {
-        let wrong = |why: &str| ConfigError(format!("{} is not a usable URL ({why}): write it as {}", self.name, self.example));
+        let wrong = |why: &str| {
+            ConfigError(format!(
+                "{} is not a usable URL ({why}): write it as {}",
+                self.name, self.example
+            ))
+        };
         let url = match url::Url::parse(text) {
             Ok(url) => url,
             Err(e) if text.contains('@') => return Err(wrong(&format!("{e}; {ENCODE}"))),
@@ -51,7 +63,8 @@ impl Form {
         }
         // What was meant as user and password ended up as host, path or fragment.
         let misread = text.contains('@') && url.username().is_empty() && url.password().is_none();
-        let behind = url.path().contains('@') || url.query().is_some_and(|query| query.contains('@'));
+        let behind =
+            url.path().contains('@') || url.query().is_some_and(|query| query.contains('@'));
         if misread || behind || url.fragment().is_some() {
             return Err(wrong(ENCODE));
         }
@@ -84,7 +97,8 @@ fn scheme_of(text: &str) -> Option<(&str, &str)> {
 
 fn mask_one(text: &str) -> String {
     let Some((scheme, rest)) = scheme_of(text) else { return "***".to_owned() };
-    let (credentials, place) = rest.rsplit_once('@').map_or((None, rest), |(c, place)| (Some(c), place));
+    let (credentials, place) =
+        rest.rsplit_once('@').map_or((None, rest), |(c, place)| (Some(c), place));
     let place = place.split(['?', '#']).next().unwrap_or_default();
     let credentials = match credentials {
         None => String::new(),
@@ -96,7 +110,11 @@ fn mask_one(text: &str) -> String {
             Some(_) | None => "***@".to_owned(),
         },
     };
-    if is_place(place) { format!("{scheme}://{credentials}{place}") } else { format!("{scheme}://***") }
+    if is_place(place) {
+        format!("{scheme}://{credentials}{place}")
+    } else {
+        format!("{scheme}://***")
+    }
 }
 
 fn is_plain(text: &str) -> bool {
@@ -160,18 +178,27 @@ mod tests {
         let letters = ['@', ':', '/', '?', '#', ',', '%', '[', ']', ' ', '1', '\\', '&', '=', 'é'];
         let mut passwords = vec![String::new()];
         for _ in 0..3 {
-            let longer = passwords.iter().flat_map(|p| letters.map(|l| format!("{p}{l}"))).collect::<Vec<_>>();
+            let longer = passwords
+                .iter()
+                .flat_map(|p| letters.map(|l| format!("{p}{l}")))
+                .collect::<Vec<_>>();
             passwords.extend(longer);
         }
         passwords.sort();
         passwords.dedup();
         for odd in passwords {
             // The word stands before, between and behind the odd characters.
-            for password in [format!("{odd}sesame"), format!("sesame{odd}"), format!("se{odd}sesame{odd}same")] {
-                for text in [format!("postgres://ann:{password}@h/db"), format!("nats://ann:{password}@h:4222,nats://b")] {
+            for password in
+                [format!("{odd}sesame"), format!("sesame{odd}"), format!("se{odd}sesame{odd}same")]
+            {
+                for text in [
+                    format!("postgres://ann:{password}@h/db"),
+                    format!("nats://ann:{password}@h:4222,nats://b"),
+                ] {
                     assert!(!mask_url(&text).contains("sesame"), "{text} -> {}", mask_url(&text));
                     for form in [&POSTGRES, &NATS] {
-                        let error = form.read(&text).err().map(|e| e.to_string()).unwrap_or_default();
+                        let error =
+                            form.read(&text).err().map(|e| e.to_string()).unwrap_or_default();
                         assert!(!error.contains("sesame"), "{text}: {error}");
                     }
                 }
@@ -181,8 +208,11 @@ mod tests {
 
     #[test]
     fn an_address_whose_password_is_misread_is_refused_with_the_remedy() {
-        for password in ["#sesame", "12/sesame", "?sesame", "1#sesame", "/", "p@h/sesame", "p@h?sesame"] {
-            let error = POSTGRES.read(&format!("postgres://ann:{password}@h/db")).unwrap_err().to_string();
+        for password in
+            ["#sesame", "12/sesame", "?sesame", "1#sesame", "/", "p@h/sesame", "p@h?sesame"]
+        {
+            let error =
+                POSTGRES.read(&format!("postgres://ann:{password}@h/db")).unwrap_err().to_string();
             assert!(error.contains("DATABASE_URL") && error.contains("%23"), "{error}");
         }
         for text in ["sesame:x", "mysql://ann:sesame@h/d", "postgres//x"] {

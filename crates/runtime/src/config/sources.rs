@@ -49,12 +49,23 @@ impl Sources {
     /// When it is not UTF-8, or the file that should hold it cannot be read.
     pub(super) fn get(&self, name: &str) -> Result<Option<Found>, ConfigError> {
         if let Some(value) = self.flags.get(name) {
-            return Ok(Some(Found { value: value.clone(), origin: "flag".to_owned(), from_file: false }));
+            return Ok(Some(Found {
+                value: value.clone(),
+                origin: "flag".to_owned(),
+                from_file: false,
+            }));
         }
-        let in_env = |name: &str| self.env(name).map(|value| value.map(|value| (value, "environment")));
-        let in_file = |name: &str| self.file.get(name).filter(|v| !v.is_empty()).map(|value| (value.clone(), FILE));
+        let in_env =
+            |name: &str| self.env(name).map(|value| value.map(|value| (value, "environment")));
+        let in_file = |name: &str| {
+            self.file.get(name).filter(|v| !v.is_empty()).map(|value| (value.clone(), FILE))
+        };
         let pointer = format!("{name}{FILE_SUFFIX}");
-        let direct = |found: (String, &str)| Found { value: found.0, origin: found.1.to_owned(), from_file: found.1 == FILE };
+        let direct = |found: (String, &str)| Found {
+            value: found.0,
+            origin: found.1.to_owned(),
+            from_file: found.1 == FILE,
+        };
         if let Some(found) = in_env(name)? {
             return Ok(Some(direct(found)));
         }
@@ -73,7 +84,11 @@ impl Sources {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub(super) fn stronger(&self, first: &str, second: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn stronger(
+        &self,
+        first: &str,
+        second: &str,
+    ) -> Result<Option<String>, ConfigError> {
         let found = match (self.get(first)?, self.get(second)?) {
             (Some(first), Some(second)) if first.from_file && !second.from_file => Some(second),
             (first, second) => first.or(second),
@@ -82,9 +97,12 @@ impl Sources {
     }
 
     fn env(&self, name: &str) -> Result<Option<String>, ConfigError> {
-        let Some(value) = self.env.get(name).filter(|value| !value.is_empty()) else { return Ok(None) };
-        let text =
-            value.to_str().ok_or_else(|| ConfigError(format!("{name}: its value in the environment is not UTF-8 text")))?;
+        let Some(value) = self.env.get(name).filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        let text = value.to_str().ok_or_else(|| {
+            ConfigError(format!("{name}: its value in the environment is not UTF-8 text"))
+        })?;
         Ok(Some(text.to_owned()))
     }
 
@@ -92,11 +110,16 @@ impl Sources {
     ///
     /// # Errors
     /// When it is something else.
-    pub(super) fn number<N: std::str::FromStr>(&self, name: &str, default: N) -> Result<N, ConfigError> {
+    pub(super) fn number<N: std::str::FromStr>(
+        &self,
+        name: &str,
+        default: N,
+    ) -> Result<N, ConfigError> {
         match self.get(name)? {
             None => Ok(default),
             Some(Found { value, .. }) => {
-                let wrong = |_| ConfigError(format!("{name}: '{value}' is not a whole number from 0 up"));
+                let wrong =
+                    |_| ConfigError(format!("{name}: '{value}' is not a whole number from 0 up"));
                 value.trim().parse().map_err(wrong)
             }
         }
@@ -106,7 +129,11 @@ impl Sources {
 /// The content of the file at `path`, which the setting `pointer` names. The path is not repeated
 /// where there is no such file: it may be the secret itself, put here by mistake.
 fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found>, ConfigError> {
-    let wrong = |e| ConfigError(format!("{pointer} must be the path of a file, and what it names cannot be read: {e}"));
+    let wrong = |e| {
+        ConfigError(format!(
+            "{pointer} must be the path of a file, and what it names cannot be read: {e}"
+        ))
+    };
     let text = std::fs::read_to_string(path).map_err(wrong)?;
     let value = text.trim().to_owned();
     let found = Found { value, origin: format!("{pointer} {path}"), from_file };
@@ -122,9 +149,14 @@ fn is_known(name: &str) -> bool {
 /// Names in upper case, as in the environment. No file is no settings.
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     match std::fs::read(path) {
-        Ok(bytes) => parse(&String::from_utf8(bytes).map_err(|_| ConfigError(format!("{FILE} is not UTF-8 text")))?),
+        Ok(bytes) => parse(
+            &String::from_utf8(bytes)
+                .map_err(|_| ConfigError(format!("{FILE} is not UTF-8 text")))?,
+        ),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
-        Err(e) => Err(ConfigError(format!("{FILE} cannot be read: {e}; give this user the right to read it, or move it away"))),
+        Err(e) => Err(ConfigError(format!(
+            "{FILE} cannot be read: {e}; give this user the right to read it, or move it away"
+        ))),
     }
 }
 
@@ -132,7 +164,9 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
     // The parser's own words may repeat the line, and a line may hold a password.
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         let place = e.span().map(|span| place(text, span.start)).unwrap_or_default();
-        ConfigError(format!("{FILE}{place} is not TOML: write name = \"value\", each on a line of its own"))
+        ConfigError(format!(
+            "{FILE}{place} is not TOML: write name = \"value\", each on a line of its own"
+        ))
     })?;
     table.into_iter().map(|(key, value)| setting(&key, value)).collect()
 }
@@ -141,7 +175,9 @@ fn setting(key: &str, value: toml::Value) -> Result<(String, String), ConfigErro
     let name = key.to_uppercase();
     let value = match value {
         toml::Value::Table(_) => {
-            return Err(ConfigError(format!("{FILE}: there is no table [{key}]: settings stand outside of tables")));
+            return Err(ConfigError(format!(
+                "{FILE}: there is no table [{key}]: settings stand outside of tables"
+            )));
         }
         _ if key != name.to_lowercase() || !is_known(&name) => {
             return Err(ConfigError(format!(
@@ -150,8 +186,13 @@ fn setting(key: &str, value: toml::Value) -> Result<(String, String), ConfigErro
         }
         toml::Value::String(text) => text,
         toml::Value::Integer(number) => number.to_string(),
-        toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) | toml::Value::Array(_) => {
-            return Err(ConfigError(format!("{FILE}: '{key}' must be a text or a whole number, as {key} = \"…\"")));
+        toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_) => {
+            return Err(ConfigError(format!(
+                "{FILE}: '{key}' must be a text or a whole number, as {key} = \"…\""
+            )));
         }
     };
     Ok((name, value))
@@ -185,7 +226,10 @@ mod tests {
             ("tmdb_rate = 4.5", "'tmdb_rate' must be a text or a whole number"),
         ] {
             let error = parse(text).unwrap_err().to_string();
-            assert!(error.contains(expected) && error.contains(FILE) && !error.contains("sesame"), "{text}: {error}");
+            assert!(
+                error.contains(expected) && error.contains(FILE) && !error.contains("sesame"),
+                "{text}: {error}"
+            );
         }
         let good = parse("tmdb_rate = 4\nnats_url_file = \"/x\"").unwrap();
         assert_eq!(good.get("TMDB_RATE").map(String::as_str), Some("4"));
@@ -203,7 +247,10 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("mangoes-sources-{}", std::process::id()));
         std::fs::write(&folder, "from a file\n").unwrap();
         let path = folder.display().to_string();
-        let mut sources = Sources { file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(), ..Sources::default() };
+        let mut sources = Sources {
+            file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(),
+            ..Sources::default()
+        };
         let mut expect = |change: &dyn Fn(&mut Sources), value: &str, origin: &str| {
             change(&mut sources);
             let found = sources.get("TMDB_TOKEN").unwrap().unwrap();
@@ -212,12 +259,19 @@ mod tests {
         let pointer = format!("TMDB_TOKEN_FILE {path}");
         expect(&|_| {}, "from a file", &pointer);
         expect(&|s| drop(s.file.insert("TMDB_TOKEN".into(), "toml".into())), "toml", FILE);
-        expect(&|s| drop(s.env.insert("TMDB_TOKEN_FILE".into(), path.clone().into())), "from a file", &pointer);
+        expect(
+            &|s| drop(s.env.insert("TMDB_TOKEN_FILE".into(), path.clone().into())),
+            "from a file",
+            &pointer,
+        );
         expect(&|s| drop(s.env.insert("TMDB_TOKEN".into(), "env".into())), "env", "environment");
         expect(&|s| drop(s.env.insert("TMDB_TOKEN".into(), "".into())), "from a file", &pointer);
         expect(&|s| drop(s.flags.insert("TMDB_TOKEN", "flag".into())), "flag", "flag");
         std::fs::write(&folder, "\n").unwrap();
-        let empty = Sources { file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(), ..Sources::default() };
+        let empty = Sources {
+            file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(),
+            ..Sources::default()
+        };
         assert_eq!(empty.get("TMDB_TOKEN").unwrap(), None, "an empty file is no value");
         std::fs::remove_file(folder).unwrap();
     }
@@ -229,9 +283,18 @@ mod tests {
             let sources = Sources { file: parse(file).unwrap(), env, ..Sources::default() };
             sources.stronger("TMDB_TOKEN", "TMDB_API_KEY").unwrap()
         };
-        assert_eq!(chosen("tmdb_token = \"old\"", &[("TMDB_API_KEY", "new")]).as_deref(), Some("new"));
-        assert_eq!(chosen("tmdb_api_key = \"old\"", &[("TMDB_TOKEN", "new")]).as_deref(), Some("new"));
-        assert_eq!(chosen("", &[("TMDB_TOKEN", "token"), ("TMDB_API_KEY", "key")]).as_deref(), Some("token"));
+        assert_eq!(
+            chosen("tmdb_token = \"old\"", &[("TMDB_API_KEY", "new")]).as_deref(),
+            Some("new")
+        );
+        assert_eq!(
+            chosen("tmdb_api_key = \"old\"", &[("TMDB_TOKEN", "new")]).as_deref(),
+            Some("new")
+        );
+        assert_eq!(
+            chosen("", &[("TMDB_TOKEN", "token"), ("TMDB_API_KEY", "key")]).as_deref(),
+            Some("token")
+        );
         assert_eq!(chosen("tmdb_api_key = \"key\"", &[]).as_deref(), Some("key"));
         assert_eq!(chosen("", &[]), None);
     }

@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use super::Change;
 use crate::StoreError;
 
-/// Votes move daily: written always, silently. `aggregates` follows: with one source its score is that source's.
+/// Votes move daily: written always, silently. `aggregates` follows: with one source its score is
+/// that source's.
 pub(super) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
     let averages: Vec<Option<f64>> = changes.iter().map(|c| c.movie.rating.vote_average).collect();

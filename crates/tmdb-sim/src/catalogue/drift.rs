@@ -1,4 +1,5 @@
-//! What changes by itself: popularity and votes, from day to day. Nobody edits them, and no change list shows them.
+//! What changes by itself: popularity and votes, from day to day. Nobody edits them, and no change
+//! list shows them.
 
 use super::movie::rounded;
 use super::{Catalogue, Movie, Random, mix};

@@ -1,7 +1,9 @@
-//! The generated catalogue: which ids exist, in which order lists show them, what a movie looks like.
+//! The generated catalogue: which ids exist, in which order lists show them, what a movie looks
+//! like.
 //!
-//! Nothing is stored. Ids come in blocks of [`BLOCK`] with one gap each, so that the n-th id and the number of an
-//! id are both arithmetic; list orders are permutations computed on demand. Memory does not grow with the catalogue.
+//! Nothing is stored. Ids come in blocks of [`BLOCK`] with one gap each, so that the n-th id and
+//! the number of an id are both arithmetic; list orders are permutations computed on demand. Memory
+//! does not grow with the catalogue.
 
 mod drift;
 mod known;
@@ -119,8 +121,13 @@ impl Catalogue {
         let known = KNOWN.iter().filter(|known| known.imdb_id == imdb_id).map(|known| known.id);
         let owner = movie::imdb_owner(imdb_id);
         let next = owner.and_then(|id| self.index_of(id)).map(|index| self.nth(index + 1));
-        let generated = owner.into_iter().chain(next).filter(|id| self.index_of(*id).is_some() && find_known(*id).is_none());
-        known.chain(generated.filter(|id| self.movie(*id).imdb_id.text() == Some(imdb_id))).collect()
+        let generated = owner
+            .into_iter()
+            .chain(next)
+            .filter(|id| self.index_of(*id).is_some() && find_known(*id).is_none());
+        known
+            .chain(generated.filter(|id| self.movie(*id).imdb_id.text() == Some(imdb_id)))
+            .collect()
     }
 
     fn gap(&self, block: u64) -> u64 {

@@ -8,8 +8,8 @@ use time::{Date, Duration};
 
 use super::known::Known;
 use super::{
-    ADJECTIVES, COUNTRIES, Catalogue, EVENTS, GENRES, LANGUAGES, NOUNS, NOW_PLAYING_DAYS, ORIGINALS, OUTCOMES, PEOPLE, PLACES,
-    Random, TAGLINES, UPCOMING_DAYS, YEARS, find_known,
+    ADJECTIVES, COUNTRIES, Catalogue, EVENTS, GENRES, LANGUAGES, NOUNS, NOW_PLAYING_DAYS,
+    ORIGINALS, OUTCOMES, PEOPLE, PLACES, Random, TAGLINES, UPCOMING_DAYS, YEARS, find_known,
 };
 
 /// The catalogue's link to IMDb, with both ways of having none.
@@ -66,7 +66,8 @@ pub(crate) struct Movie {
 }
 
 impl Catalogue {
-    /// The movie of an id; an id that does not exist gives one all the same, so ask [`Catalogue::exists`] first.
+    /// The movie of an id; an id that does not exist gives one all the same, so ask
+    /// [`Catalogue::exists`] first.
     pub(crate) fn movie(&self, id: u64) -> Movie {
         let index = self.index_of(id).unwrap_or(id);
         let mut random = Random::new(self.seed, id);
@@ -80,7 +81,11 @@ impl Catalogue {
             original_title: original_title(&title, language.0, &mut random),
             overview: overview(&title, &mut random),
             tagline: if random.chance(380) { "" } else { random.pick(TAGLINES) },
-            homepage: if random.chance(450) { String::new() } else { format!("https://movies.example/{id}") },
+            homepage: if random.chance(450) {
+                String::new()
+            } else {
+                format!("https://movies.example/{id}")
+            },
             country: if language.0 == "en" && random.chance(800) {
                 ("US", "United States of America")
             } else {
@@ -223,7 +228,11 @@ fn days(count: u64) -> Duration {
 }
 
 fn language(random: &mut Random) -> (&'static str, &'static str, &'static str) {
-    if random.chance(600) { LANGUAGES.first().copied().unwrap_or_default() } else { random.pick(LANGUAGES) }
+    if random.chance(600) {
+        LANGUAGES.first().copied().unwrap_or_default()
+    } else {
+        random.pick(LANGUAGES)
+    }
 }
 
 fn title(random: &mut Random) -> String {
@@ -241,7 +250,8 @@ fn title(random: &mut Random) -> String {
 }
 
 fn original_title(title: &str, code: &str, random: &mut Random) -> String {
-    let titles = ORIGINALS.iter().find(|(language, _)| *language == code).map(|(_, titles)| *titles);
+    let titles =
+        ORIGINALS.iter().find(|(language, _)| *language == code).map(|(_, titles)| *titles);
     titles.map_or_else(|| title.to_owned(), |titles| random.pick(titles).to_owned())
 }
 
@@ -276,14 +286,19 @@ fn revenue(unreleased: bool, random: &mut Random) -> u64 {
     if unreleased || random.chance(480) {
         return 0;
     }
-    if random.chance(2) { 2_200_000_000 + random.below(700_000_000) } else { random.below(300_000_000) }
+    if random.chance(2) {
+        2_200_000_000 + random.below(700_000_000)
+    } else {
+        random.below(300_000_000)
+    }
 }
 
 fn genres(random: &mut Random) -> Vec<(u64, &'static str)> {
     if random.chance(10) {
         return Vec::new();
     }
-    let mut genres: Vec<(u64, &'static str)> = (0..=random.below(3)).map(|_| random.pick(GENRES)).collect();
+    let mut genres: Vec<(u64, &'static str)> =
+        (0..=random.below(3)).map(|_| random.pick(GENRES)).collect();
     genres.sort_unstable();
     genres.dedup();
     genres

@@ -32,8 +32,10 @@ fn well_known_ids_exist_in_any_catalogue() {
 #[test]
 fn odd_values_come_at_their_rates() {
     let catalogue = catalogue(20_000);
-    let movies: Vec<Movie> = (0..20_000).map(|index| catalogue.movie(catalogue.nth(index))).collect();
-    let share = |odd: fn(&Movie) -> bool| movies.iter().filter(|movie| odd(movie)).count() as f64 / 200.0;
+    let movies: Vec<Movie> =
+        (0..20_000).map(|index| catalogue.movie(catalogue.nth(index))).collect();
+    let share =
+        |odd: fn(&Movie) -> bool| movies.iter().filter(|movie| odd(movie)).count() as f64 / 200.0;
     let check = |name: &str, percent: f64, expected: std::ops::Range<f64>| {
         assert!(expected.contains(&percent), "{name}: {percent} % is outside {expected:?}");
     };

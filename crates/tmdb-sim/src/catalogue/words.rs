@@ -146,8 +146,9 @@ pub(crate) const TAGLINES: &[&str] = &[
     "Home is where it hunts.",
 ];
 pub(crate) const FIRST_NAMES: &[&str] = &[
-    "Anna", "Jonas", "Mei", "Carlos", "Priya", "Tomasz", "Aiko", "Omar", "Lucía", "Erik", "Fatima", "Noah", "Chloé", "Ivan",
-    "Grace", "Mateo", "Sofia", "Kwame", "Ingrid", "Hugo", "Leila", "Pavel", "Ruth", "Diego", "Zoë", "Samuel", "Yuna", "Björn",
+    "Anna", "Jonas", "Mei", "Carlos", "Priya", "Tomasz", "Aiko", "Omar", "Lucía", "Erik", "Fatima",
+    "Noah", "Chloé", "Ivan", "Grace", "Mateo", "Sofia", "Kwame", "Ingrid", "Hugo", "Leila",
+    "Pavel", "Ruth", "Diego", "Zoë", "Samuel", "Yuna", "Björn",
 ];
 pub(crate) const LAST_NAMES: &[&str] = &[
     "Keller",
@@ -223,7 +224,8 @@ pub(crate) const KEYWORDS: &[&str] = &[
     "política",
     "woman director",
 ];
-/// Code, native name and English name of the spoken languages; the first is by far the most frequent.
+/// Code, native name and English name of the spoken languages; the first is by far the most
+/// frequent.
 pub(crate) const LANGUAGES: &[(&str, &str, &str)] = &[
     ("en", "English", "English"),
     ("fr", "Français", "French"),
@@ -240,10 +242,22 @@ pub(crate) const LANGUAGES: &[(&str, &str, &str)] = &[
     ("yo", "", "Yoruba"),
     ("xx", "No Language", "No Language"),
 ];
-/// Original titles by language code, for the scripts a title composed of English words would never show.
+/// Original titles by language code, for the scripts a title composed of English words would never
+/// show.
 pub(crate) const ORIGINALS: &[(&str, &[&str])] = &[
-    ("fr", &["L'Été des étrangers", "Le Dernier Métro du Nord", "Une promesse brisée", "À l'ombre du fleuve"]),
-    ("es", &["El jardín secreto", "La última señal", "Mañana será otro día", "¿Dónde estás, corazón?"]),
+    (
+        "fr",
+        &[
+            "L'Été des étrangers",
+            "Le Dernier Métro du Nord",
+            "Une promesse brisée",
+            "À l'ombre du fleuve",
+        ],
+    ),
+    (
+        "es",
+        &["El jardín secreto", "La última señal", "Mañana será otro día", "¿Dónde estás, corazón?"],
+    ),
     ("ja", &["最後の灯台", "夏の約束", "銀河鉄道の手紙", "静かな島", "パレードの夜"]),
     ("de", &["Der stille Zeuge", "Die verlorene Brücke", "Größer als der Winter", "Über den Fluß"]),
     ("ko", &["마지막 약속", "겨울의 섬", "이방인", "잃어버린 편지"]),

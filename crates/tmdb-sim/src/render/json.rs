@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 /// Appends a JSON string, escaped; `&` is written as the upstream writes it.
 pub(crate) fn text(out: &mut String, value: &str) {
     let quoted = serde_json::Value::from(value).to_string();
-    if quoted.contains('&') { out.push_str(&quoted.replace('&', "\\u0026")) } else { out.push_str(&quoted) }
+    if quoted.contains('&') {
+        out.push_str(&quoted.replace('&', "\\u0026"))
+    } else {
+        out.push_str(&quoted)
+    }
 }
 
 /// Appends a JSON string or null.
@@ -29,7 +33,11 @@ pub(crate) fn optional_field(out: &mut String, name: &str, value: Option<&str>) 
 }
 
 /// Appends the items in brackets, separated by commas.
-pub(crate) fn list<T>(out: &mut String, items: impl IntoIterator<Item = T>, mut item: impl FnMut(&mut String, T)) {
+pub(crate) fn list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut item: impl FnMut(&mut String, T),
+) {
     out.push('[');
     let start = out.len();
     for value in items {

@@ -1,4 +1,5 @@
-//! Bodies of generated movies, by concatenation: fixed text, a movie's values, runs copied from the pools.
+//! Bodies of generated movies, by concatenation: fixed text, a movie's values, runs copied from the
+//! pools.
 
 pub(crate) mod json;
 mod parts;
@@ -57,17 +58,36 @@ impl Renderer {
         let _ = write!(out, ",\"popularity\":{:?}", movie.popularity);
         json::optional_field(out, "poster_path", movie.poster.as_deref());
         let companies = if random.chance(62) { 0 } else { 1 + random.below(5) };
-        let _ = write!(out, ",\"production_companies\":[{}]", self.pools.companies.run(companies, random));
+        let _ = write!(
+            out,
+            ",\"production_companies\":[{}]",
+            self.pools.companies.run(companies, random)
+        );
         out.push_str(",\"production_countries\":");
         json::list(out, (!random.chance(42)).then_some(movie.country), |out, (code, name)| {
             let _ = write!(out, "{{\"iso_3166_1\":\"{code}\",\"name\":\"{name}\"}}");
         });
-        json::text_field(out, "release_date", &movie.release_date.map(|date| date.to_string()).unwrap_or_default());
-        let _ = write!(out, ",\"revenue\":{},\"runtime\":{},\"softcore\":false", movie.revenue, movie.runtime);
+        json::text_field(
+            out,
+            "release_date",
+            &movie.release_date.map(|date| date.to_string()).unwrap_or_default(),
+        );
+        let _ = write!(
+            out,
+            ",\"revenue\":{},\"runtime\":{},\"softcore\":false",
+            movie.revenue, movie.runtime
+        );
         out.push_str(",\"spoken_languages\":");
-        json::list(out, (!random.chance(30)).then_some(movie.language), |out, (code, name, english)| {
-            let _ = write!(out, "{{\"english_name\":\"{english}\",\"iso_639_1\":\"{code}\",\"name\":\"{name}\"}}");
-        });
+        json::list(
+            out,
+            (!random.chance(30)).then_some(movie.language),
+            |out, (code, name, english)| {
+                let _ = write!(
+                    out,
+                    "{{\"english_name\":\"{english}\",\"iso_639_1\":\"{code}\",\"name\":\"{name}\"}}"
+                );
+            },
+        );
         json::text_field(out, "status", movie.status);
         json::text_field(out, "tagline", movie.tagline);
         json::text_field(out, "title", &movie.title);
@@ -91,7 +111,8 @@ fn collection(out: &mut String, random: &mut Random) {
     }
     let id = 10 + random.below(5_000);
     let poster = (!random.chance(60)).then(|| crate::catalogue::image_path(random));
-    let _ = write!(out, ",\"belongs_to_collection\":{{\"id\":{id},\"name\":\"Collection No. {id}\"");
+    let _ =
+        write!(out, ",\"belongs_to_collection\":{{\"id\":{id},\"name\":\"Collection No. {id}\"");
     json::optional_field(out, "poster_path", poster.as_deref());
     out.push_str(",\"backdrop_path\":null}");
 }

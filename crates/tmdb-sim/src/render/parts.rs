@@ -62,7 +62,8 @@ impl Part {
     /// The parts of these names, each once; names nobody knows are ignored, as upstream does.
     pub(crate) fn parse<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Self> {
         let mut parts = Vec::new();
-        for part in names.filter_map(|name| Self::ALL.into_iter().find(|part| part.name() == name)) {
+        for part in names.filter_map(|name| Self::ALL.into_iter().find(|part| part.name() == name))
+        {
             if !parts.contains(&part) {
                 parts.push(part);
             }
@@ -72,7 +73,13 @@ impl Part {
 }
 
 /// Appends the value of one part.
-pub(super) fn render(out: &mut String, part: Part, movie: &Movie, pools: &Pools, random: &mut Random) {
+pub(super) fn render(
+    out: &mut String,
+    part: Part,
+    movie: &Movie,
+    pools: &Pools,
+    random: &mut Random,
+) {
     match part {
         Part::Credits => credits(out, movie, pools, random),
         Part::Videos => {
@@ -159,7 +166,8 @@ fn recommendations(out: &mut String, pools: &Pools, random: &mut Random) {
 
 fn images(out: &mut String, movie: &Movie, pools: &Pools, random: &mut Random) {
     let scale = if is_huge(movie) { HUGE_SCALE } else { 1 };
-    let (backdrops, logos, posters) = (scale * random.below(40), random.below(16), scale * random.below(60));
+    let (backdrops, logos, posters) =
+        (scale * random.below(40), random.below(16), scale * random.below(60));
     let _ = write!(out, "{{\"backdrops\":[{}]", pools.backdrops.run(backdrops, random));
     let _ = write!(out, ",\"logos\":[{}]", pools.logos.run(logos, random));
     let _ = write!(out, ",\"posters\":[{}]}}", pools.posters.run(posters, random));
@@ -169,16 +177,31 @@ fn release_dates(out: &mut String, movie: &Movie, random: &mut Random) {
     let count = usize::try_from(1 + random.below(COUNTRIES.len() as u64)).unwrap_or(0);
     let first = movie.release_date.map(|date| date.to_string());
     out.push_str("{\"results\":");
-    json::list(out, COUNTRIES.iter().take(if first.is_some() { count } else { 0 }), |out, (country, _)| {
-        let _ = write!(out, "{{\"iso_3166_1\":\"{country}\",\"release_dates\":");
-        json::list(out, 0..=random.below(2), |out, _| {
-            let date = first.as_deref().unwrap_or_default();
-            let certification = if random.chance(470) { "" } else { random.pick(&["PG-13", "R", "12", "16", "U", "18+"]) };
-            let _ = write!(out, "{{\"certification\":\"{certification}\",\"descriptors\":[],\"iso_639_1\":\"\",\"note\":\"\"");
-            let _ = write!(out, ",\"release_date\":\"{date}T00:00:00.000Z\",\"type\":{}}}", 1 + random.below(6));
-        });
-        out.push('}');
-    });
+    json::list(
+        out,
+        COUNTRIES.iter().take(if first.is_some() { count } else { 0 }),
+        |out, (country, _)| {
+            let _ = write!(out, "{{\"iso_3166_1\":\"{country}\",\"release_dates\":");
+            json::list(out, 0..=random.below(2), |out, _| {
+                let date = first.as_deref().unwrap_or_default();
+                let certification = if random.chance(470) {
+                    ""
+                } else {
+                    random.pick(&["PG-13", "R", "12", "16", "U", "18+"])
+                };
+                let _ = write!(
+                    out,
+                    "{{\"certification\":\"{certification}\",\"descriptors\":[],\"iso_639_1\":\"\",\"note\":\"\""
+                );
+                let _ = write!(
+                    out,
+                    ",\"release_date\":\"{date}T00:00:00.000Z\",\"type\":{}}}",
+                    1 + random.below(6)
+                );
+            });
+            out.push('}');
+        },
+    );
     out.push('}');
 }
 

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use super::json;
 use super::row::row;
-use crate::catalogue::{COUNTRIES, Catalogue, FIRST_NAMES, JOBS, KEYWORDS, LANGUAGES, LAST_NAMES, OUTCOMES, Random, image_path};
+use crate::catalogue::{
+    COUNTRIES, Catalogue, FIRST_NAMES, JOBS, KEYWORDS, LANGUAGES, LAST_NAMES, OUTCOMES, Random,
+    image_path,
+};
 
 /// JSON values one after another with commas between, so that any run of them is one copy.
 #[derive(Debug, Default)]
@@ -48,7 +51,11 @@ impl Pool {
     }
 
     fn bound(&self, number: u64) -> (usize, usize) {
-        usize::try_from(number).ok().and_then(|number| self.bounds.get(number)).copied().unwrap_or_default()
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| self.bounds.get(number))
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -86,13 +93,25 @@ impl Pools {
                 let job = random.pick(JOBS);
                 person(out, number + 5_000, Some(job), &mut random);
             }),
-            backdrops: Pool::new(600, |out, number| image(out, (1.778, 3840, 2160), &mut random(20_000 + number))),
-            posters: Pool::new(600, |out, number| image(out, (0.667, 2000, 3000), &mut random(30_000 + number))),
-            logos: Pool::new(200, |out, number| image(out, (2.5, 1000, 400), &mut random(40_000 + number))),
+            backdrops: Pool::new(600, |out, number| {
+                image(out, (1.778, 3840, 2160), &mut random(20_000 + number))
+            }),
+            posters: Pool::new(600, |out, number| {
+                image(out, (0.667, 2000, 3000), &mut random(30_000 + number))
+            }),
+            logos: Pool::new(200, |out, number| {
+                image(out, (2.5, 1000, 400), &mut random(40_000 + number))
+            }),
             videos: Pool::new(200, |out, number| video(out, &mut random(50_000 + number))),
-            keywords: Pool::new(200, |out, number| keyword(out, number, &mut random(60_000 + number))),
-            companies: Pool::new(200, |out, number| company(out, number, &mut random(70_000 + number))),
-            translations: Pool::new(60, |out, number| translation(out, number, &mut random(80_000 + number))),
+            keywords: Pool::new(200, |out, number| {
+                keyword(out, number, &mut random(60_000 + number))
+            }),
+            companies: Pool::new(200, |out, number| {
+                company(out, number, &mut random(70_000 + number))
+            }),
+            translations: Pool::new(60, |out, number| {
+                translation(out, number, &mut random(80_000 + number))
+            }),
             providers: Pool::new(64, |out, number| providers(out, &mut random(90_000 + number))),
             similar: Pool::new(300, |out, number| row(out, &neighbour(number), false)),
             recommended: Pool::new(300, |out, number| row(out, &neighbour(number + 300), true)),
@@ -104,7 +123,8 @@ fn person(out: &mut String, number: u64, job: Option<(&str, &str)>, random: &mut
     let name = format!("{} {}", random.pick(FIRST_NAMES), random.pick(LAST_NAMES));
     let department = job.map_or("Acting", |(department, _)| department);
     let profile = (!random.chance(270)).then(|| image_path(random));
-    let _ = write!(out, "{{\"adult\":false,\"gender\":{},\"id\":{}", random.below(4), 1_000 + number);
+    let _ =
+        write!(out, "{{\"adult\":false,\"gender\":{},\"id\":{}", random.below(4), 1_000 + number);
     json::optional_field(out, "known_for_department", (!random.chance(5)).then_some(department));
     json::text_field(out, "name", &name);
     json::text_field(out, "original_name", &name);
@@ -132,14 +152,27 @@ fn image(out: &mut String, (ratio, width, height): (f64, u64, u64), random: &mut
 }
 
 fn video(out: &mut String, random: &mut Random) {
-    let kind = random.pick(&["Trailer", "Teaser", "Clip", "Featurette", "Behind the Scenes", "Bloopers"]);
+    let kind =
+        random.pick(&["Trailer", "Teaser", "Clip", "Featurette", "Behind the Scenes", "Bloopers"]);
     let site = if random.chance(30) { "Vimeo" } else { "YouTube" };
     let (key, id) = (random.next(), random.next());
-    let _ =
-        write!(out, "{{\"iso_639_1\":\"en\",\"iso_3166_1\":\"US\",\"name\":\"Official {kind}\",\"key\":\"{:011x}\"", key >> 20);
+    let _ = write!(
+        out,
+        "{{\"iso_639_1\":\"en\",\"iso_3166_1\":\"US\",\"name\":\"Official {kind}\",\"key\":\"{:011x}\"",
+        key >> 20
+    );
     let size = random.pick(&[360_u64, 480, 720, 1080, 2160]);
-    let _ = write!(out, ",\"site\":\"{site}\",\"size\":{size},\"type\":\"{kind}\",\"official\":{}", !random.chance(200));
-    let _ = write!(out, ",\"published_at\":\"20{:02}-{:02}-14T16:00:09.000Z\"", 10 + random.below(16), 1 + random.below(12));
+    let _ = write!(
+        out,
+        ",\"site\":\"{site}\",\"size\":{size},\"type\":\"{kind}\",\"official\":{}",
+        !random.chance(200)
+    );
+    let _ = write!(
+        out,
+        ",\"published_at\":\"20{:02}-{:02}-14T16:00:09.000Z\"",
+        10 + random.below(16),
+        1 + random.below(12)
+    );
     let _ = write!(out, ",\"id\":\"64e5b1a2{id:016x}\"}}");
 }
 
@@ -153,8 +186,16 @@ fn company(out: &mut String, number: u64, random: &mut Random) {
     let logo = (!random.chance(300)).then(|| image_path(random));
     let _ = write!(out, "{{\"id\":{}", 5 + number * 13);
     json::optional_field(out, "logo_path", logo.as_deref());
-    json::text_field(out, "name", &format!("{} {} Pictures", random.pick(LAST_NAMES), random.pick(FIRST_NAMES)));
-    json::text_field(out, "origin_country", if random.chance(120) { "" } else { random.pick(COUNTRIES).0 });
+    json::text_field(
+        out,
+        "name",
+        &format!("{} {} Pictures", random.pick(LAST_NAMES), random.pick(FIRST_NAMES)),
+    );
+    json::text_field(
+        out,
+        "origin_country",
+        if random.chance(120) { "" } else { random.pick(COUNTRIES).0 },
+    );
     out.push('}');
 }
 
@@ -162,8 +203,11 @@ fn translation(out: &mut String, number: u64, random: &mut Random) {
     let at = usize::try_from(number).unwrap_or(0);
     let (code, name, english) = LANGUAGES.iter().cycle().nth(at).copied().unwrap_or_default();
     let country = COUNTRIES.iter().cycle().nth(at).copied().unwrap_or_default().0;
-    let overview =
-        if random.chance(200) { String::new() } else { format!("[{code}] {} {}", random.pick(OUTCOMES), random.pick(OUTCOMES)) };
+    let overview = if random.chance(200) {
+        String::new()
+    } else {
+        format!("[{code}] {} {}", random.pick(OUTCOMES), random.pick(OUTCOMES))
+    };
     let _ = write!(out, "{{\"iso_3166_1\":\"{country}\",\"iso_639_1\":\"{code}\"");
     json::text_field(out, "name", name);
     json::text_field(out, "english_name", english);
@@ -177,7 +221,10 @@ fn providers(out: &mut String, random: &mut Random) {
     let count = usize::try_from(random.below(16)).unwrap_or(0);
     for (number, (country, _)) in COUNTRIES.iter().take(count).enumerate() {
         let comma = if number > 0 { "," } else { "" };
-        let _ = write!(out, "{comma}\"{country}\":{{\"link\":\"https://movies.example/watch?locale={country}\"");
+        let _ = write!(
+            out,
+            "{comma}\"{country}\":{{\"link\":\"https://movies.example/watch?locale={country}\""
+        );
         for kind in ["flatrate", "rent", "buy"] {
             if random.chance(600) {
                 let (path, id) = (image_path(random), 2 + random.below(400));

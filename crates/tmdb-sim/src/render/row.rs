@@ -22,7 +22,11 @@ pub(crate) fn row(out: &mut String, movie: &Movie, media: bool) {
     json::text_field(out, "overview", &movie.overview);
     let _ = write!(out, ",\"popularity\":{:?}", movie.popularity);
     json::optional_field(out, "poster_path", movie.poster.as_deref());
-    json::text_field(out, "release_date", &movie.release_date.map(|date| date.to_string()).unwrap_or_default());
+    json::text_field(
+        out,
+        "release_date",
+        &movie.release_date.map(|date| date.to_string()).unwrap_or_default(),
+    );
     json::text_field(out, "title", &movie.title);
     let _ = write!(
         out,

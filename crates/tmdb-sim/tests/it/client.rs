@@ -47,7 +47,9 @@ impl Client {
     /// A change through the control interface below `/_sim/`.
     pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answer {
         let length = body.len();
-        self.send(&format!("POST /_sim/{path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")).await.unwrap()
+        self.send(&format!("POST /_sim/{path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}"))
+            .await
+            .unwrap()
     }
 
     /// Sends a request as it stands and reads the answer.
@@ -62,11 +64,13 @@ impl Client {
         let head = String::from_utf8(self.buffer.drain(..head_len).collect()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        let headers: HashMap<String, String> = fields.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        let headers: HashMap<String, String> =
+            fields.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
         let body = if headers.contains_key("transfer-encoding") {
             self.chunks().await?
         } else {
-            self.take(headers.get("content-length").map_or(0, |length| length.parse().unwrap())).await?
+            self.take(headers.get("content-length").map_or(0, |length| length.parse().unwrap()))
+                .await?
         };
         Ok(Answer { status, headers, body })
     }
@@ -79,7 +83,8 @@ impl Client {
             }
             let end = self.buffer.iter().position(|byte| *byte == b'\n').unwrap();
             let line = self.take(end + 1).await?;
-            let length = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
+            let length =
+                usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim(), 16).unwrap();
             let chunk = self.take(length + 2).await?;
             if length == 0 {
                 return Ok(body);

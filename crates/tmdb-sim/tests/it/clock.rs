@@ -18,7 +18,8 @@ fn without_drift(mut movie: Value) -> (Value, [Option<Value>; 3]) {
 
 #[tokio::test]
 async fn popularity_and_votes_drift_by_day_and_nothing_else_does() {
-    let ((sim, mut client), (twin, mut other)) = (start(Options::default()).await, start(Options::default()).await);
+    let ((sim, mut client), (twin, mut other)) =
+        (start(Options::default()).await, start(Options::default()).await);
     let etag = client.get("/3/movie/603").await.headers["etag"].clone();
     let (first, before) = without_drift(client.get("/3/movie/603").await.json());
     sim.control().advance(10 * DAY);
@@ -26,7 +27,10 @@ async fn popularity_and_votes_drift_by_day_and_nothing_else_does() {
     let answer = client.get("/3/movie/603").await;
     let (later, after) = without_drift(answer.json());
     assert_eq!(first, later);
-    assert!(before != after && before[2].as_ref().unwrap().as_u64() < after[2].as_ref().unwrap().as_u64());
+    assert!(
+        before != after
+            && before[2].as_ref().unwrap().as_u64() < after[2].as_ref().unwrap().as_u64()
+    );
     assert_ne!(etag, answer.headers["etag"]);
     let row = client.get("/3/movie/popular").await.json()["results"][0].clone();
     assert_eq!((&row["id"], &row["popularity"]), (&json!(603), after[0].as_ref().unwrap()));
@@ -82,7 +86,10 @@ async fn a_cache_keeps_what_was_true_before() {
     control.advance(HOUR);
     control.delete(603);
     let (status, title, age) = seen(&mut client).await;
-    assert!((status, &title) == (200, &json!("The Matrix")) && (3_600..3_700).contains(&age), "{age} s old");
+    assert!(
+        (status, &title) == (200, &json!("The Matrix")) && (3_600..3_700).contains(&age),
+        "{age} s old"
+    );
     control.advance(HOUR);
     assert_eq!(seen(&mut client).await.1, "Edited");
     control.advance(HOUR);

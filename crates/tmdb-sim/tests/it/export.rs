@@ -35,8 +35,17 @@ async fn the_export_holds_every_id_that_is_not_deleted() {
 #[tokio::test]
 async fn an_export_of_no_day_is_not_found() {
     let (_sim, mut client) = start(Options { movies: 10, ..Options::default() }).await;
-    for name in ["movie_ids_13_01_2026.json.gz", "movie_ids_2026_05_01.json.gz", "movie_ids_05_01_20260.json.gz", "tv_ids.gz"] {
+    for name in [
+        "movie_ids_13_01_2026.json.gz",
+        "movie_ids_2026_05_01.json.gz",
+        "movie_ids_05_01_20260.json.gz",
+        "tv_ids.gz",
+    ] {
         let answer = client.get(&format!("/p/exports/{name}")).await;
-        assert_eq!((answer.status, answer.headers["content-type"].as_str()), (404, "text/html"), "{name}");
+        assert_eq!(
+            (answer.status, answer.headers["content-type"].as_str()),
+            (404, "text/html"),
+            "{name}"
+        );
     }
 }

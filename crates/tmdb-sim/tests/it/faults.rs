@@ -9,7 +9,8 @@ use crate::client::{Client, start};
 
 #[tokio::test]
 async fn more_than_the_limit_in_a_second_is_refused() {
-    let (_sim, mut client) = start(Options { rate_limit: 5, retry_after: true, ..Options::default() }).await;
+    let (_sim, mut client) =
+        start(Options { rate_limit: 5, retry_after: true, ..Options::default() }).await;
     for _ in 0..5 {
         assert_eq!(client.get("/3/configuration").await.status, 200);
     }
@@ -36,10 +37,16 @@ async fn faults_look_as_they_should() {
     assert_eq!(client.get("/3/movie/603").await.headers["content-type"], "text/html");
     sim.control().fail(Faults { wrong_id: 1.0, ..Faults::default() });
     assert_ne!(client.get("/3/movie/603").await.json()["id"], 603);
-    for faults in [Faults { truncated: 1.0, ..Faults::default() }, Faults { outage: true, ..Faults::default() }] {
+    for faults in [
+        Faults { truncated: 1.0, ..Faults::default() },
+        Faults { outage: true, ..Faults::default() },
+    ] {
         sim.control().fail(faults);
         let mut client = Client::connect(&sim).await;
-        assert!(client.try_get("/3/movie/603", "Authorization: Bearer x\r\n").await.is_err(), "{faults:?}");
+        assert!(
+            client.try_get("/3/movie/603", "Authorization: Bearer x\r\n").await.is_err(),
+            "{faults:?}"
+        );
     }
     sim.control().fail(Faults { stall: 1.0, ..Faults::default() });
     let answer = tokio::time::timeout(Duration::from_millis(200), client.get("/3/movie/603")).await;
@@ -60,7 +67,10 @@ async fn a_bad_id_stays_bad() {
         }
         rounds.push(statuses);
     }
-    assert!(rounds[0] == rounds[1] && rounds[0].contains(&500) && rounds[0].contains(&200), "{rounds:?}");
+    assert!(
+        rounds[0] == rounds[1] && rounds[0].contains(&500) && rounds[0].contains(&200),
+        "{rounds:?}"
+    );
     assert_eq!(client.get("/3/movie/popular").await.status, 200);
 }
 
@@ -70,7 +80,11 @@ async fn invalid_json_is_as_long_as_announced() {
     sim.control().fail(Faults { invalid_json: 1.0, ..Faults::default() });
     for path in ["/3/movie/603", "/3/movie/popular", "/3/movie/999999999"] {
         let answer = client.get(path).await;
-        assert_eq!((answer.status, answer.headers["content-type"].starts_with("application/json")), (200, true), "{path}");
+        assert_eq!(
+            (answer.status, answer.headers["content-type"].starts_with("application/json")),
+            (200, true),
+            "{path}"
+        );
         assert!(serde_json::from_slice::<Value>(&answer.body).is_err(), "{path}");
     }
 }
@@ -104,7 +118,9 @@ async fn an_outage_ends_by_itself() {
 #[tokio::test]
 async fn every_answer_takes_its_time_and_some_take_longer() {
     let (sim, mut client) = start(Options::default()).await;
-    for (settings, least_ms) in [(json!({"latency_min_ms": 20}), 20), (json!({"slow_share": 1.0, "slow_ms": 60}), 80)] {
+    for (settings, least_ms) in
+        [(json!({"latency_min_ms": 20}), 20), (json!({"slow_share": 1.0, "slow_ms": 60}), 80)]
+    {
         sim.control().configure(settings).unwrap();
         let started = Instant::now();
         client.get("/3/configuration").await;

@@ -33,13 +33,18 @@ async fn two_simulators_of_one_seed_answer_alike() {
 #[tokio::test]
 async fn details_hold_exactly_the_parts_asked_for() {
     let (_sim, mut client) = start(Options::default()).await;
-    let movie = client.get("/3/movie/603?append_to_response=credits,watch/providers,nonsense").await.json();
+    let movie =
+        client.get("/3/movie/603?append_to_response=credits,watch/providers,nonsense").await.json();
     assert_eq!(
         (&movie["title"], &movie["release_date"], &movie["imdb_id"]),
         (&json!("The Matrix"), &json!("1999-03-30"), &json!("tt0133093"))
     );
     assert!(movie["credits"]["cast"].is_array() && movie["watch/providers"]["results"].is_object());
-    assert!(movie["credits"].get("id").is_none() && movie.get("images").is_none() && movie.get("nonsense").is_none());
+    assert!(
+        movie["credits"].get("id").is_none()
+            && movie.get("images").is_none()
+            && movie.get("nonsense").is_none()
+    );
     let found = client.get("/3/find/tt0133093?external_source=imdb_id").await.json();
     assert_eq!(found["movie_results"][0]["id"], 603);
 }
@@ -57,15 +62,22 @@ async fn bodies_are_valid_and_of_a_real_size() {
     }
     sizes.sort_unstable();
     println!("median {} bytes, largest {}", sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
-    assert!((60_000..120_000).contains(&sizes[sizes.len() / 2]) && sizes[sizes.len() - 1] > 300_000);
+    assert!(
+        (60_000..120_000).contains(&sizes[sizes.len() / 2]) && sizes[sizes.len() - 1] > 300_000
+    );
 }
 
 #[tokio::test]
 async fn lists_show_only_movies_that_exist() {
     let (_sim, mut client) = start(Options::default()).await;
-    for list in
-        ["movie/now_playing", "movie/popular", "movie/top_rated", "movie/upcoming", "trending/movie/day", "trending/movie/week"]
-    {
+    for list in [
+        "movie/now_playing",
+        "movie/popular",
+        "movie/top_rated",
+        "movie/upcoming",
+        "trending/movie/day",
+        "trending/movie/week",
+    ] {
         for page in [1, 2, 5, 30] {
             let page = client.get(&format!("/3/{list}?page={page}")).await.json();
             assert!(ids(&page).len() >= 17, "{list} has rows");
@@ -81,7 +93,8 @@ async fn lists_show_only_movies_that_exist() {
 
 #[tokio::test]
 async fn refusals_are_worded_as_upstream_words_them() {
-    let (_sim, mut client) = start(Options { credential: Some("secret".to_owned()), ..Options::default() }).await;
+    let (_sim, mut client) =
+        start(Options { credential: Some("secret".to_owned()), ..Options::default() }).await;
     let many = vec!["credits"; 21].join(",");
     let cases = [
         ("/3/movie/999999999".to_owned(), 404, 34),
@@ -92,10 +105,22 @@ async fn refusals_are_worded_as_upstream_words_them() {
     ];
     for (path, status, code) in cases {
         let answer = client.get(&path).await;
-        assert_eq!((answer.status, &answer.json()["status_code"]), (status, &json!(code)), "{path}");
+        assert_eq!(
+            (answer.status, &answer.json()["status_code"]),
+            (status, &json!(code)),
+            "{path}"
+        );
     }
-    for (headers, status) in [("", 401), ("Authorization: Bearer wrong\r\n", 401), ("Authorization: Bearer secret\r\n", 200)] {
-        assert_eq!(client.try_get("/3/movie/603", headers).await.unwrap().status, status, "{headers}");
+    for (headers, status) in [
+        ("", 401),
+        ("Authorization: Bearer wrong\r\n", 401),
+        ("Authorization: Bearer secret\r\n", 200),
+    ] {
+        assert_eq!(
+            client.try_get("/3/movie/603", headers).await.unwrap().status,
+            status,
+            "{headers}"
+        );
     }
     assert_eq!(client.try_get("/3/movie/603?api_key=secret", "").await.unwrap().status, 200);
     let outside = client.get("/movie/603").await;
@@ -123,10 +148,17 @@ async fn an_etag_saves_the_body_until_the_movie_changes() {
 #[tokio::test]
 async fn gzip_is_used_where_it_is_accepted() {
     let (_sim, mut client) = start(Options::default()).await;
-    let packed = client.try_get("/3/movie/popular", "Authorization: Bearer x\r\nAccept-Encoding: gzip\r\n").await.unwrap();
+    let packed = client
+        .try_get("/3/movie/popular", "Authorization: Bearer x\r\nAccept-Encoding: gzip\r\n")
+        .await
+        .unwrap();
     assert_eq!(packed.headers["content-encoding"], "gzip");
     let mut body = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed.body.as_slice()), &mut body).unwrap();
+    std::io::Read::read_to_end(
+        &mut flate2::read::GzDecoder::new(packed.body.as_slice()),
+        &mut body,
+    )
+    .unwrap();
     assert_eq!(body, client.get("/3/movie/popular").await.body);
 }
 
@@ -138,11 +170,16 @@ async fn the_http_control_interface_shares_the_state() {
         assert_eq!(client.get("/3/movie/550").await.json()["title"], "Over HTTP");
     }
     let stats = sim.control().stats();
-    assert_eq!((stats.calls, stats.detail_calls, stats.duplicates[&550], stats.by_path["movie/{id}"]), (3, 3, 3, 3));
+    assert_eq!(
+        (stats.calls, stats.detail_calls, stats.duplicates[&550], stats.by_path["movie/{id}"]),
+        (3, 3, 3, 3)
+    );
     assert_eq!(stats.per_second.iter().sum::<u32>(), 3);
     assert!((1..=3).contains(&stats.peak_per_second));
     assert_eq!(client.get("/_sim/stats").await.json()["by_path"], json!(stats.by_path));
-    for (path, body, status) in [("outage", "{}", 400), ("settings", r#"{"speed":1}"#, 400), ("edit", "{}", 404)] {
+    for (path, body, status) in
+        [("outage", "{}", 400), ("settings", r#"{"speed":1}"#, 400), ("edit", "{}", 404)]
+    {
         assert_eq!(client.post(path, body).await.status, status, "{path}");
     }
 }
@@ -151,10 +188,16 @@ async fn the_http_control_interface_shares_the_state() {
 async fn the_credential_changes_while_running_and_is_never_shown() {
     let (sim, mut client) = start(Options::default()).await;
     assert_eq!(client.get("/_sim/settings").await.json()["credential_set"], false);
-    assert_eq!(client.post("settings", r#"{"credential":"other","latency_ms":0}"#).await.status, 200);
+    assert_eq!(
+        client.post("settings", r#"{"credential":"other","latency_ms":0}"#).await.status,
+        200
+    );
     assert_eq!(client.get("/3/configuration").await.status, 401);
     let shown = client.get("/_sim/settings").await;
-    assert!(shown.json()["credential_set"] == true && !String::from_utf8(shown.body).unwrap().contains("other"));
+    assert!(
+        shown.json()["credential_set"] == true
+            && !String::from_utf8(shown.body).unwrap().contains("other")
+    );
     sim.control().set_credential(None);
     assert_eq!(client.get("/3/configuration").await.status, 200);
 }
@@ -165,7 +208,10 @@ async fn a_merged_movie_is_found_under_its_survivor() {
     sim.control().merge(603, 550);
     assert_eq!(client.get("/3/movie/603").await.status, 404);
     let survivor = client.get("/3/movie/550?append_to_response=external_ids").await.json();
-    assert_eq!((&survivor["imdb_id"], &survivor["external_ids"]["imdb_id"]), (&json!("tt0133093"), &json!("tt0133093")));
+    assert_eq!(
+        (&survivor["imdb_id"], &survivor["external_ids"]["imdb_id"]),
+        (&json!("tt0133093"), &json!("tt0133093"))
+    );
     assert!(client.get("/3/movie/550").await.json().get("external_ids").is_none());
     for (imdb_id, found) in [("tt0133093", json!(550)), ("tt0137523", json!(null))] {
         let rows = client.get(&format!("/3/find/{imdb_id}?external_source=imdb_id")).await.json();
@@ -181,5 +227,8 @@ async fn a_busy_port_is_named() {
     let (sim, _client) = start(Options::default()).await;
     let address = sim.base_url().replace("http://", "").replace("/3", "").parse().unwrap();
     let error = Sim::start(Options { listen: address, ..Options::default() }).await.unwrap_err();
-    assert!(matches!(error, SimError::Listen { .. }) && error.to_string().contains(&address.to_string()));
+    assert!(
+        matches!(error, SimError::Listen { .. })
+            && error.to_string().contains(&address.to_string())
+    );
 }

@@ -27,13 +27,23 @@ async fn recorded_answers_are_served_in_place_of_invented_ones() {
     assert!(movie["credits"]["cast"].is_array());
     assert!(client.get("/3/movie/550").await.json().get("credits").is_none());
     assert_eq!(client.get("/3/movie/999999999").await.status, 404);
-    for list in ["movie/now_playing", "movie/popular", "movie/top_rated", "movie/upcoming", "trending/movie/week"] {
+    for list in [
+        "movie/now_playing",
+        "movie/popular",
+        "movie/top_rated",
+        "movie/upcoming",
+        "trending/movie/week",
+    ] {
         let first = client.get(&format!("/3/{list}")).await.json();
         for page in 1..=first["total_pages"].as_u64().unwrap() {
             let body = client.get(&format!("/3/{list}?page={page}")).await.json();
             assert_eq!(body["page"], page);
             for id in ids(&body) {
-                assert_eq!(client.get(&format!("/3/movie/{id}")).await.status, 200, "{list} shows {id}");
+                assert_eq!(
+                    client.get(&format!("/3/movie/{id}")).await.status,
+                    200,
+                    "{list} shows {id}"
+                );
             }
         }
     }
@@ -49,16 +59,27 @@ async fn recorded_movies_are_exported_edited_and_merged() {
     sim.control().merge(550, 603);
     assert_eq!(export::lines(&client.get(export::PATH).await.body).len(), all.len() - 1);
     let found = client.get("/3/find/tt0137523?external_source=imdb_id").await.json();
-    assert_eq!((ids_found(&found), &found["movie_results"][0]["title"]), (vec![603], &json!("Edited")));
+    assert_eq!(
+        (ids_found(&found), &found["movie_results"][0]["title"]),
+        (vec![603], &json!("Edited"))
+    );
 }
 
 fn ids_found(found: &Value) -> Vec<u64> {
-    found["movie_results"].as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect()
+    found["movie_results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].as_u64().unwrap())
+        .collect()
 }
 
 #[tokio::test]
 async fn a_missing_folder_is_named() {
     let options = Options { recorded: Some("no/such/folder".into()), ..Options::default() };
     let error = Sim::start(options).await.unwrap_err();
-    assert!(matches!(error, SimError::Unreadable { .. }) && error.to_string().contains("no/such/folder"));
+    assert!(
+        matches!(error, SimError::Unreadable { .. })
+            && error.to_string().contains("no/such/folder")
+    );
 }

@@ -48,7 +48,8 @@ async fn one_core_answers_thousands_of_requests_per_second() {
     let all_parts = format!("?append_to_response={ALL_PARTS}");
     let plain = per_second(&sim, "", "Authorization: Bearer x\r\n").await;
     let whole = per_second(&sim, &all_parts, "Authorization: Bearer x\r\n").await;
-    let packed = per_second(&sim, &all_parts, "Authorization: Bearer x\r\nAccept-Encoding: gzip\r\n").await;
+    let packed =
+        per_second(&sim, &all_parts, "Authorization: Bearer x\r\nAccept-Encoding: gzip\r\n").await;
     println!("plain {plain:.0}/s, all parts {whole:.0}/s, all parts packed {packed:.0}/s");
     assert!(cfg!(debug_assertions) || whole >= LEAST_PER_SECOND, "{whole:.0}/s");
 }

@@ -1,4 +1,5 @@
-//! Whatever comes in TMDB's shape: the mapping never panics, and what it lets through every column can hold.
+//! Whatever comes in TMDB's shape: the mapping never panics, and what it lets through every column
+//! can hold.
 
 use proto::{Movie, TmdbId};
 use serde_json::{Map, Value, json};
@@ -6,7 +7,8 @@ use tmdb::{PARTS, map};
 
 use crate::recorded::options;
 
-/// Bodies tried; each differs from the realistic one in one to eight places. `MANGOES_CASES` tries more.
+/// Bodies tried; each differs from the realistic one in one to eight places. `MANGOES_CASES` tries
+/// more.
 const CASES: u64 = 4_000;
 
 /// What the columns of `works` and `works_meta` rely on.
@@ -19,24 +21,43 @@ pub(crate) fn assert_storable(movie: &Movie) {
             && movie.rating.vote_average.is_none_or(|v| (0.0..=10.0).contains(&v))
             && movie.rating.vote_count >= 0
     );
-    for positive in [movie.runtime_minutes.map(i64::from), movie.budget, movie.revenue_worldwide].into_iter().flatten() {
+    for positive in [movie.runtime_minutes.map(i64::from), movie.budget, movie.revenue_worldwide]
+        .into_iter()
+        .flatten()
+    {
         assert!(positive > 0);
     }
     for id in movie.imdb_id.iter() {
-        assert!(id.starts_with("tt") && id.len() <= 16 && id.bytes().skip(2).all(|b| b.is_ascii_digit()), "{id}");
+        assert!(
+            id.starts_with("tt")
+                && id.len() <= 16
+                && id.bytes().skip(2).all(|b| b.is_ascii_digit()),
+            "{id}"
+        );
     }
     for date in movie.release_date.iter() {
         let parts: Vec<u32> = date.split('-').map(|p| p.parse().unwrap()).collect();
         assert!(
-            parts.len() == 3 && (1..=9999).contains(&parts[0]) && (1..=12).contains(&parts[1]) && (1..=31).contains(&parts[2]),
+            parts.len() == 3
+                && (1..=9999).contains(&parts[0])
+                && (1..=12).contains(&parts[1])
+                && (1..=31).contains(&parts[2]),
             "{date}"
         );
     }
-    for text in [&movie.certification, &movie.tagline, &movie.overview, &movie.poster_path, &movie.status].into_iter().flatten() {
+    for text in
+        [&movie.certification, &movie.tagline, &movie.overview, &movie.poster_path, &movie.status]
+            .into_iter()
+            .flatten()
+    {
         assert!(!text.is_empty());
     }
-    let credits: Vec<&str> =
-        movie.cast_members.iter().flat_map(|c| c.as_array().unwrap()).filter_map(|c| c["credit_id"].as_str()).collect();
+    let credits: Vec<&str> = movie
+        .cast_members
+        .iter()
+        .flat_map(|c| c.as_array().unwrap())
+        .filter_map(|c| c["credit_id"].as_str())
+        .collect();
     let unique: std::collections::BTreeSet<_> = credits.iter().collect();
     assert_eq!(unique.len(), credits.len(), "a credit twice");
     // It is read back as the old side of the next comparison.
@@ -127,9 +148,12 @@ fn spoil(value: &mut Value, dice: &mut Dice, depth: usize) {
                 (false, _) => spoil(&mut items[at], dice, depth - 1),
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            *value = odd(dice)
-        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => *value = odd(dice),
     }
 }
 
@@ -156,12 +180,16 @@ fn arbitrary_answers_map_to_what_every_column_can_hold() {
         }
         let text = body.to_string();
         // A panic names its case: the body follows from its number.
-        let result =
-            std::panic::catch_unwind(|| map(text.as_bytes(), asked, &options()).map(|movie| assert_storable(&movie)).is_ok());
+        let result = std::panic::catch_unwind(|| {
+            map(text.as_bytes(), asked, &options()).map(|movie| assert_storable(&movie)).is_ok()
+        });
         mapped += u64::from(result.unwrap_or_else(|_| panic!("case {case}: {text}")));
         // Cut off anywhere, it is refused.
         let cut = dice.below(text.len() - 1);
-        assert!(map(&text.as_bytes()[..cut], asked, &options()).is_err(), "case {case} cut at {cut}");
+        assert!(
+            map(&text.as_bytes()[..cut], asked, &options()).is_err(),
+            "case {case} cut at {cut}"
+        );
     }
     println!("{mapped} of {cases} bodies map");
     assert!(mapped > cases / 2 && mapped < cases, "the mutations say nothing");

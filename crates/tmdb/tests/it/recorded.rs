@@ -1,5 +1,6 @@
-//! Every recorded answer maps or is classified; none panics. The recordings are no part of this project: without the folder
-//! (`MANGOES_RECORDED`, else `../shared/tmdb-recorded`) the tests say so and pass.
+//! Every recorded answer maps or is classified; none panics. The recordings are no part of this
+//! project: without the folder (`MANGOES_RECORDED`, else `../shared/tmdb-recorded`) the tests say
+//! so and pass.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,10 @@ fn recordings() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/tmdb-recorded");
     let folder = std::env::var_os("MANGOES_RECORDED").map_or(beside, PathBuf::from);
     if !folder.join("movie").is_dir() {
-        eprintln!("SKIPPED: no recorded answers at {}; set MANGOES_RECORDED to their folder", folder.display());
+        eprintln!(
+            "SKIPPED: no recorded answers at {}; set MANGOES_RECORDED to their folder",
+            folder.display()
+        );
         return None;
     }
     Some(folder)
@@ -44,15 +48,20 @@ fn stem(path: &Path) -> String {
 }
 
 pub(crate) fn options() -> MapOptions {
-    MapOptions { language: "en-US".to_owned(), region: "US".to_owned(), streaming_regions: vec!["US".to_owned()] }
+    MapOptions {
+        language: "en-US".to_owned(),
+        region: "US".to_owned(),
+        streaming_regions: vec!["US".to_owned()],
+    }
 }
 
 fn context() -> CallContext {
     CallContext { service: "test", run_id: None, try_number: 0, lane: Lane::Now }
 }
 
-/// Shares of null in per cent that the measurements on TMDB found, over a mixed and over a popular sample, and for the
-/// column of ours that the value ends in. What both TMDB's null, "" and 0 mean is one thing here: unknown.
+/// Shares of null in per cent that the measurements on TMDB found, over a mixed and over a popular
+/// sample, and for the column of ours that the value ends in. What both TMDB's null, "" and 0 mean
+/// is one thing here: unknown.
 const FACTS: [(&str, f64, f64); 10] = [
     ("backdrop_path", 0.9, 10.5),
     ("poster_path", 0.0, 2.4),
@@ -75,8 +84,12 @@ fn every_movie_maps_and_the_nulls_are_those_of_the_facts() {
     let mut nulls: BTreeMap<String, usize> = BTreeMap::new();
     let mut movies = 0;
     for (path, body) in files(&folder.join("movie")) {
-        let id = TmdbId::try_from(serde_json::from_slice::<Value>(&body).unwrap()["id"].as_i64().unwrap()).unwrap();
-        let movie = map(&body, id, &options()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let id = TmdbId::try_from(
+            serde_json::from_slice::<Value>(&body).unwrap()["id"].as_i64().unwrap(),
+        )
+        .unwrap();
+        let movie =
+            map(&body, id, &options()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         assert_storable(&movie);
         movies += 1;
         for (field, value) in movie.canonical().as_object().unwrap() {
@@ -87,12 +100,19 @@ fn every_movie_maps_and_the_nulls_are_those_of_the_facts() {
     let share = |field: &str| nulls.get(field).map_or(0.0, |n| *n as f64 * 100.0 / movies as f64);
     println!("{movies} movies; share of null per column, beside the facts' two samples:");
     for field in nulls.keys() {
-        let fact = FACTS.iter().find(|f| f.0 == field).map(|(_, low, high)| format!("  facts {low} % to {high} %"));
+        let fact = FACTS
+            .iter()
+            .find(|f| f.0 == field)
+            .map(|(_, low, high)| format!("  facts {low} % to {high} %"));
         println!("  {field:22} {:5.1} %{}", share(field), fact.unwrap_or_default());
     }
     assert!(share("title") == 0.0);
     for (field, low, high) in FACTS {
-        assert!((low - SLACK..=high + SLACK).contains(&share(field)), "{field}: {:.1} %, facts {low} to {high} %", share(field));
+        assert!(
+            (low - SLACK..=high + SLACK).contains(&share(field)),
+            "{field}: {:.1} %, facts {low} to {high} %",
+            share(field)
+        );
     }
 }
 
@@ -114,7 +134,8 @@ fn every_variant_and_part_maps() {
         let part = stem(&path).replace("watch_providers", "watch/providers");
         let value: Value = serde_json::from_slice(&body).unwrap();
         let whole = json!({"id": 7, "title": "T", part.as_str(): value});
-        let movie = map(whole.to_string().as_bytes(), TmdbId::try_from(7).unwrap(), &options()).unwrap();
+        let movie =
+            map(whole.to_string().as_bytes(), TmdbId::try_from(7).unwrap(), &options()).unwrap();
         assert_storable(&movie);
         parts += 1;
     }
@@ -126,9 +147,15 @@ fn every_variant_and_part_maps() {
 async fn every_list_and_page_of_changes_is_read() {
     let Some(folder) = recordings() else { return };
     let (mut lists, mut changes) = (0, 0);
-    for (path, body) in files(&folder.join("lists")).into_iter().chain(files(&folder.join("changes"))) {
-        let rows = serde_json::from_slice::<Value>(&body).unwrap()["results"].as_array().map(Vec::len);
-        let answer = answered_with(200, "application/json", body).await.list(List::Popular, 1, &context()).await;
+    for (path, body) in
+        files(&folder.join("lists")).into_iter().chain(files(&folder.join("changes")))
+    {
+        let rows =
+            serde_json::from_slice::<Value>(&body).unwrap()["results"].as_array().map(Vec::len);
+        let answer = answered_with(200, "application/json", body)
+            .await
+            .list(List::Popular, 1, &context())
+            .await;
         match rows {
             Some(rows) => {
                 let page = answer.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -138,7 +165,11 @@ async fn every_list_and_page_of_changes_is_read() {
             }
             // One movie's own changes are no list.
             None => {
-                assert!(matches!(answer.unwrap_err().fate(), Fate::Retry { .. }), "{}", path.display());
+                assert!(
+                    matches!(answer.unwrap_err().fate(), Fate::Retry { .. }),
+                    "{}",
+                    path.display()
+                );
                 changes += 1;
             }
         }
@@ -154,7 +185,8 @@ async fn every_error_has_its_fate() {
         let name = stem(&path);
         let status: u16 = name.split('-').next().unwrap().parse().unwrap();
         let html = path.extension().is_some_and(|e| e == "html");
-        let client = answered_with(status, if html { "text/html" } else { "application/json" }, body).await;
+        let client =
+            answered_with(status, if html { "text/html" } else { "application/json" }, body).await;
         let error = client.movie(TmdbId::try_from(603).unwrap(), &context()).await.unwrap_err();
         let fate = error.fate();
         println!("{name:12} {fate:?}: {error}");

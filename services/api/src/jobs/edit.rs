@@ -1,4 +1,5 @@
-//! Jobs made and changed: what can never fire, or what an action cannot read, is refused before it is stored.
+//! Jobs made and changed: what can never fire, or what an action cannot read, is refused before it
+//! is stored.
 
 use runtime::{Clock, SystemClock};
 use scheduler::Calendar;
@@ -10,16 +11,31 @@ use super::{Problem, exclusions_of, get, policies, times_of};
 use crate::ApiError;
 
 const POLICIES: [&str; 5] = ["skip", "queue_one", "queue_all", "allow", "cancel_other"];
-const CLEARABLE: [&str; 6] = ["exclusions", "max_runs", "starts_at", "ends_at", "pause_after_failures", "overdue_after_secs"];
+const CLEARABLE: [&str; 6] = [
+    "exclusions",
+    "max_runs",
+    "starts_at",
+    "ends_at",
+    "pause_after_failures",
+    "overdue_after_secs",
+];
 
 /// Creates a job.
 ///
 /// # Errors
 /// `Invalid` for what can never fire or does not fit; `Refused` when the name is or was taken.
-pub async fn create(store: &Store, name: &str, action: &str, edit: &JobEdit, author: &Author) -> Result<JobRow, ApiError> {
+pub async fn create(
+    store: &Store,
+    name: &str,
+    action: &str,
+    edit: &JobEdit,
+    author: &Author,
+) -> Result<JobRow, ApiError> {
     proto::check_job_name(name).map_err(ApiError::Invalid)?;
     if edit.schedule.is_none() {
-        return Err(ApiError::Invalid("schedule is missing: give a cron expression such as '0 3 * * *'".to_owned()));
+        return Err(ApiError::Invalid(
+            "schedule is missing: give a cron expression such as '0 3 * * *'".to_owned(),
+        ));
     }
     check(edit, ("", "UTC"), action)?;
     payload_fits(action, edit.payload.as_ref().unwrap_or(&Value::Object(serde_json::Map::new())))?;
@@ -31,7 +47,12 @@ pub async fn create(store: &Store, name: &str, action: &str, edit: &JobEdit, aut
 ///
 /// # Errors
 /// `Unknown`; `Invalid` for what can never fire or does not fit.
-pub async fn set(store: &Store, name: &str, edit: &JobEdit, author: &Author) -> Result<JobRow, ApiError> {
+pub async fn set(
+    store: &Store,
+    name: &str,
+    edit: &JobEdit,
+    author: &Author,
+) -> Result<JobRow, ApiError> {
     if *edit == JobEdit::default() {
         return Err(ApiError::Invalid(
             "nothing to change is named: give a schedule, a timezone, a payload or another setting of the job".to_owned(),
@@ -46,11 +67,14 @@ pub async fn set(store: &Store, name: &str, edit: &JobEdit, author: &Author) -> 
 /// What can never fire, or what its action cannot read, is refused before it is stored.
 fn check(edit: &JobEdit, (schedule, zone): (&str, &str), action: &str) -> Result<(), ApiError> {
     let invalid = |text: String| Err(ApiError::Invalid(text));
-    let policies = policies(edit.dst_gap.as_deref().unwrap_or("run_after"), edit.dst_overlap.as_deref().unwrap_or("first"))?;
+    let policies = policies(
+        edit.dst_gap.as_deref().unwrap_or("run_after"),
+        edit.dst_overlap.as_deref().unwrap_or("first"),
+    )?;
     let schedule = edit.schedule.as_deref().unwrap_or(schedule);
     let zone = edit.timezone.as_deref().unwrap_or(zone);
-    let next =
-        Calendar::parse(schedule, zone, policies)?.next_after(edit.starts_at.unwrap_or(SystemClock.now()).max(SystemClock.now()));
+    let next = Calendar::parse(schedule, zone, policies)?
+        .next_after(edit.starts_at.unwrap_or(SystemClock.now()).max(SystemClock.now()));
     if next.is_none_or(|at| edit.ends_at.is_some_and(|end| at > end)) {
         return invalid(format!("schedule '{schedule}' never fires from now on"));
     }
@@ -61,7 +85,10 @@ fn check(edit: &JobEdit, (schedule, zone): (&str, &str), action: &str) -> Result
         return invalid(format!("overlap_policy is one of {}", POLICIES.join(", ")));
     }
     if let Some(wrong) = edit.clear.iter().find(|name| !CLEARABLE.contains(&name.as_str())) {
-        return invalid(format!("'{wrong}' cannot be cleared; these can: {}", CLEARABLE.join(", ")));
+        return invalid(format!(
+            "'{wrong}' cannot be cleared; these can: {}",
+            CLEARABLE.join(", ")
+        ));
     }
     for (name, value, least, most) in [
         ("catch_up_secs", edit.catch_up_secs, 0, 31_536_000),
@@ -84,13 +111,17 @@ fn check(edit: &JobEdit, (schedule, zone): (&str, &str), action: &str) -> Result
 }
 
 pub(super) fn payload_fits(action: &str, payload: &Value) -> Result<(), ApiError> {
-    let invalid = |text: String| ApiError::Invalid(format!("payload does not fit the action {action}: {text}"));
+    let invalid = |text: String| {
+        ApiError::Invalid(format!("payload does not fit the action {action}: {text}"))
+    };
     let whole = |key: &str, max: i64| match payload.get(key).and_then(Value::as_i64) {
         Some(n) if (1..=max).contains(&n) => Ok(()),
         _ => Err(invalid(format!("{key} must be a whole number from 1 to {max}"))),
     };
     match action {
-        "ingest" => serde_json::from_value::<proto::IngestList>(payload.clone()).map(|_| ()).map_err(|e| invalid(e.to_string())),
+        "ingest" => serde_json::from_value::<proto::IngestList>(payload.clone())
+            .map(|_| ())
+            .map_err(|e| invalid(e.to_string())),
         "scan" => whole("limit", 1_000_000),
         "refresh" => whole("max_items", 100_000),
         "maintain" => scheduler::check_retention(payload).map_err(|e| invalid(e.to_string())),
@@ -116,9 +147,15 @@ pub async fn lint(store: &Store) -> Result<Vec<Problem>, ApiError> {
     let mut found = Vec::new();
     for job in store.jobs().await? {
         let mut say = |problem: String| found.push(Problem { job: job.name.clone(), problem });
-        match times_of(&job, (SystemClock.now(), OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)), 1) {
+        match times_of(
+            &job,
+            (SystemClock.now(), OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)),
+            1,
+        ) {
             Err(e) => say(e.to_string()),
-            Ok(times) if times.is_empty() => say(format!("schedule '{}' never fires from now on", job.schedule)),
+            Ok(times) if times.is_empty() => {
+                say(format!("schedule '{}' never fires from now on", job.schedule))
+            }
             Ok(_) => {}
         }
         if let Err(e) = exclusions_of(&job) {

@@ -13,7 +13,8 @@ use crate::{
 /// The settings with their origins.
 pub(super) fn show(config: &Config, out: Out) {
     let shown = config.shown();
-    let rows = shown.iter().map(|s| vec![s.name.to_owned(), s.value.clone(), s.origin.clone()]).collect();
+    let rows =
+        shown.iter().map(|s| vec![s.name.to_owned(), s.value.clone(), s.origin.clone()]).collect();
     out.table(&shown, &["SETTING", "VALUE", "FROM"], rows);
 }
 
@@ -21,11 +22,18 @@ pub(super) fn show(config: &Config, out: Out) {
 pub(super) fn exports(config: &Config, out: Out) -> Result<()> {
     let running = world::running(config)?;
     let there = running.as_ref();
-    let reveal = |set: &Option<runtime::Secret>| set.as_ref().map(|secret| secret.reveal().to_owned());
+    let reveal =
+        |set: &Option<runtime::Secret>| set.as_ref().map(|secret| secret.reveal().to_owned());
     let exports: Vec<(&str, String)> = [
         ("NATS_URL", reveal(&config.nats_url).or_else(|| there.and_then(|t| t.nats_url.clone()))),
-        ("DATABASE_URL", reveal(&config.database_url).or_else(|| there.and_then(|t| t.database_url.clone()))),
-        ("TMDB_SIM_URL", there.and_then(|t| t.tmdb_sim_url.as_ref()).map(|base| simulator_control(base))),
+        (
+            "DATABASE_URL",
+            reveal(&config.database_url).or_else(|| there.and_then(|t| t.database_url.clone())),
+        ),
+        (
+            "TMDB_SIM_URL",
+            there.and_then(|t| t.tmdb_sim_url.as_ref()).map(|base| simulator_control(base)),
+        ),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))

@@ -126,7 +126,8 @@ pub(crate) enum Jobs {
 /// What can be said about a job.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Edit {
-    /// Cron with 5 to 7 fields, @daily, `every 10m`, `at 2026-12-24T18:00:00Z`; several joined by |.
+    /// Cron with 5 to 7 fields, @daily, `every 10m`, `at 2026-12-24T18:00:00Z`; several joined by
+    /// |.
     #[arg(long)]
     schedule: Option<String>,
     /// IANA name, as America/Los_Angeles.
@@ -177,7 +178,8 @@ pub(crate) struct Edit {
     /// Pause after so many failed runs in a row.
     #[arg(long, value_name = "N")]
     pause_after_failures: Option<i32>,
-    /// Take a limit away: exclusions, max_runs, starts_at, ends_at, pause_after_failures or overdue_after_secs. Repeatable.
+    /// Take a limit away: exclusions, max_runs, starts_at, ends_at, pause_after_failures or
+    /// overdue_after_secs. Repeatable.
     #[arg(long, value_name = "LIMIT")]
     clear: Vec<String>,
 }
@@ -189,7 +191,8 @@ impl Edit {
         Ok(store::JobEdit {
             schedule: self.schedule.clone(),
             timezone: self.timezone.clone(),
-            payload: payload.map_err(|e| runtime::ConfigError(format!("--payload is no JSON: {e}")))?,
+            payload: payload
+                .map_err(|e| runtime::ConfigError(format!("--payload is no JSON: {e}")))?,
             dst_gap: self.gap.clone(),
             dst_overlap: self.overlap.clone(),
             overlap_policy: self.overlap_policy.clone(),
@@ -215,18 +218,30 @@ pub(super) async fn run(config: &Config, verb: Jobs, out: show::Out) -> Result<E
         Jobs::List => jobs::list(config, out).await?,
         Jobs::Show { name } => jobs::show(config, &name, out).await?,
         Jobs::Next { name, count } => jobs::next(config, (&name, count), out).await?,
-        Jobs::Pause { name, note, until } => jobs::pause(config, &name, (note.as_deref(), until.as_deref()), out).await?,
+        Jobs::Pause { name, note, until } => {
+            jobs::pause(config, &name, (note.as_deref(), until.as_deref()), out).await?
+        }
         Jobs::Resume { name } => jobs::resume(config, &name, out).await?,
         Jobs::Set { name, edit } => jobs::set(config, &name, &edit.job_edit()?, out).await?,
-        Jobs::Create { name, action, edit } => jobs::create(config, (&name, action.as_str()), &edit.job_edit()?, out).await?,
+        Jobs::Create { name, action, edit } => {
+            jobs::create(config, (&name, action.as_str()), &edit.job_edit()?, out).await?
+        }
         Jobs::Delete { name } => jobs::delete(config, &name, out).await?,
         Jobs::Hold { off, note } => jobs::hold(config, (off, note.as_deref()), out).await?,
         Jobs::Lint => return jobs::lint(config, out).await,
         Jobs::Run { name, force, payload, follow, dry_run } => {
-            return jobs::run(config, (&name, payload.as_deref()), jobs::How { follow, force, dry_run }, out).await;
+            return jobs::run(
+                config,
+                (&name, payload.as_deref()),
+                jobs::How { follow, force, dry_run },
+                out,
+            )
+            .await;
         }
         Jobs::Cancel { run, note } => jobs::cancel(config, (&run, note.as_deref()), out).await?,
-        Jobs::Backfill { name, from, to, dry_run } => jobs::backfill(config, (&name, &from, &to), dry_run, out).await?,
+        Jobs::Backfill { name, from, to, dry_run } => {
+            jobs::backfill(config, (&name, &from, &to), dry_run, out).await?
+        }
         Jobs::Runs { name, limit } => jobs::runs(config, (name.as_deref(), limit), out).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// Nominal times of a schedule within a span, as UTC.
-fn check(schedule: &str, zone: &str, policies: (Gap, Overlap), span: (&str, &str), expected: &[&str]) {
+fn check(
+    schedule: &str,
+    zone: &str,
+    policies: (Gap, Overlap),
+    span: (&str, &str),
+    expected: &[&str],
+) {
     let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).unwrap();
     let calendar = Calendar::parse(schedule, zone, policies).unwrap();
     let first = calendar.next_after(at(span.0) - time::Duration::SECOND);
@@ -35,10 +41,23 @@ fn the_four_jobs_in_utc() {
 
 #[test]
 fn gaps_by_policy() {
-    // Los Angeles leaves out 02:00 to 03:00 on 8 March 2026 (10:00 UTC), Berlin on 29 March (01:00 UTC), Lord Howe 02:00 to 02:30 on 4 October (15:30 UTC on the 3rd).
+    // Los Angeles leaves out 02:00 to 03:00 on 8 March 2026 (10:00 UTC), Berlin on 29 March (01:00
+    // UTC), Lord Howe 02:00 to 02:30 on 4 October (15:30 UTC on the 3rd).
     let angeles = ("2026-03-08T00:00:00Z", "2026-03-09T00:00:00Z");
-    check("30 2 * * *", "America/Los_Angeles", (Gap::RunAfter, Overlap::First), angeles, &["2026-03-08T10:00:00Z"]);
-    check("30 2 * * *", "America/Los_Angeles", (Gap::RunBefore, Overlap::First), angeles, &["2026-03-08T09:59:59Z"]);
+    check(
+        "30 2 * * *",
+        "America/Los_Angeles",
+        (Gap::RunAfter, Overlap::First),
+        angeles,
+        &["2026-03-08T10:00:00Z"],
+    );
+    check(
+        "30 2 * * *",
+        "America/Los_Angeles",
+        (Gap::RunBefore, Overlap::First),
+        angeles,
+        &["2026-03-08T09:59:59Z"],
+    );
     check("30 2 * * *", "America/Los_Angeles", (Gap::Skip, Overlap::First), angeles, &[]);
     check("0 3 * * *", "America/Los_Angeles", DEFAULT, angeles, &["2026-03-08T10:00:00Z"]);
     check(
@@ -53,7 +72,13 @@ fn gaps_by_policy() {
     check("15,45 2 * * *", "Europe/Berlin", (Gap::Skip, Overlap::First), berlin, &[]);
     let howe = ("2026-10-03T00:00:00Z", "2026-10-04T00:00:00Z");
     check("15 2 * * *", "Australia/Lord_Howe", DEFAULT, howe, &["2026-10-03T15:30:00Z"]);
-    check("15 2 * * *", "Australia/Lord_Howe", (Gap::RunBefore, Overlap::First), howe, &["2026-10-03T15:29:59Z"]);
+    check(
+        "15 2 * * *",
+        "Australia/Lord_Howe",
+        (Gap::RunBefore, Overlap::First),
+        howe,
+        &["2026-10-03T15:29:59Z"],
+    );
     // Samoa left out the whole of 30 December 2011.
     check(
         "0 12 * * *",
@@ -62,12 +87,19 @@ fn gaps_by_policy() {
         ("2011-12-29T00:00:00Z", "2012-01-01T00:00:00Z"),
         &["2011-12-29T22:00:00Z", "2011-12-30T22:00:00Z", "2011-12-31T22:00:00Z"],
     );
-    check("0 12 30 12 *", "Pacific/Apia", DEFAULT, ("2011-12-29T00:00:00Z", "2012-01-01T00:00:00Z"), &["2011-12-30T10:00:00Z"]);
+    check(
+        "0 12 30 12 *",
+        "Pacific/Apia",
+        DEFAULT,
+        ("2011-12-29T00:00:00Z", "2012-01-01T00:00:00Z"),
+        &["2011-12-30T10:00:00Z"],
+    );
 }
 
 #[test]
 fn overlaps_by_policy() {
-    // Los Angeles repeats 01:00 to 02:00 on 1 November 2026 (08:00 to 10:00 UTC), Berlin 02:00 to 03:00 on 25 October, Lord Howe 01:30 to 02:00 on 5 April.
+    // Los Angeles repeats 01:00 to 02:00 on 1 November 2026 (08:00 to 10:00 UTC), Berlin 02:00 to
+    // 03:00 on 25 October, Lord Howe 01:30 to 02:00 on 5 April.
     let angeles = ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
     for (overlap, expected) in [
         (Overlap::First, &["2026-11-01T08:30:00Z"][..]),
@@ -81,7 +113,12 @@ fn overlaps_by_policy() {
         "America/Los_Angeles",
         (Gap::RunAfter, Overlap::Both),
         angeles,
-        &["2026-11-01T08:00:00Z", "2026-11-01T08:30:00Z", "2026-11-01T09:00:00Z", "2026-11-01T09:30:00Z"],
+        &[
+            "2026-11-01T08:00:00Z",
+            "2026-11-01T08:30:00Z",
+            "2026-11-01T09:00:00Z",
+            "2026-11-01T09:30:00Z",
+        ],
     );
     check(
         "30 * * * *",
@@ -92,7 +129,13 @@ fn overlaps_by_policy() {
     );
     check("0 3 * * *", "America/Los_Angeles", DEFAULT, angeles, &["2026-11-01T11:00:00Z"]);
     let berlin = ("2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z");
-    check("30 2 * * *", "Europe/Berlin", (Gap::RunAfter, Overlap::Second), berlin, &["2026-10-25T01:30:00Z"]);
+    check(
+        "30 2 * * *",
+        "Europe/Berlin",
+        (Gap::RunAfter, Overlap::Second),
+        berlin,
+        &["2026-10-25T01:30:00Z"],
+    );
     let howe = ("2026-04-04T00:00:00Z", "2026-04-05T00:00:00Z");
     check(
         "45 1 * * *",
@@ -105,7 +148,8 @@ fn overlaps_by_policy() {
 
 #[test]
 fn zones_that_change_their_rules() {
-    // Moscow: +04 all year until 26 October 2014, +03 since. Kazakhstan: one zone of +05 since 1 March 2024.
+    // Moscow: +04 all year until 26 October 2014, +03 since. Kazakhstan: one zone of +05 since 1
+    // March 2024.
     check(
         "0 12 * * *",
         "Europe/Moscow",
@@ -131,8 +175,20 @@ fn spans_instants_and_macros() {
         ("2026-01-01T03:00:00Z", "2026-01-01T06:10:00Z"),
         &["2026-01-01T03:05:00Z", "2026-01-01T04:35:00Z", "2026-01-01T06:05:00Z"],
     );
-    check("at 2026-12-24T18:00:00Z", "UTC", DEFAULT, ("2026-12-01T00:00:00Z", "2027-12-01T00:00:00Z"), &["2026-12-24T18:00:00Z"]);
-    check("@weekly", "UTC", DEFAULT, ("2026-11-29T00:00:00Z", "2026-12-06T00:00:00Z"), &["2026-11-29T00:00:00Z"]);
+    check(
+        "at 2026-12-24T18:00:00Z",
+        "UTC",
+        DEFAULT,
+        ("2026-12-01T00:00:00Z", "2027-12-01T00:00:00Z"),
+        &["2026-12-24T18:00:00Z"],
+    );
+    check(
+        "@weekly",
+        "UTC",
+        DEFAULT,
+        ("2026-11-29T00:00:00Z", "2026-12-06T00:00:00Z"),
+        &["2026-11-29T00:00:00Z"],
+    );
     check(
         "0 9 * * 1 | 0 17 * * 5",
         "UTC",
@@ -144,7 +200,9 @@ fn spans_instants_and_macros() {
 
 #[test]
 fn nonsense_is_named() {
-    let wrong = |schedule: &str, zone: &str| Calendar::parse(schedule, zone, DEFAULT).err().unwrap().to_string();
+    let wrong = |schedule: &str, zone: &str| {
+        Calendar::parse(schedule, zone, DEFAULT).err().unwrap().to_string()
+    };
     assert!(wrong("often", "UTC").contains("often"));
     assert!(wrong("0 3 * * *", "Mars/Base").contains("IANA"));
     assert!(wrong("0 0 31 2 *", "UTC").contains("'0 0 31 2 *'"));
@@ -153,7 +211,8 @@ fn nonsense_is_named() {
     assert!(wrong("at noon", "UTC").contains("2026-12-24T18:00:00Z"));
 }
 
-/// Minute by minute: every instant of the span with its wall clock, then every wall-clock minute with what the policies make of it.
+/// Minute by minute: every instant of the span with its wall clock, then every wall-clock minute
+/// with what the policies make of it.
 fn slowly(
     cron: &Cron,
     zone: Tz,
@@ -175,11 +234,19 @@ fn slowly(
             match instants.get(&wall).map(Vec::as_slice) {
                 Some([once]) => drop(found.insert(*once)),
                 Some(twice) if hourly || overlap == Overlap::Both => found.extend(twice),
-                Some(twice) => drop(found.insert(if overlap == Overlap::First { twice[0] } else { twice[twice.len() - 1] })),
+                Some(twice) => drop(found.insert(if overlap == Overlap::First {
+                    twice[0]
+                } else {
+                    twice[twice.len() - 1]
+                })),
                 None if hourly || gap == Gap::Skip => {}
                 None => {
                     let end = instants.range(wall..).next().unwrap().1[0];
-                    found.insert(if gap == Gap::RunAfter { end } else { end - Duration::seconds(1) });
+                    found.insert(if gap == Gap::RunAfter {
+                        end
+                    } else {
+                        end - Duration::seconds(1)
+                    });
                 }
             }
         }
@@ -213,19 +280,33 @@ fn agrees_with_a_slow_and_obvious_second_implementation() {
             [Gap::Skip, Gap::RunAfter, Gap::RunBefore][usize::try_from(dice(3)).unwrap()],
             [Overlap::First, Overlap::Second, Overlap::Both][usize::try_from(dice(3)).unwrap()],
         );
-        let minute = [format!("{}", dice(60)), "*/7".to_owned(), format!("{},{}", dice(30), 30 + dice(30))]
+        let minute =
+            [format!("{}", dice(60)), "*/7".to_owned(), format!("{},{}", dice(30), 30 + dice(30))]
+                [usize::try_from(dice(3)).unwrap()]
+            .clone();
+        let hour = [
+            "*".to_owned(),
+            format!("{}", dice(5)),
+            "1-3".to_owned(),
+            "*/6".to_owned(),
+            format!("{}", dice(24)),
+        ][usize::try_from(dice(5)).unwrap()]
+        .clone();
+        let day = ["*".to_owned(), "*".to_owned(), format!("{}", 1 + dice(28))]
             [usize::try_from(dice(3)).unwrap()]
         .clone();
-        let hour = ["*".to_owned(), format!("{}", dice(5)), "1-3".to_owned(), "*/6".to_owned(), format!("{}", dice(24))]
-            [usize::try_from(dice(5)).unwrap()]
+        let weekday = ["*".to_owned(), "*".to_owned(), format!("{}", dice(7))]
+            [usize::try_from(dice(3)).unwrap()]
         .clone();
-        let day = ["*".to_owned(), "*".to_owned(), format!("{}", 1 + dice(28))][usize::try_from(dice(3)).unwrap()].clone();
-        let weekday = ["*".to_owned(), "*".to_owned(), format!("{}", dice(7))][usize::try_from(dice(3)).unwrap()].clone();
         let schedule = format!("{minute} {hour} {day} * {weekday}");
-        // A day in twenty years, moved to the nearest switch of the clock within a month where there is one.
-        let mut from = Utc.with_ymd_and_hms(2010, 1, 1, 0, 0, 0).unwrap() + Duration::days(i64::try_from(dice(7_300)).unwrap());
+        // A day in twenty years, moved to the nearest switch of the clock within a month where
+        // there is one.
+        let mut from = Utc.with_ymd_and_hms(2010, 1, 1, 0, 0, 0).unwrap()
+            + Duration::days(i64::try_from(dice(7_300)).unwrap());
         let offset = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local() - at.naive_utc();
-        if let Some(switch) = (0..60).map(|d| from + Duration::days(d)).find(|at| offset(*at) != offset(*at + Duration::days(1)))
+        if let Some(switch) = (0..60)
+            .map(|d| from + Duration::days(d))
+            .find(|at| offset(*at) != offset(*at + Duration::days(1)))
         {
             from = switch - Duration::hours(12);
         }
@@ -234,10 +315,11 @@ fn agrees_with_a_slow_and_obvious_second_implementation() {
         let expected = slowly(&cron, zone, policies, hour.starts_with('*'), (from, to));
         let calendar = Calendar::parse(&schedule, zone.name(), policies).unwrap();
         let start = OffsetDateTime::from_unix_timestamp(from.timestamp() - 1).unwrap();
-        let found: BTreeSet<i64> = std::iter::successors(calendar.next_after(start), |at| calendar.next_after(*at))
-            .map(OffsetDateTime::unix_timestamp)
-            .take_while(|at| *at < to.timestamp())
-            .collect();
+        let found: BTreeSet<i64> =
+            std::iter::successors(calendar.next_after(start), |at| calendar.next_after(*at))
+                .map(OffsetDateTime::unix_timestamp)
+                .take_while(|at| *at < to.timestamp())
+                .collect();
         assert_eq!(found, expected, "case {case}: '{schedule}' {zone} {policies:?} from {from}");
     }
 }
