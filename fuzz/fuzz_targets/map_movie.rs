@@ -4,7 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use proto::{Movie, TmdbId};
+use catalogue::Movie;
+use proto::TmdbId;
 use tmdb::{MapOptions, map};
 
 fuzz_target!(|body: &[u8]| {

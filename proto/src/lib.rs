@@ -6,14 +6,15 @@
 //! test -p proto`); a difference fails the tests.
 
 mod dead_letter;
-mod diff;
 mod ids;
 mod ingest_list;
 mod ingest_movie;
-mod movie;
+mod movie_changed;
 mod movie_refreshed;
 mod movie_removed;
 mod movie_stale;
+mod payload;
+mod reason;
 mod run_event;
 pub mod spec;
 mod tick;
@@ -21,14 +22,15 @@ mod tick;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use dead_letter::DeadLetter;
-pub use diff::{DIFF_TEXT_MAX_CHARS, FieldChange, diff};
 pub use ids::{InvalidTmdbId, MAX_MOVIES_LIMIT, MaxMovies, TmdbId, check_job_name};
 pub use ingest_list::{IngestList, ListSource};
 pub use ingest_movie::IngestMovie;
-pub use movie::{Movie, Rating, SimilarMovie};
-pub use movie_refreshed::{MovieChanged, MovieRefreshed, RefreshOutcome};
+pub use movie_changed::{FieldChange, MovieChanged};
+pub use movie_refreshed::{MovieRefreshed, RefreshOutcome};
 pub use movie_removed::MovieRemoved;
 pub use movie_stale::{Lane, MovieStale};
+pub use payload::{InvalidPayload, JobPayload, RefreshPayload, Retention, ScanPayload};
+pub use reason::Reason;
 pub use run_event::{RunCounts, RunEvent, RunStatus};
 pub use tick::{Action, Tick, TriggerType};
 

@@ -1,12 +1,10 @@
 //! A movie was read from TMDB and stored.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Event, FieldChange, TmdbId};
+use crate::{Event, TmdbId};
 
 /// What a refresh did to the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,25 +48,5 @@ impl Event for MovieRefreshed {
 
     fn subject(&self) -> String {
         format!("movies.refreshed.{}", self.tmdb_id)
-    }
-}
-
-/// As [`MovieRefreshed`], only when something changed, with what changed.
-///
-/// Subject `movies.changed.<tmdb_id>`, stream `MOVIES_EVENTS`; from the outbox, to everybody.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct MovieChanged {
-    /// What `movies.refreshed` says.
-    #[serde(flatten)]
-    pub refreshed: MovieRefreshed,
-    /// Field name to its old and new value; long texts are cut, long lists say what came and went.
-    pub diff: BTreeMap<String, FieldChange>,
-}
-
-impl Event for MovieChanged {
-    const TYPE: &'static str = "movies.changed.v1";
-
-    fn subject(&self) -> String {
-        format!("movies.changed.{}", self.refreshed.tmdb_id)
     }
 }

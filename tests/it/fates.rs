@@ -3,11 +3,13 @@
 
 use std::{fmt::Write, path::Path, time::Duration};
 
+use delivery::{Classify, Fate};
+
 use ingest::IngestError;
-use proto::TmdbId;
+use maintenance::MaintenanceError;
+use proto::{Action, TmdbId};
 use refresh::RefreshError;
-use runtime::{Classify, Fate, chain};
-use scheduler::SchedulerError;
+use runtime::chain;
 use staleness_scanner::ScanError;
 use store::StoreError;
 use tmdb::TmdbError;
@@ -110,14 +112,16 @@ fn the_table_of_fates_stands_in_the_docs() {
     for error in store_errors() {
         row(&mut table, &format!("store {}", name_of_store(&error)), &error);
     }
-    let field = || "max_items must be a whole number from 1 to 100000".to_owned();
+    let empty = serde_json::json!({});
+    let payload = |action: Action| action.check_payload(&empty).unwrap_err();
+    let days = Action::Maintain.check_payload(&serde_json::json!({"run_days": 0})).unwrap_err();
     row(&mut table, "ingest RunOver", &IngestError::RunOver("a".to_owned()));
     row(&mut table, "ingest RunIdKept", &IngestError::RunIdKept("a".to_owned()));
-    row(&mut table, "ingest Payload", &IngestError::Payload("missing field `source`".to_owned()));
+    row(&mut table, "ingest Payload", &IngestError::Payload(payload(Action::Ingest)));
     row(&mut table, "refresh Unknown", &RefreshError::Unknown(movie()));
-    row(&mut table, "refresh Payload", &RefreshError::Payload(field()));
-    row(&mut table, "scan Payload", &ScanError::Payload);
-    row(&mut table, "scheduler Payload", &SchedulerError::Payload(field()));
+    row(&mut table, "refresh Payload", &RefreshError::Payload(payload(Action::Refresh)));
+    row(&mut table, "scan Payload", &ScanError::Payload(payload(Action::Scan)));
+    row(&mut table, "maintenance Payload", &MaintenanceError::Payload(days));
     // Each service passes the errors of TMDB and of the database on as they are.
     for error in tmdb_errors() {
         let fate = error.fate();

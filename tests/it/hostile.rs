@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use runtime::{Clock, Ledger, Secret, SystemClock};
+use delivery::Ledger;
+
+use runtime::{Clock, Secret, SystemClock};
 use serde_json::json;
 use store::{Gone, Store};
 

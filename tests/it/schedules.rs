@@ -1,6 +1,6 @@
 //! A schedule that cannot be read: refused where SQL can tell, paused at once where it cannot.
 
-use scheduler::Calendar;
+use calendar::Calendar;
 
 use crate::world::World;
 
@@ -63,7 +63,7 @@ const UNREADABLE: [&str; 21] = [
 ];
 
 fn reads(schedule: &str) -> bool {
-    Calendar::parse(schedule, "UTC", (scheduler::Gap::default(), scheduler::Overlap::default()))
+    Calendar::parse(schedule, "UTC", (calendar::Gap::default(), calendar::Overlap::default()))
         .is_ok()
 }
 

@@ -5,13 +5,14 @@
 //! end long before; this is for what was delivered again and again without a try that counted.
 
 use async_nats::jetstream;
+use delivery::{Handler, Ledger};
 use futures::StreamExt;
-use runtime::Ledger;
+use proto::Reason;
 use serde::Deserialize;
 use tracing::warn;
 
 use crate::{
-    Bus, Handler,
+    Bus,
     key::{headers, message_key},
     settle::Worker,
 };
@@ -68,7 +69,7 @@ async fn give_up<H: Handler, L: Ledger>(
         H::DURABLE
     );
     let what = ((key, message.subject.to_string()), (message.payload, headers));
-    worker.bury_unread(what, ("max-deliver", text)).await.map_err(|e| e.to_string())?;
+    worker.bury_unread(what, (Reason::MaxDeliver, text)).await.map_err(|e| e.to_string())?;
     stream.delete_message(told.stream_seq).await.map_err(|e| runtime::chain(&e))?;
     Ok(())
 }

@@ -11,15 +11,16 @@ use std::{
 };
 
 use async_nats::jetstream::{self, AckKind, consumer::pull};
+use delivery::{Delivery, Handler, Ledger};
 use futures::StreamExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Ledger, Part, supervisor::restart_delay};
+use runtime::{ChildSpec, Part, supervisor::restart_delay};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
-    Bus, Delivery, Handler, advisory,
+    Bus, advisory,
     key::{clean, headers, message_key},
     settle::{Job, Pace, Worker, settle},
     topology, unreadable,

@@ -8,7 +8,6 @@ mod advisory;
 mod check;
 mod connection;
 mod consumer;
-mod handler;
 mod key;
 mod publish;
 mod service;
@@ -18,6 +17,6 @@ mod unreadable;
 
 pub use connection::{Bus, BusError, BusOptions};
 pub use consumer::{ConsumerActor, ConsumerArgs, consumer_child};
-pub use handler::{Delivery, Handler, Outcome};
+
 pub use publish::{Outgoing, Published};
 pub use service::{Answers, ServiceArgs, ServiceError, service_child};

@@ -9,12 +9,17 @@ use std::{
 };
 
 use async_nats::jetstream::{AckKind, message::Acker};
-use runtime::{Classify, Fate, Ledger, LedgerError, Letter, Standing, backoff, chain, trial};
+use delivery::{
+    Classify, Delivery, Fate, Handler, Ledger, LedgerError, Letter, Outcome, Standing, backoff,
+};
+use proto::Reason;
+use runtime::chain;
+use runtime::trial;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::{Delivery, Handler, Outcome, key::clean};
+use crate::key::clean;
 
 /// Tries that died with the process after which a message is a suspect: it then runs alone.
 const SUSPECT_AFTER: i32 = 2;
@@ -74,7 +79,9 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         }
         let event = match decode::<H::Event>(&job.payload) {
             Ok(event) => event,
-            Err(text) => return self.bury(&job, &standing, (None, "invalid-payload", text)).await,
+            Err(text) => {
+                return self.bury(&job, &standing, (None, Reason::InvalidPayload, text)).await;
+            }
         };
         if trial::without("ack-after-commit") {
             settle(&job.acker, AckKind::Ack).await;
@@ -116,7 +123,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
                 crashed.map_err(|e| (Fate::Wait { after: ledger.pause() }, e.to_string()))?;
             if crashed >= MAX_CRASHES_ALONE {
                 return Err((
-                    Fate::Reject("poison"),
+                    Fate::Reject(Reason::Poison),
                     format!(
                         "the process died {crashed} times while it worked on this message alone"
                     ),
@@ -149,7 +156,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         let text: String = clean(&text).chars().take(ERROR_MAX_CHARS).collect();
         match fate {
             Fate::Reject(reason) => self.bury(job, standing, (Some(event), reason, text)).await,
-            Fate::Missing => self.bury(job, standing, (Some(event), "not-found", text)).await,
+            Fate::Missing => self.bury(job, standing, (Some(event), Reason::NotFound, text)).await,
             Fate::Wait { after } => {
                 info!(consumer = H::DURABLE, message.key = %job.delivery.key, error = %text, after_ms = after.as_millis(), "waits");
                 self.noted(self.ledger.released(H::DURABLE, &job.delivery.key).await);
@@ -159,8 +166,8 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
                 settle(&job.acker, AckKind::Nak(Some(after))).await;
                 Pace::Pause(after)
             }
-            Fate::Retry { .. } if standing.failed >= runtime::fate::MAX_RETRIES => {
-                self.bury(job, standing, (Some(event), "retries-exhausted", text)).await
+            Fate::Retry { .. } if standing.failed >= delivery::MAX_RETRIES => {
+                self.bury(job, standing, (Some(event), Reason::RetriesExhausted, text)).await
             }
             Fate::Retry { after } => {
                 let retry = u32::try_from(standing.failed + 1).unwrap_or(1);
@@ -180,13 +187,13 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         &self,
         job: &Job,
         standing: &Standing,
-        (event, reason, text): (Option<H::Event>, &'static str, String),
+        (event, reason, text): (Option<H::Event>, Reason, String),
     ) -> Pace {
         let letter = Letter {
             consumer: H::DURABLE,
             message_key: job.delivery.key.clone(),
             subject: job.delivery.subject.clone(),
-            reason: reason.to_owned(),
+            reason,
             error: clean(&text),
             tries: standing.failed + 1,
             payload: job.payload.to_vec(),
@@ -211,7 +218,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         event: Option<H::Event>,
         letter: Letter,
     ) -> Result<(), LedgerError> {
-        error!(consumer = H::DURABLE, message.key = %letter.message_key, reason = letter.reason, error = %letter.error, "dead letter");
+        error!(consumer = H::DURABLE, message.key = %letter.message_key, reason = %letter.reason, error = %letter.error, "dead letter");
         self.handler.bury(event, letter).await
     }
 
@@ -222,7 +229,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             (String, String),
             (bytes::Bytes, serde_json::Map<String, serde_json::Value>),
         ),
-        (reason, error): (&'static str, String),
+        (reason, error): (Reason, String),
     ) -> Result<(), LedgerError> {
         let standing = self
             .ledger
@@ -235,7 +242,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             consumer: H::DURABLE,
             message_key,
             subject,
-            reason: reason.to_owned(),
+            reason,
             error,
             tries: standing.failed + 1,
             payload: payload.to_vec(),

@@ -144,7 +144,9 @@ impl Bus {
             match self.jetstream.create_stream(&config).await {
                 Ok(_) => return Ok(()),
                 Err(e) if is_there(&runtime::chain(&e)) => {}
-                Err(e) => return Err(broken(name, with_remedy(runtime::chain(&e), self.replicas))),
+                Err(e) => {
+                    return Err(broken(name, with_remedy(runtime::chain(&e), self.replicas)));
+                }
             }
         }
         let Some(there) = self.stream(name).await? else {

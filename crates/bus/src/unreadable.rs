@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 
 use async_nats::{HeaderName, HeaderValue};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use runtime::Ledger;
+use delivery::{Handler, Ledger};
+use proto::Reason;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::warn;
 
 use crate::{
-    Bus, Handler,
+    Bus,
     key::{clean, message_key},
     settle::Worker,
 };
@@ -118,7 +119,7 @@ async fn bury<H: Handler, L: Ledger>(
     let text =
         "its headers cannot be read: names are printable ASCII without ':', values are UTF-8 without line breaks".to_owned();
     let what = ((key, clean(&message.subject)), (payload.into(), headers));
-    worker.bury_unread(what, ("unreadable-headers", text)).await.map_err(|e| e.to_string())?;
+    worker.bury_unread(what, (Reason::UnreadableHeaders, text)).await.map_err(|e| e.to_string())?;
     ask(bus, &format!("STREAM.MSG.DELETE.{stream}"), json!({"seq": message.seq, "no_erase": true}))
         .await?;
     Ok(())

@@ -2,8 +2,7 @@
 
 pub mod clock;
 pub mod config;
-pub mod fate;
-pub mod ledger;
+mod error_chain;
 pub mod pulse;
 pub mod supervisor;
 pub mod telemetry;
@@ -11,7 +10,6 @@ pub mod trial;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, ConfigError, RefreshMode, Secret, Shown, listen_parts, mask_url};
-pub use fate::{Classify, Fate, backoff, chain};
-pub use ledger::{Ledger, LedgerError, Letter, Standing};
+pub use error_chain::chain;
 pub use pulse::{Part, Pulse, Still};
 pub use supervisor::{ChildSpec, Root, RootArgs, RootMsg, restart_delay};

@@ -1,7 +1,7 @@
 //! Dead letters, written together with what they mean for a run, a movie or the queue.
 
+use delivery::Letter;
 use proto::{DeadLetter, TmdbId};
-use runtime::Letter;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -56,7 +56,7 @@ pub(crate) async fn write(
         letter.consumer,
         letter.message_key,
         letter.subject,
-        letter.reason,
+        letter.reason.as_str(),
         letter.error,
         letter.tries,
         letter.payload,
@@ -93,7 +93,7 @@ fn event(letter: &Letter, trace_id: String, now: OffsetDateTime) -> DeadLetter {
         consumer: letter.consumer.to_owned(),
         message_key: letter.message_key.clone(),
         subject: letter.subject.clone(),
-        reason: letter.reason.clone(),
+        reason: letter.reason.to_string(),
         error: letter.error.clone(),
         tries: letter.tries,
         payload: payload.chars().take(PAYLOAD_MAX_CHARS).collect(),

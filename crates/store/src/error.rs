@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime::{Classify, Fate};
+use delivery::{Classify, Fate};
 
 /// Why the database did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ impl Classify for StoreError {
     }
 }
 
-impl From<StoreError> for runtime::LedgerError {
+impl From<StoreError> for delivery::LedgerError {
     fn from(error: StoreError) -> Self {
         Self(runtime::chain(&error))
     }

@@ -1,6 +1,8 @@
 //! Tries and handled messages (`attempt`, `inbox`): what `bus` asks before it lets work begin.
 
-use runtime::{Ledger, LedgerError, Standing, trial};
+use delivery::{Ledger, LedgerError, Standing};
+
+use runtime::trial;
 use sqlx::PgConnection;
 
 use crate::{

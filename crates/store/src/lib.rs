@@ -3,7 +3,6 @@
 
 mod api_log;
 mod budget;
-mod card;
 mod clock;
 mod connect;
 mod control;
@@ -18,7 +17,6 @@ mod maintain;
 mod missing;
 mod outbox;
 mod queue;
-mod rows;
 mod runs;
 mod save;
 mod status;
@@ -38,7 +36,6 @@ pub use error::StoreError;
 pub use job_rows::{JobRow, RunRow};
 pub use jobs::{DueJob, Nominal, NominalFate, QuietRun, UnreadableJob, run_id};
 pub use lookup::{MovieRow, WorkEvent};
-pub use maintain::Retention;
 pub use missing::Gone;
 pub use outbox::{Held, Pass, Relayed, Sent, WORKERS};
 pub use queue::{Beginning, Scan};

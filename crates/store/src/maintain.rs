@@ -1,6 +1,7 @@
 //! Removes what is old, in small steps: calls, queue rows, runs, dead letters, tries. How long they
 //! stay is the job's payload.
 
+use proto::Retention;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -10,25 +11,6 @@ use crate::{
 
 /// Rows per statement: no lock lasts long.
 const STEP: i64 = 5_000;
-
-/// How many days rows stay, each from 1 to 3650.
-#[derive(Debug, Clone, Copy)]
-pub struct Retention {
-    /// TMDB calls.
-    pub api_log_days: i64,
-    /// Queue rows that are completed or failed.
-    pub queue_days: i64,
-    /// Runs that succeeded or were skipped.
-    pub run_days: i64,
-    /// Of each job, at most so many runs that succeeded or were skipped.
-    pub runs_per_job: i64,
-    /// Runs that did not succeed.
-    pub failed_run_days: i64,
-    /// Dead letters.
-    pub dead_letter_days: i64,
-    /// Tries of messages that never came again.
-    pub attempt_days: i64,
-}
 
 impl Store {
     /// Removes what is older, and ends the run with the number of rows and partitions. Repeating is

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use proto::Event;
-use runtime::Letter;
+use delivery::Letter;
+use proto::{Event, Reason};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, postgres::PgListener};
@@ -193,7 +193,7 @@ async fn bury_refused(
             consumer: "outbox",
             message_key: row.message_id,
             subject: row.subject,
-            reason: "not-publishable".to_owned(),
+            reason: Reason::NotPublishable,
             error: reason.clone(),
             tries: 1,
             payload: row.payload.to_string().into_bytes(),

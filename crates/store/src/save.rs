@@ -9,13 +9,15 @@ mod ratings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use proto::{FieldChange, Movie, RefreshOutcome, diff};
+use catalogue::{Movie, diff};
+
+use proto::{FieldChange, RefreshOutcome};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{
-    Store, StoreError, card, ledger, rows,
+    Store, StoreError, ledger,
     runs::{self, Settled},
 };
 
@@ -270,7 +272,7 @@ async fn write_details(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<
     }
     let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
     let adopted = adopted_details(&mut *tx, &changed).await?;
-    let meta = |c: &&Change<'_>| keep_adopted(rows::meta(&c.movie), adopted.get(&c.work_id));
+    let meta = |c: &&Change<'_>| keep_adopted(catalogue::meta(&c.movie), adopted.get(&c.work_id));
     let metas: Vec<Value> = changed.iter().map(meta).collect();
     let documents: Vec<Value> =
         changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
@@ -374,7 +376,8 @@ async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result
 }
 
 async fn write_cards(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
-    let cards: Vec<_> = changed.iter().map(|c| (c, card::cards(c.work_id, &c.movie))).collect();
+    let cards: Vec<_> =
+        changed.iter().map(|c| (c, catalogue::cards(c.work_id, &c.movie))).collect();
     let new: Vec<_> =
         cards.iter().filter(|(c, (_, _, etag))| c.old_etag.as_ref() != Some(etag)).collect();
     let works: Vec<i64> = new.iter().map(|(c, _)| c.work_id).collect();

@@ -9,8 +9,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use catalogue::Movie;
 use futures::StreamExt;
-use proto::{Movie, TmdbId};
+use proto::TmdbId;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use proto::TmdbId;
-use runtime::{Classify, Fate};
+use delivery::{Classify, Fate};
+use proto::{Reason, TmdbId};
 use serde_json::Value;
 
 use crate::breaker::Stopped;
@@ -109,8 +109,10 @@ impl Classify for TmdbError {
             Self::Unavailable { .. } => Fate::Wait { after: WAIT },
             Self::Stopped { after, .. } => Fate::Wait { after: *after },
             Self::Draining => Fate::Wait { after: Duration::ZERO },
-            Self::Cancelled => Fate::Reject("run-cancelled"),
-            Self::Rejected { .. } | Self::BodyTooLarge { .. } => Fate::Reject("upstream-refused"),
+            Self::Cancelled => Fate::Reject(Reason::RunCancelled),
+            Self::Rejected { .. } | Self::BodyTooLarge { .. } => {
+                Fate::Reject(Reason::UpstreamRefused)
+            }
             Self::Failing { .. }
             | Self::Malformed { .. }
             | Self::WrongId { .. }

@@ -1,6 +1,8 @@
 //! From TMDB's answer to the catalogue's movie. Strict about the id, lenient about everything else.
 
-use proto::{Movie, Rating, SimilarMovie, TmdbId};
+use catalogue::{Movie, Rating, SimilarMovie};
+
+use proto::TmdbId;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 

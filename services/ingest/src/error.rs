@@ -1,6 +1,7 @@
 //! What can go wrong while movies are brought in.
 
-use runtime::{Classify, Fate};
+use delivery::{Classify, Fate};
+use proto::{InvalidPayload, Reason};
 use store::StoreError;
 use tmdb::TmdbError;
 
@@ -20,8 +21,8 @@ pub enum IngestError {
     #[error("run_id '{0}' is kept for a run of a job: leave run_id out, or give another")]
     RunIdKept(String),
     /// A job's payload does not fit its action.
-    #[error("the job's payload does not fit the action ingest: {0}")]
-    Payload(String),
+    #[error(transparent)]
+    Payload(#[from] InvalidPayload),
 }
 
 impl Classify for IngestError {
@@ -29,8 +30,8 @@ impl Classify for IngestError {
         match self {
             Self::Tmdb(e) => e.fate(),
             Self::Store(e) => e.fate(),
-            Self::RunOver(_) => Fate::Reject("run-is-over"),
-            Self::Payload(_) | Self::RunIdKept(_) => Fate::Reject("invalid-payload"),
+            Self::RunOver(_) => Fate::Reject(Reason::RunIsOver),
+            Self::Payload(_) | Self::RunIdKept(_) => Fate::Reject(Reason::InvalidPayload),
         }
     }
 }

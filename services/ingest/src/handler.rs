@@ -1,8 +1,8 @@
 //! The three consumers of the service: one movie, a list on request, a list by tick.
 
-use bus::{Delivery, Handler, Outcome};
-use proto::{Action, IngestList, IngestMovie, Lane, Tick};
-use runtime::{LedgerError, Letter};
+use delivery::{Delivery, Handler, Outcome};
+use delivery::{LedgerError, Letter};
+use proto::{Action, IngestList, IngestMovie, JobPayload, Lane, Tick};
 use store::{Effect, Gone, RunRef, Save, Standing, Writer};
 use tmdb::{CallContext, TmdbError};
 
@@ -166,8 +166,7 @@ impl Handler for TickHandler {
     type Error = IngestError;
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, IngestError> {
-        let mut list: IngestList = serde_json::from_value(tick.payload.clone())
-            .map_err(|e| IngestError::Payload(e.to_string()))?;
+        let mut list = IngestList::read(&tick.payload)?;
         list.trigger_type = tick.trigger_type;
         let run = RunRef {
             run_id: tick.run_id,

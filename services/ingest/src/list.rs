@@ -2,8 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use delivery::{Classify, Fate};
 use proto::{IngestList, Lane, ListSource, TmdbId};
-use runtime::{Classify, Clock, Fate};
+use runtime::Clock;
 use store::{FanOut, RunRef, Standing, Store};
 use tmdb::{CallContext, List, ListPage, TmdbError};
 

@@ -88,7 +88,7 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn show(config: &Config, id: i64, out: Out) -> Result<()> {
-    let letter = api::dead::show(&world::connect_migrated(config).await?, id).await?;
+    let letter = operator::dead::show(&world::connect_migrated(config).await?, id).await?;
     if out.json {
         out.value(&letter);
         return Ok(());
@@ -159,7 +159,9 @@ pub(crate) async fn replay(
     }
     let mut ended = Vec::new();
     for letter in letters.iter().rev() {
-        ended.push(api::dead::replay_one(&store, letter.id, (payload.as_ref(), how.again)).await?);
+        ended.push(
+            operator::dead::replay_one(&store, letter.id, (payload.as_ref(), how.again)).await?,
+        );
         if how.rate > 0 {
             tokio::time::sleep(Duration::from_secs(1) / how.rate).await;
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use api::{Author, jobs};
+use operator::{Author, jobs};
 use runtime::{Clock, Config, ConfigError, SystemClock};
 use serde_json::{Value, json};
 use store::{JobEdit, JobRow, RunRow, Store};
@@ -58,7 +58,7 @@ pub(crate) async fn run(
         return Ok(ExitCode::SUCCESS);
     }
     let run_id = match jobs::run(&store, name, (payload.as_ref(), how.force), &me()).await {
-        Err(api::ApiError::Refused(why)) => {
+        Err(operator::ApiError::Refused(why)) => {
             bail!("{why}; --force runs it all the same, `mangoes jobs cancel` ends the other")
         }
         run_id => run_id?,
@@ -319,7 +319,7 @@ pub(crate) async fn delete(config: &Config, name: &str, out: Out) -> Result<()> 
         .await?
         .delete_job(name, &me())
         .await
-        .map_err(api::ApiError::from)?;
+        .map_err(operator::ApiError::from)?;
     out.say(&format!("{name} is deleted; its runs stay in `mangoes jobs runs` for a while, and its name is not given again"));
     Ok(())
 }
@@ -333,7 +333,7 @@ pub(crate) async fn hold(
         .await?
         .hold_jobs(!off, note, &me())
         .await
-        .map_err(api::ApiError::from)?;
+        .map_err(operator::ApiError::from)?;
     out.say(if off {
         "jobs go on with their next nominal times"
     } else {

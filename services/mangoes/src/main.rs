@@ -10,7 +10,6 @@ mod metrics;
 mod probe;
 mod progress;
 mod rate;
-mod relay;
 mod serve;
 mod show;
 mod upstream;
@@ -67,12 +66,12 @@ fn with_output(code: ExitCode) -> ExitCode {
 }
 
 fn say_error(error: &anyhow::Error) -> ExitCode {
-    let (usage, remedy) = match error.downcast_ref::<api::ApiError>() {
-        Some(api::ApiError::Invalid(_)) => (true, ""),
-        Some(api::ApiError::Unknown(text)) if text.starts_with("there is no job") => {
+    let (usage, remedy) = match error.downcast_ref::<operator::ApiError>() {
+        Some(operator::ApiError::Invalid(_)) => (true, ""),
+        Some(operator::ApiError::Unknown(text)) if text.starts_with("there is no job") => {
             (false, "; `mangoes jobs list` shows them")
         }
-        Some(api::ApiError::Unknown(text)) if text.starts_with("there is no run") => {
+        Some(operator::ApiError::Unknown(text)) if text.starts_with("there is no run") => {
             (false, "; `mangoes jobs runs` shows them")
         }
         Some(_) | None => (error.is::<runtime::ConfigError>(), ""),

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
+use outbox::relay_child;
 use ractor::{Actor, ActorRef};
 use runtime::{ChildSpec, Config, Root, RootArgs, RootMsg, Secret};
 use store::DatabaseClock;
@@ -12,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    health,
-    relay::relay_child,
-    show,
+    health, show,
     upstream::{self, Upstream},
     vitals,
     world::{self, Wanted, World},
@@ -72,13 +71,13 @@ impl Services {
         let tmdb = upstream.as_ref().map(|u| u.client.clone());
         let mut services = Self { drain: drain.clone(), upstream, roots: Vec::new() };
         services.add("outbox", vec![relay_child(world.bus.clone(), world.store.clone())]).await?;
-        let tools = api::Tools {
+        let tools = operator::Tools {
             bus: world.bus.clone(),
             store: world.store.clone(),
             tmdb_rate: config.tmdb_rate,
             drain: drain.clone(),
         };
-        services.add("api", api::children(&tools)).await?;
+        services.add("operator", operator::children(&tools)).await?;
         let clock = Arc::new(DatabaseClock::start(&world.store).await?);
         say_clock_offset(&clock);
         for part in parts {
@@ -165,10 +164,18 @@ fn children(
         (world.bus.clone(), world.store.clone(), Arc::clone(clock), drain.clone());
     let client = || tmdb.cloned().context("this service needs TMDB");
     Ok(match part {
-        Part::Scheduler => scheduler::children(
-            &scheduler::Tools { bus, store, clock, drain },
-            scheduler::Config::default(),
-        ),
+        Part::Scheduler => {
+            let housekeeping = maintenance::Tools {
+                bus: bus.clone(),
+                store: store.clone(),
+                clock: Arc::clone(&clock) as Arc<dyn runtime::Clock>,
+                drain: drain.clone(),
+            };
+            let tools = scheduler::Tools { bus, store, clock, drain };
+            let mut children = scheduler::children(&tools, scheduler::Config::default());
+            children.extend(maintenance::children(&housekeeping));
+            children
+        }
         Part::Scanner => {
             let tools = staleness_scanner::Tools { bus, store, clock, drain };
             staleness_scanner::children(

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use api::movies;
+use operator::movies;
 use proto::{ListSource, MaxMovies, TmdbId};
 use runtime::{Clock, Config, SystemClock};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub(crate) async fn take_over(config: &Config) -> Result<()> {
     let store = world::connect_migrated(config).await?;
     let bus = world::connect_bus_as(config, Some(store.installation_id().await?)).await?;
     let taken = bus.take_over().await?;
-    crate::relay::make_topology(&bus, &store).await?;
+    outbox::make_topology(&bus, &store).await?;
     match taken.as_slice() {
         [] => show::line("all streams belonged to this database already"),
         taken => {
@@ -48,7 +48,7 @@ pub(crate) async fn topology(config: &Config, check: bool, out: Out) -> Result<E
         if !check {
             // No relay publishes meanwhile, and what a stream had lost goes into it before anything
             // new.
-            crate::relay::make_topology(&bus, &store).await?;
+            outbox::make_topology(&bus, &store).await?;
         }
         bus
     } else {
@@ -116,7 +116,7 @@ pub(crate) async fn ingest_list(
 
 async fn accepted(
     config: &Config,
-    answer: Result<movies::Answer, api::ApiError>,
+    answer: Result<movies::Answer, operator::ApiError>,
     follow_it: bool,
     out: Out,
 ) -> Result<ExitCode> {
@@ -358,7 +358,7 @@ pub(crate) async fn watch(config: &Config, every: Duration, out: Out) -> Result<
     let store = world::connect_migrated(config).await?;
     loop {
         if out.json {
-            let (status, jobs) = (store.status().await?, api::jobs::list(&store).await?);
+            let (status, jobs) = (store.status().await?, operator::jobs::list(&store).await?);
             show::line(
                 &json!({"at": SystemClock.now().unix_timestamp(), "status": status, "jobs": jobs})
                     .to_string(),

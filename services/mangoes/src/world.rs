@@ -14,8 +14,6 @@ use runtime::{Config, Secret};
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-use crate::relay;
-
 /// Database connections of all services in one process.
 pub(crate) const CONNECTIONS: u32 = 24;
 /// Database connections of a service alone: eight of them stay below the hundred of a Postgres as
@@ -146,7 +144,7 @@ impl World {
 /// Streams, consumers, permissions: what a process needs before its work begins. Every question has
 /// a deadline of its own: one to a connection that falls silent ends the start.
 async fn check_in(bus: &Bus, store: &Store) -> Result<()> {
-    relay::make_topology(bus, store)
+    outbox::make_topology(bus, store)
         .await
         .context("streams and consumers could not be made at the start")?;
     for d in bus.topology_differences().await? {

@@ -1,7 +1,7 @@
 //! What can go wrong while a movie is read again.
 
-use proto::TmdbId;
-use runtime::{Classify, Fate};
+use delivery::{Classify, Fate};
+use proto::{InvalidPayload, Reason, TmdbId};
 use store::StoreError;
 use tmdb::TmdbError;
 
@@ -18,8 +18,8 @@ pub enum RefreshError {
     #[error("the catalogue has no movie {0}: publish movies.ingest.movie to bring it in")]
     Unknown(TmdbId),
     /// A job's payload does not fit its action.
-    #[error("the job's payload does not fit the action refresh: {0}")]
-    Payload(String),
+    #[error(transparent)]
+    Payload(#[from] InvalidPayload),
 }
 
 impl Classify for RefreshError {
@@ -27,8 +27,8 @@ impl Classify for RefreshError {
         match self {
             Self::Tmdb(e) => e.fate(),
             Self::Store(e) => e.fate(),
-            Self::Unknown(_) => Fate::Reject("not-in-catalogue"),
-            Self::Payload(_) => Fate::Reject("invalid-payload"),
+            Self::Unknown(_) => Fate::Reject(Reason::NotInCatalogue),
+            Self::Payload(_) => Fate::Reject(Reason::InvalidPayload),
         }
     }
 }

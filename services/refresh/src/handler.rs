@@ -6,9 +6,10 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use bus::{Delivery, Handler, Outcome};
-use proto::{Lane, MovieStale, Tick};
-use runtime::{Classify, Clock, Fate, LedgerError, Letter};
+use delivery::{Classify, Fate, LedgerError, Letter};
+use delivery::{Delivery, Handler, Outcome};
+use proto::{JobPayload, Lane, MovieStale, RefreshPayload, Tick};
+use runtime::Clock;
 use store::{Beginning, Effect, Gone, RunRef, Save, Standing, Store, Writer};
 use time::OffsetDateTime;
 use tmdb::{CallContext, TmdbError};
@@ -187,14 +188,7 @@ impl Handler for TickHandler {
     type Error = RefreshError;
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, RefreshError> {
-        let max = tick
-            .payload
-            .get("max_items")
-            .and_then(serde_json::Value::as_i64)
-            .filter(|n| (1..=100_000).contains(n));
-        let max = max.ok_or_else(|| {
-            RefreshError::Payload("max_items must be a whole number from 1 to 100000".to_owned())
-        })?;
+        let RefreshPayload { max_items: max } = RefreshPayload::read(&tick.payload)?;
         let run = RunRef {
             run_id: tick.run_id,
             job: tick.job,

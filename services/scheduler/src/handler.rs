@@ -19,7 +19,9 @@ use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-use crate::{Calendar, Config, SchedulerError, Tools, alarm::Alarm};
+use calendar::{Calendar, CalendarError};
+
+use crate::{Config, SchedulerError, Tools, alarm::Alarm};
 
 /// Jobs per sweep; the rest follows at once in the next.
 const SWEEP_MAX: i64 = 500;
@@ -137,7 +139,7 @@ impl Actor for Scheduler {
     }
 }
 
-fn calendar_of(job: &DueJob) -> Result<(Calendar, Option<Calendar>), SchedulerError> {
+fn calendar_of(job: &DueJob) -> Result<(Calendar, Option<Calendar>), CalendarError> {
     let calendar = |schedule: &str| {
         Calendar::parse(schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?))
     };

@@ -5,23 +5,19 @@
 //! second anyway.
 
 mod alarm;
-mod calendar;
 mod config;
 mod error;
 mod handler;
-mod maintain;
 
 use std::sync::Arc;
 
-use bus::{Bus, ConsumerArgs, consumer_child};
+use bus::Bus;
 use runtime::{ChildSpec, Clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use calendar::{Calendar, Gap, Overlap, clock_is_set_near, local, next_times};
 pub use config::Config;
 pub use error::SchedulerError;
-pub use maintain::check_retention;
 
 /// What the service works with.
 #[derive(Clone)]
@@ -39,16 +35,5 @@ pub struct Tools {
 /// The children of this service's root.
 #[must_use]
 pub fn children(tools: &Tools, config: Config) -> Vec<ChildSpec> {
-    let maintain =
-        maintain::MaintainHandler { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
-    vec![
-        handler::child(tools.clone(), config),
-        consumer_child(ConsumerArgs {
-            bus: tools.bus.clone(),
-            ledger: tools.store.clone(),
-            handler: Arc::new(maintain),
-            permits: 1,
-            drain: tools.drain.clone(),
-        }),
-    ]
+    vec![handler::child(tools.clone(), config)]
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with a scan.
 
-use runtime::{Classify, Fate};
+use delivery::{Classify, Fate};
+use proto::{InvalidPayload, Reason};
 use store::StoreError;
 
 /// Why a scan did not happen.
@@ -10,20 +11,15 @@ pub enum ScanError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A job's payload does not fit its action.
-    #[error(
-        "the job's payload does not fit the action scan: limit must be a whole number from 1 to {MAX_LIMIT}"
-    )]
-    Payload,
+    #[error(transparent)]
+    Payload(#[from] InvalidPayload),
 }
-
-/// Most movies that one scan may queue.
-pub(crate) const MAX_LIMIT: i64 = 1_000_000;
 
 impl Classify for ScanError {
     fn fate(&self) -> Fate {
         match self {
             Self::Store(e) => e.fate(),
-            Self::Payload => Fate::Reject("invalid-payload"),
+            Self::Payload(_) => Fate::Reject(Reason::InvalidPayload),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use bus::{Delivery, Handler, Outcome};
-use proto::Tick;
-use runtime::{Clock, LedgerError, Letter, RefreshMode};
+use delivery::{Delivery, Handler, Outcome};
+use delivery::{LedgerError, Letter};
+use proto::{JobPayload, ScanPayload, Tick};
+use runtime::{Clock, RefreshMode};
 use store::{Effect, RunRef, Standing, Store};
 
-use crate::{Config, ScanError, error::MAX_LIMIT};
+use crate::{Config, ScanError};
 
 /// Writes `refresh_queue`, `sync_state` and the stale events in one transaction; a redelivery meets
 /// its inbox row.
@@ -23,12 +24,7 @@ impl Handler for ScanHandler {
     type Error = ScanError;
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, ScanError> {
-        let limit = tick
-            .payload
-            .get("limit")
-            .and_then(serde_json::Value::as_i64)
-            .filter(|n| (1..=MAX_LIMIT).contains(n));
-        let limit = limit.and_then(|n| i32::try_from(n).ok()).ok_or(ScanError::Payload)?;
+        let ScanPayload { limit } = ScanPayload::read(&tick.payload)?;
         let run = RunRef {
             run_id: tick.run_id,
             job: tick.job,

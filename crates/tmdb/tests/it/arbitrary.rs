@@ -1,7 +1,9 @@
 //! Whatever comes in TMDB's shape: the mapping never panics, and what it lets through every column
 //! can hold.
 
-use proto::{Movie, TmdbId};
+use catalogue::Movie;
+
+use proto::TmdbId;
 use serde_json::{Map, Value, json};
 use tmdb::{PARTS, map};
 

@@ -8,8 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use delivery::{Classify, Fate};
 use proto::{Lane, TmdbId};
-use runtime::{Classify, Fate};
 use serde_json::{Value, json};
 use tmdb::{CallContext, List, MapOptions, map};
 

@@ -187,7 +187,8 @@ pub(crate) struct Edit {
 impl Edit {
     fn job_edit(&self) -> Result<store::JobEdit> {
         let payload = self.payload.as_deref().map(serde_json::from_str).transpose();
-        let instant = |text: &Option<String>| text.as_deref().map(api::jobs::instant).transpose();
+        let instant =
+            |text: &Option<String>| text.as_deref().map(operator::jobs::instant).transpose();
         Ok(store::JobEdit {
             schedule: self.schedule.clone(),
             timezone: self.timezone.clone(),

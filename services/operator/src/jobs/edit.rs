@@ -1,8 +1,9 @@
 //! Jobs made and changed: what can never fire, or what an action cannot read, is refused before it
 //! is stored.
 
+use calendar::Calendar;
+use proto::Action;
 use runtime::{Clock, SystemClock};
-use scheduler::Calendar;
 use serde_json::Value;
 use store::{Author, JobEdit, JobRow, Store};
 use time::OffsetDateTime;
@@ -111,22 +112,8 @@ fn check(edit: &JobEdit, (schedule, zone): (&str, &str), action: &str) -> Result
 }
 
 pub(super) fn payload_fits(action: &str, payload: &Value) -> Result<(), ApiError> {
-    let invalid = |text: String| {
-        ApiError::Invalid(format!("payload does not fit the action {action}: {text}"))
-    };
-    let whole = |key: &str, max: i64| match payload.get(key).and_then(Value::as_i64) {
-        Some(n) if (1..=max).contains(&n) => Ok(()),
-        _ => Err(invalid(format!("{key} must be a whole number from 1 to {max}"))),
-    };
-    match action {
-        "ingest" => serde_json::from_value::<proto::IngestList>(payload.clone())
-            .map(|_| ())
-            .map_err(|e| invalid(e.to_string())),
-        "scan" => whole("limit", 1_000_000),
-        "refresh" => whole("max_items", 100_000),
-        "maintain" => scheduler::check_retention(payload).map_err(|e| invalid(e.to_string())),
-        _ => Err(ApiError::Invalid("action is ingest, scan, refresh or maintain".to_owned())),
-    }
+    let action: Action = action.parse().map_err(ApiError::Invalid)?;
+    action.check_payload(payload).map_err(|e| ApiError::Invalid(e.to_string()))
 }
 
 /// Cron's oldest trap, in words.

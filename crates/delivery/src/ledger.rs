@@ -3,6 +3,7 @@
 
 use std::{future::Future, time::Duration};
 
+use proto::Reason;
 use time::OffsetDateTime;
 
 /// Where a message stands before its work begins.
@@ -28,7 +29,7 @@ pub struct Letter {
     /// Its subject.
     pub subject: String,
     /// Short code to group by.
-    pub reason: String,
+    pub reason: Reason,
     /// The chain of errors.
     pub error: String,
     /// How often it was tried.

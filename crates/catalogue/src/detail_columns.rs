@@ -1,7 +1,8 @@
 //! From a mapped movie to the columns of `works_meta`: image addresses, display texts.
 
-use proto::Movie;
 use serde_json::{Value, json};
+
+use crate::Movie;
 
 const IMAGES: &str = "https://image.tmdb.org/t/p";
 /// Longest `overview_short`, in characters.
@@ -33,7 +34,8 @@ pub(crate) fn overview_short(overview: Option<&str>) -> Option<String> {
 }
 
 /// The row of `works_meta` as JSON; keys are its columns.
-pub(crate) fn meta(movie: &Movie) -> Value {
+#[must_use]
+pub fn meta(movie: &Movie) -> Value {
     let poster = |size| image(movie.poster_path.as_deref(), size);
     let backdrop = |size| image(movie.backdrop_path.as_deref(), size);
     json!({

@@ -2,8 +2,8 @@
 
 mod edit;
 
+use calendar::Calendar;
 use runtime::{Clock, SystemClock};
-use scheduler::Calendar;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Author, Begun, JobRow, RunRow, Store};
@@ -189,14 +189,14 @@ pub async fn next(store: &Store, name: &str, n: usize) -> Result<(JobRow, Vec<Pr
     for at in times.into_iter().take(left) {
         let note = match excluded.as_ref().is_some_and(|e| e.matches_minute_of(at)) {
             true => Some("excluded: it does not run".to_owned()),
-            false => scheduler::clock_is_set_near(at, &job.timezone)?,
+            false => calendar::clock_is_set_near(at, &job.timezone)?,
         };
-        previews.push(Preview { at, local: scheduler::local(at, &job.timezone)?, note });
+        previews.push(Preview { at, local: calendar::local(at, &job.timezone)?, note });
     }
     Ok((job, previews))
 }
 
-fn policies(gap: &str, overlap: &str) -> Result<(scheduler::Gap, scheduler::Overlap), ApiError> {
+fn policies(gap: &str, overlap: &str) -> Result<(calendar::Gap, calendar::Overlap), ApiError> {
     Ok((gap.parse()?, overlap.parse()?))
 }
 

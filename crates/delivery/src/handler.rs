@@ -1,7 +1,7 @@
 //! What a service gives to `bus`: a handler that knows nothing of NATS.
 
+use crate::{Classify, LedgerError, Letter};
 use proto::Event;
-use runtime::{Classify, LedgerError, Letter};
 
 /// How a message's work ended well.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,7 +51,8 @@ struct State {
 struct Look;
 
 /// The child that runs the relay.
-pub(crate) fn relay_child(bus: Bus, store: Store) -> ChildSpec {
+#[must_use]
+pub fn relay_child(bus: Bus, store: Store) -> ChildSpec {
     ChildSpec::new("outbox-relay", move |root| {
         let args = (bus.clone(), store.clone());
         async move {
@@ -206,7 +207,10 @@ async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), StoreError>
 }
 
 /// Streams and consumers at the start of a process. Other processes may be at work meanwhile.
-pub(crate) async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When the broker or the database does not do it.
+pub async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()> {
     let work = async {
         bus.ensure_topology().await?;
         anyhow::Ok(make_and_fill_again(bus, store).await?)

@@ -1,17 +1,20 @@
 //! The cards that the app shows: full and short, with an `etag` that changes only when the card
 //! does.
 
-use proto::Movie;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::rows::{image, overview_short, runtime_display};
+use crate::{
+    Movie,
+    detail_columns::{image, overview_short, runtime_display},
+};
 
 /// Cast members on a full card.
 const CARD_CAST: usize = 10;
 
 /// Full card, short card and etag (hex SHA-256 of both).
-pub(crate) fn cards(work_id: i64, movie: &Movie) -> (Value, Value, String) {
+#[must_use]
+pub fn cards(work_id: i64, movie: &Movie) -> (Value, Value, String) {
     let year = movie.release_date.as_deref().and_then(|d| d.get(..4)).map(ToOwned::to_owned);
     let score = movie.rating.vote_average.map(|v| (v * 10.0).round());
     let cast: Vec<_> = movie

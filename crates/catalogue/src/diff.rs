@@ -2,26 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use proto::FieldChange;
 use serde_json::{Value, json};
 
 use crate::Movie;
 
 /// Longest text or JSON in a diff, in characters; what is longer is cut and ends in `…`.
-pub const DIFF_TEXT_MAX_CHARS: usize = 1_000;
+const DIFF_TEXT_MAX_CHARS: usize = 1_000;
 
 /// Most items of a list that a diff names on either side.
 const LIST_MAX_ITEMS: usize = 50;
-
-/// One field's old and new value. For lists: what went (`old`) and what came (`new`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct FieldChange {
-    /// The value before.
-    pub old: Value,
-    /// The value now.
-    pub new: Value,
-}
 
 /// The fields that a person would call changed, by name.
 #[must_use]

@@ -1,11 +1,10 @@
 //! A movie as the catalogue holds it. The field names are public: `changed` and `diff` of the
 //! events use them.
 
+use proto::TmdbId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-use crate::TmdbId;
 
 /// A score of one source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

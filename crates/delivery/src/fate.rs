@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proto::Reason;
+
 /// What becomes of a message after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -16,7 +18,7 @@ pub enum Fate {
         after: Duration,
     },
     /// Dead letter at once, under this reason code.
-    Reject(&'static str),
+    Reject(Reason),
     /// Upstream does not have it; whoever holds the movie decides what that means.
     Missing,
 }
@@ -41,22 +43,6 @@ pub fn backoff(retry: u32, entropy: u64) -> Duration {
     let ceiling = BACKOFF_BASE.saturating_mul(2_u32.saturating_pow(retry.min(16))).min(BACKOFF_MAX);
     let share = f64::from(u32::try_from(entropy >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX);
     ceiling.mul_f64(share).max(Duration::from_millis(200))
-}
-
-/// An error with all its causes on one line.
-#[must_use]
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let next = cause.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@
 //! overlap repeats runs the `first` time, the `second` or `both`. A job of every hour (`*` as its
 //! hour) keeps its pace: nothing is added after a gap, nothing is left out in an overlap.
 
+mod error;
+
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::SchedulerError;
+pub use error::CalendarError;
 
 /// Widest shift of any zone's clock: some zones left out or repeated a whole day.
 const WIDEST_SHIFT_HOURS: i64 = 26;
@@ -54,14 +56,14 @@ pub enum Overlap {
 }
 
 impl std::str::FromStr for Gap {
-    type Err = SchedulerError;
+    type Err = CalendarError;
 
-    fn from_str(word: &str) -> Result<Self, SchedulerError> {
+    fn from_str(word: &str) -> Result<Self, CalendarError> {
         match word {
             "skip" => Ok(Self::Skip),
             "run_after" => Ok(Self::RunAfter),
             "run_before" => Ok(Self::RunBefore),
-            _ => Err(SchedulerError::Payload(format!(
+            _ => Err(CalendarError::Policy(format!(
                 "'{word}' is no rule for a gap: use skip, run_after or run_before"
             ))),
         }
@@ -69,14 +71,14 @@ impl std::str::FromStr for Gap {
 }
 
 impl std::str::FromStr for Overlap {
-    type Err = SchedulerError;
+    type Err = CalendarError;
 
-    fn from_str(word: &str) -> Result<Self, SchedulerError> {
+    fn from_str(word: &str) -> Result<Self, CalendarError> {
         match word {
             "first" => Ok(Self::First),
             "second" => Ok(Self::Second),
             "both" => Ok(Self::Both),
-            _ => Err(SchedulerError::Payload(format!(
+            _ => Err(CalendarError::Policy(format!(
                 "'{word}' is no rule for an overlap: use first, second or both"
             ))),
         }
@@ -113,8 +115,8 @@ impl Calendar {
         schedule: &str,
         zone: &str,
         (gap, overlap): (Gap, Overlap),
-    ) -> Result<Self, SchedulerError> {
-        let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
+    ) -> Result<Self, CalendarError> {
+        let zone: Tz = zone.parse().map_err(|_| CalendarError::Zone(zone.to_owned()))?;
         let rules = schedule
             .split('|')
             .map(|part| rule(part.trim(), schedule))
@@ -237,8 +239,8 @@ impl Calendar {
     }
 }
 
-fn rule(text: &str, schedule: &str) -> Result<Rule, SchedulerError> {
-    let wrong = |reason: String| SchedulerError::Schedule { schedule: schedule.to_owned(), reason };
+fn rule(text: &str, schedule: &str) -> Result<Rule, CalendarError> {
+    let wrong = |reason: String| CalendarError::Schedule { schedule: schedule.to_owned(), reason };
     if let Some(at) = text.strip_prefix("at ") {
         return instant(at).map(Rule::At).map_err(wrong);
     }
@@ -294,7 +296,7 @@ pub fn next_times(
     policies: (Gap, Overlap),
     after: OffsetDateTime,
     n: usize,
-) -> Result<Vec<OffsetDateTime>, SchedulerError> {
+) -> Result<Vec<OffsetDateTime>, CalendarError> {
     let calendar = Calendar::parse(schedule, zone, policies)?;
     Ok(std::iter::successors(calendar.next_after(after), |at| calendar.next_after(*at))
         .take(n)
@@ -305,8 +307,8 @@ pub fn next_times(
 ///
 /// # Errors
 /// When there is no such zone.
-pub fn local(at: OffsetDateTime, zone: &str) -> Result<String, SchedulerError> {
-    let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
+pub fn local(at: OffsetDateTime, zone: &str) -> Result<String, CalendarError> {
+    let zone: Tz = zone.parse().map_err(|_| CalendarError::Zone(zone.to_owned()))?;
     let at = DateTime::<Utc>::from_timestamp(at.unix_timestamp(), 0).unwrap_or_default();
     Ok(at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M:%S %Z").to_string())
 }
@@ -315,8 +317,8 @@ pub fn local(at: OffsetDateTime, zone: &str) -> Result<String, SchedulerError> {
 ///
 /// # Errors
 /// When there is no such zone.
-pub fn clock_is_set_near(at: OffsetDateTime, zone: &str) -> Result<Option<String>, SchedulerError> {
-    let zone: Tz = zone.parse().map_err(|_| SchedulerError::Zone(zone.to_owned()))?;
+pub fn clock_is_set_near(at: OffsetDateTime, zone: &str) -> Result<Option<String>, CalendarError> {
+    let zone: Tz = zone.parse().map_err(|_| CalendarError::Zone(zone.to_owned()))?;
     let at = DateTime::<Utc>::from_timestamp(at.unix_timestamp(), 0).unwrap_or_default();
     let offset =
         |at: DateTime<Utc>| (at.with_timezone(&zone).naive_local() - at.naive_utc()).num_minutes();

@@ -44,8 +44,8 @@ impl From<BusError> for ApiError {
     }
 }
 
-impl From<scheduler::SchedulerError> for ApiError {
-    fn from(error: scheduler::SchedulerError) -> Self {
+impl From<calendar::CalendarError> for ApiError {
+    fn from(error: calendar::CalendarError) -> Self {
         Self::Invalid(error.to_string())
     }
 }
