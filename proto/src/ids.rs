@@ -1,7 +1,8 @@
 //! Newtypes whose range is part of the contract: a value that exists is valid.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Why a number is no movie id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,48 +96,170 @@ const RUN_ID_MAX_CHARS: usize = 200;
 /// Longest name of a job.
 const JOB_NAME_MAX_CHARS: usize = 64;
 
-/// A `run_id` that a table can be keyed by and a header can hold.
-pub(crate) fn run_id<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
-    match Option::<String>::deserialize(input)? {
-        Some(id) if !is_run_id(&id) => {
-            Err(serde::de::Error::custom(format!("{}; or leave it out", run_id_wanted())))
+/// A text that exists only where it is valid: made by parsing, read like a `str`.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $check:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+        )]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(inline)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-        id => Ok(id),
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                $check(&text).map(|()| Self(text))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// The id of a run: a key of tables and a header's value. 1 to 200 characters, none of them a
+    /// control character.
+    RunId, check_run_id
+}
+
+text_id! {
+    /// The name of a job, a part of subjects: 1 to 64 of a-z, 0-9, `_` and `-`.
+    JobName, check_job_name
+}
+
+impl RunId {
+    /// The run of a list whose sender named none: after the list's message, so that a redelivery
+    /// finds the same run. A key that is too long for a run's id stands as its SHA-256.
+    #[must_use]
+    pub fn of_list(key: &str) -> Self {
+        let id = format!("list@{key}");
+        Self::try_from(id).unwrap_or_else(|_| {
+            let hash = Sha256::digest(key).iter().map(|b| format!("{b:02x}")).collect::<String>();
+            Self(format!("list@sha256:{hash}"))
+        })
     }
 }
 
-/// The same where it has to be there.
-pub(crate) fn own_run_id<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
-    let id = String::deserialize(input)?;
-    if is_run_id(&id) { Ok(id) } else { Err(serde::de::Error::custom(run_id_wanted())) }
+impl JobName {
+    /// The job of a run that a person or an app asked for.
+    #[must_use]
+    pub fn manual() -> Self {
+        Self("manual".to_owned())
+    }
 }
 
-fn run_id_wanted() -> String {
-    format!(
-        "run_id must have 1 to {RUN_ID_MAX_CHARS} characters, none of them a control character such as a line break"
-    )
+fn check_run_id(id: &str) -> Result<(), String> {
+    let fits = (1..=RUN_ID_MAX_CHARS).contains(&id.chars().count());
+    if fits && !id.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(format!(
+        "run_id must have 1 to {RUN_ID_MAX_CHARS} characters, none of them a control character \
+         such as a line break"
+    ))
 }
 
-fn is_run_id(id: &str) -> bool {
-    !id.is_empty() && id.chars().count() <= RUN_ID_MAX_CHARS && !id.chars().any(char::is_control)
-}
-
-/// Whether this may name a job; the name becomes a part of subjects.
-///
-/// # Errors
-/// What a name has to be.
-pub fn check_job_name(name: &str) -> Result<(), String> {
+fn check_job_name(name: &str) -> Result<(), String> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-    match (1..=JOB_NAME_MAX_CHARS).contains(&name.len()) && name.bytes().all(fits) {
-        true => Ok(()),
-        false => Err(format!(
-            "'{name}' is no name for a job: use 1 to {JOB_NAME_MAX_CHARS} of a-z, 0-9, _ and -"
-        )),
+    if (1..=JOB_NAME_MAX_CHARS).contains(&name.len()) && name.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(format!(
+        "'{name}' is not a name for a job: use 1 to {JOB_NAME_MAX_CHARS} of a-z, 0-9, _ and -"
+    ))
+}
+
+/// By what the inbox knows a message: its id, or stream, time and sequence where the sender gave
+/// none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageKey(String);
+
+impl MessageKey {
+    /// A key that is known to fit the table: at most 500 bytes, without U+0000.
+    #[must_use]
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-pub(crate) fn job_name<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
-    let name = String::deserialize(input)?;
-    check_job_name(&name).map_err(serde::de::Error::custom)?;
-    Ok(name)
+impl std::ops::Deref for MessageKey {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for MessageKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_without_a_run_gets_one_that_is_valid() {
+        assert_eq!(RunId::of_list("order-1").as_str(), "list@order-1");
+        for key in ["x".repeat(500), "line\nbreak".to_owned()] {
+            let id = RunId::of_list(&key);
+            assert_eq!(RunId::try_from(id.to_string()), Ok(id.clone()));
+            assert_ne!(id, RunId::of_list(&format!("{key}y")));
+        }
+    }
+
+    #[test]
+    fn ids_out_of_their_range_are_refused() {
+        for wrong in ["", "a\u{1}b", &"x".repeat(201)] {
+            assert!(wrong.parse::<RunId>().is_err_and(|e| e.contains("1 to 200")), "{wrong}");
+        }
+        for wrong in ["", "a.b", "A", "ä", &"x".repeat(65)] {
+            assert!(wrong.parse::<JobName>().is_err_and(|e| e.contains("a-z")), "{wrong}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, MaxMovies, TriggerType};
+use crate::{Event, MaxMovies, RunId, TriggerType};
 
 /// Which TMDB lists are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -84,8 +84,7 @@ pub struct IngestList {
     /// a second message with the same two is taken for a repetition while the run is open. Not
     /// `<job>@<nominal time>`, the id of a job's run to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(deserialize_with = "crate::ids::run_id")]
-    pub run_id: Option<String>,
+    pub run_id: Option<RunId>,
 }
 
 impl Event for IngestList {

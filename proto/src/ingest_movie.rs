@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, TmdbId};
+use crate::{Event, RunId, TmdbId};
 
 /// Fetch a movie from TMDB and store it, unless the catalogue has it.
 ///
@@ -15,8 +15,7 @@ pub struct IngestMovie {
     pub tmdb_id: TmdbId,
     /// The run that it is an item of, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(deserialize_with = "crate::ids::run_id")]
-    pub run_id: Option<String>,
+    pub run_id: Option<RunId>,
     /// Fetch it also when the catalogue has it and it is fresh.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,

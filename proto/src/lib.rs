@@ -22,7 +22,7 @@ mod tick;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use dead_letter::DeadLetter;
-pub use ids::{InvalidTmdbId, MAX_MOVIES_LIMIT, MaxMovies, TmdbId, check_job_name};
+pub use ids::{InvalidTmdbId, JobName, MAX_MOVIES_LIMIT, MaxMovies, MessageKey, RunId, TmdbId};
 pub use ingest_list::{IngestList, ListSource};
 pub use ingest_movie::IngestMovie;
 pub use movie_changed::{FieldChange, MovieChanged};

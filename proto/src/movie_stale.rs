@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Event, TmdbId};
+use crate::{Event, RunId, TmdbId};
 
 /// How urgent a refresh is; the last token of the subject.
 #[derive(
@@ -73,8 +73,7 @@ pub struct MovieStale {
     pub queue_id: Option<i64>,
     /// The run that it is an item of, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[serde(deserialize_with = "crate::ids::run_id")]
-    pub run_id: Option<String>,
+    pub run_id: Option<RunId>,
     /// Lane of the subject; not part of the payload.
     #[serde(skip, default = "Lane::now")]
     #[schemars(skip)]

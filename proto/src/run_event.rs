@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Event, TriggerType};
+use crate::{Event, JobName, RunId, TriggerType};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,9 +64,9 @@ const fn is_zero(n: &i64) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEvent {
     /// The job's name, or `manual` for a list that somebody asked for.
-    pub job: String,
+    pub job: JobName,
     /// The run: a row of `job_run`.
-    pub run_id: String,
+    pub run_id: RunId,
     /// Where it stands.
     pub status: RunStatus,
     /// What made it begin.

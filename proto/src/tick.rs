@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::Event;
+use crate::{Event, JobName, RunId};
 
 /// What a job does; the service that owns the action consumes its ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -82,8 +82,7 @@ impl TriggerType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tick {
     /// The job's name: 1 to 64 of a-z, 0-9, `_` and `-`.
-    #[serde(deserialize_with = "crate::ids::job_name")]
-    pub job: String,
+    pub job: JobName,
     /// What is to be done.
     pub action: Action,
     /// The nominal time; UTC, RFC 3339.
@@ -97,8 +96,7 @@ pub struct Tick {
     /// What made it fire.
     pub trigger_type: TriggerType,
     /// The run that it begins: a row of `job_run`.
-    #[serde(deserialize_with = "crate::ids::own_run_id")]
-    pub run_id: String,
+    pub run_id: RunId,
     /// The job's payload at that moment, of the shape that the action wants.
     #[serde(default)]
     pub payload: Value,

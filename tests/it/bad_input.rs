@@ -37,7 +37,7 @@ async fn each_bad_message_is_one_dead_letter() {
             "invalid-payload",
             "kept for a run of a job",
         ),
-        ("movies.tick.scan.nightly", br#"{"job": "a.b", "action": "scan"}"#, "invalid-payload", "no name for a job"),
+        ("movies.tick.scan.nightly", br#"{"job": "a.b", "action": "scan"}"#, "invalid-payload", "not a name for a job"),
     ];
     for (subject, payload, ..) in &cases {
         world.publish(subject, payload).await;

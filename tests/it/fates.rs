@@ -115,8 +115,8 @@ fn the_table_of_fates_stands_in_the_docs() {
     let empty = serde_json::json!({});
     let payload = |action: Action| action.check_payload(&empty).unwrap_err();
     let days = Action::Maintain.check_payload(&serde_json::json!({"run_days": 0})).unwrap_err();
-    row(&mut table, "ingest RunOver", &IngestError::RunOver("a".to_owned()));
-    row(&mut table, "ingest RunIdKept", &IngestError::RunIdKept("a".to_owned()));
+    row(&mut table, "ingest RunOver", &IngestError::RunOver("a".parse().unwrap()));
+    row(&mut table, "ingest RunIdKept", &IngestError::RunIdKept("a".parse().unwrap()));
     row(&mut table, "ingest Payload", &IngestError::Payload(payload(Action::Ingest)));
     row(&mut table, "refresh Unknown", &RefreshError::Unknown(movie()));
     row(&mut table, "refresh Payload", &RefreshError::Payload(payload(Action::Refresh)));

@@ -255,8 +255,9 @@ async fn long_work_is_told_from_a_silent_connection() {
     store.migrate().await.unwrap();
     let now = SystemClock.now();
     let (job, action, trigger_type) =
-        ("daily_refresh_enqueue".to_owned(), proto::Action::Scan, proto::TriggerType::Manual);
-    let run = RunRef { run_id: "long".to_owned(), job, action, trigger_type, scheduled_for: now };
+        ("daily_refresh_enqueue".parse().unwrap(), proto::Action::Scan, proto::TriggerType::Manual);
+    let run =
+        RunRef { run_id: "long".parse().unwrap(), job, action, trigger_type, scheduled_for: now };
     store.start_run(&run, &serde_json::json!({"limit": 10}), now).await.unwrap();
     let scan = async |key| store.scan(("ticks-scan", key), &run, (10, true), now).await;
     let pool = sqlx::PgPool::connect(&servers.database_url()).await.unwrap();

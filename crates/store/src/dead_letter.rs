@@ -1,7 +1,7 @@
 //! Dead letters, written together with what they mean for a run, a movie or the queue.
 
 use delivery::Letter;
-use proto::{DeadLetter, TmdbId};
+use proto::{DeadLetter, RunId, TmdbId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -25,21 +25,21 @@ pub enum Effect {
     /// An item of a run failed.
     Item {
         /// The run.
-        run_id: String,
+        run_id: RunId,
         /// The movie.
         tmdb_id: TmdbId,
     },
     /// A movie could not be refreshed: its queue row fails, scans leave it alone for a while.
     Refresh {
         /// The run, if any.
-        run_id: Option<String>,
+        run_id: Option<RunId>,
         /// The movie.
         tmdb_id: TmdbId,
     },
     /// A whole run failed before it had items.
     Run {
         /// The run.
-        run_id: String,
+        run_id: RunId,
     },
 }
 
@@ -165,7 +165,7 @@ impl Store {
             Effect::Run { run_id } => {
                 sqlx::query!(
                     "update job_run set error = $2 where run_id = $1 and ended_at is null",
-                    run_id,
+                    run_id.as_str(),
                     letter.error
                 )
                 .execute(&mut *tx)

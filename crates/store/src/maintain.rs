@@ -68,7 +68,7 @@ impl Store {
         if ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
             sqlx::query!(
                 "update job_run set checked = $2, done = $2 where run_id = $1",
-                run.run_id,
+                run.run_id.as_str(),
                 gone
             )
             .execute(&mut *tx)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use proto::{Lane, MovieStale, TmdbId};
+use proto::{Lane, MovieStale, RunId, TmdbId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -85,7 +85,7 @@ impl Store {
             on conflict do nothing
             returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane"#,
                 limit,
-                run.run_id,
+                run.run_id.as_str(),
                 now,
                 release,
                 FRESH_LANE_MAX_DAYS
@@ -96,14 +96,14 @@ impl Store {
             let queued = i64::try_from(ids.len()).unwrap_or(i64::MAX);
             sqlx::query!(
                 "insert into job_run_item (run_id, tmdb_id) select $1, t from unnest($2::bigint[]) as t on conflict do nothing",
-                run.run_id,
+                run.run_id.as_str(),
                 &ids
             )
             .execute(&mut *tx)
             .await?;
             sqlx::query!(
                 "update job_run set checked = $2, pending = $2, touched_at = now() where run_id = $1",
-                run.run_id,
+                run.run_id.as_str(),
                 queued
             )
             .execute(&mut *tx)
@@ -199,7 +199,7 @@ impl Store {
                 now,
                 event.lane.as_str(),
                 event.reason,
-                event.run_id,
+                event.run_id.as_deref(),
                 LEASE,
                 event.queue_id
             )
@@ -361,7 +361,7 @@ pub(crate) async fn enqueue_listed(
 fn stale_entries(
     rows: &[Queued],
     reason: &str,
-    run_id: Option<&str>,
+    run_id: Option<&RunId>,
     now: OffsetDateTime,
 ) -> Vec<Entry> {
     rows.iter()
@@ -372,12 +372,18 @@ fn stale_entries(
                 reason: reason.to_owned(),
                 queued_at: Some(now),
                 queue_id: Some(row.id),
-                run_id: run_id.map(ToOwned::to_owned),
+                run_id: run_id.cloned(),
                 lane: Lane::ALL.into_iter().find(|l| l.as_str() == row.lane).unwrap_or(Lane::Bulk),
             };
             // The row is the cause: published again it is a new try of the same row, at a new time.
             let id = format!("stale:{}:{}", row.id, now.unix_timestamp());
-            Some(entry(&event, id, row.tmdb_id.to_string(), run_id.unwrap_or(reason), now))
+            Some(entry(
+                &event,
+                id,
+                row.tmdb_id.to_string(),
+                run_id.map_or(reason, RunId::as_str),
+                now,
+            ))
         })
         .collect()
 }
@@ -409,9 +415,12 @@ async fn send_released(
     let runs = sqlx::query!("select id, run_id from refresh_queue where id = any($1)", &ids)
         .fetch_all(&mut *tx)
         .await?;
-    let runs: HashMap<i64, Option<String>> = runs.into_iter().map(|r| (r.id, r.run_id)).collect();
+    let runs: HashMap<i64, Option<RunId>> = runs
+        .into_iter()
+        .map(|r| (r.id, r.run_id.and_then(|id| RunId::try_from(id).ok())))
+        .collect();
     for some in rows.chunks(ENTRIES_AT_ONCE) {
-        let run_of = |row: &Queued| runs.get(&row.id).and_then(Option::as_deref);
+        let run_of = |row: &Queued| runs.get(&row.id).and_then(Option::as_ref);
         let entries: Vec<Entry> = some
             .iter()
             .flat_map(|row| stale_entries(std::slice::from_ref(row), "due", run_of(row), now))

@@ -5,7 +5,7 @@
 //! items in a row, so exactly one transaction sees zero and closes the run, writes the log row and
 //! the `movies.run` event with it.
 
-use proto::{Action, IngestMovie, ListSource, TmdbId, TriggerType};
+use proto::{Action, IngestMovie, JobName, ListSource, RunId, TmdbId, TriggerType};
 use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -19,9 +19,9 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct RunRef {
     /// `<job>@<nominal time>`, or derived from the message.
-    pub run_id: String,
+    pub run_id: RunId,
     /// Job, or `manual`.
-    pub job: String,
+    pub job: JobName,
     /// What it does.
     pub action: Action,
     /// What made it begin.
@@ -86,8 +86,8 @@ impl Store {
              values ($1, $2, $3, $4, $5, $6, $7, 'running', $5)
              on conflict (run_id) do update set status = 'running', started_at = coalesce(job_run.started_at, excluded.started_at), touched_at = now()
              where job_run.status = 'queued'",
-                run.run_id,
-                run.job,
+                run.run_id.as_str(),
+                run.job.as_str(),
                 run.action.as_str(),
                 run.scheduled_for,
                 now,
@@ -101,7 +101,7 @@ impl Store {
                 tx.commit().await?;
                 return Ok(Standing::Open);
             }
-            let status = sqlx::query_scalar!("select status from job_run where run_id = $1", run.run_id).fetch_one(&mut *tx).await?;
+            let status = sqlx::query_scalar!("select status from job_run where run_id = $1", run.run_id.as_str()).fetch_one(&mut *tx).await?;
             Ok(match status.as_str() {
                 "running" | "queued" | "waiting" => Standing::Open,
                 "cancelled" => Standing::Cancelled,
@@ -158,7 +158,7 @@ impl Store {
             update job_run set checked = checked + n + $3 + $4, skipped = skipped + $3, not_needed = not_needed + $4, pending = pending + n,
                 payload = payload || jsonb_build_object('source', $5::text), touched_at = now()
             from counted where run_id = $1 returning pending"#,
-                run.run_id,
+                run.run_id.as_str(),
                 &ids,
                 list.skipped,
                 list.not_needed,

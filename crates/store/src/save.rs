@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use catalogue::{Movie, diff};
 
-use proto::{FieldChange, RefreshOutcome};
+use proto::{FieldChange, RefreshOutcome, RunId};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -35,7 +35,7 @@ pub struct Save {
     /// Why, for people.
     pub cause: String,
     /// The run that it is an item of.
-    pub run_id: Option<String>,
+    pub run_id: Option<RunId>,
 }
 
 /// What became of a movie.
@@ -430,7 +430,8 @@ async fn settle(
             .iter()
             .filter(|q| q.tmdb_id == save.movie.tmdb_id.get())
             .filter_map(|q| q.run_id.clone());
-        let runs: HashSet<String> = save.run_id.iter().cloned().chain(queued).collect();
+        let runs: HashSet<String> =
+            save.run_id.iter().map(ToString::to_string).chain(queued).collect();
         items.extend(runs.into_iter().map(|run_id| done(run_id, save)));
     }
     runs::settle(tx, &items, now).await

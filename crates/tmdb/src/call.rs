@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use proto::Lane;
+use proto::{Lane, RunId};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -12,7 +12,7 @@ pub struct CallContext {
     /// Service.
     pub service: &'static str,
     /// The run that it serves.
-    pub run_id: Option<String>,
+    pub run_id: Option<RunId>,
     /// Tries that failed before.
     pub try_number: i32,
     /// How urgent it is.
@@ -45,7 +45,7 @@ pub struct Call {
     /// Tries that failed before.
     pub retry_count: i32,
     /// The run that it served.
-    pub run_id: Option<String>,
+    pub run_id: Option<RunId>,
     /// When it ended.
     pub created_at: OffsetDateTime,
     /// When it was sent, after it had passed the gate.

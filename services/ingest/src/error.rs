@@ -1,7 +1,7 @@
 //! What can go wrong while movies are brought in.
 
 use delivery::{Classify, Fate};
-use proto::{InvalidPayload, Reason};
+use proto::{InvalidPayload, Reason, RunId};
 use store::StoreError;
 use tmdb::TmdbError;
 
@@ -16,10 +16,10 @@ pub enum IngestError {
     Store(#[from] StoreError),
     /// A list came under the id of a run that has ended.
     #[error("run_id '{0}' names a run that is over: leave run_id out, or give a new one")]
-    RunOver(String),
+    RunOver(RunId),
     /// A list came under the id that a job's run is going to have.
     #[error("run_id '{0}' is kept for a run of a job: leave run_id out, or give another")]
-    RunIdKept(String),
+    RunIdKept(RunId),
     /// A job's payload does not fit its action.
     #[error(transparent)]
     Payload(#[from] InvalidPayload),

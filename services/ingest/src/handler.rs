@@ -2,7 +2,7 @@
 
 use delivery::{Delivery, Handler, Outcome};
 use delivery::{LedgerError, Letter};
-use proto::{Action, IngestList, IngestMovie, JobPayload, Lane, Tick};
+use proto::{Action, IngestList, IngestMovie, JobName, JobPayload, Lane, RunId, Tick};
 use store::{Effect, Gone, RunRef, Save, Standing, Writer};
 use tmdb::{CallContext, TmdbError};
 
@@ -113,8 +113,8 @@ pub(crate) struct ListHandler(pub(crate) Lists);
 /// same run.
 fn run_of(event: &IngestList, key: &str, now: time::OffsetDateTime) -> RunRef {
     RunRef {
-        run_id: event.run_id.clone().unwrap_or_else(|| format!("list@{key}")),
-        job: "manual".to_owned(),
+        run_id: event.run_id.clone().unwrap_or_else(|| RunId::of_list(key)),
+        job: JobName::manual(),
         action: Action::Ingest,
         trigger_type: event.trigger_type,
         scheduled_for: now,

@@ -69,7 +69,7 @@ impl tmdb::CallLog for CallRows {
             tmdb_id: call.tmdb_id,
             error_message: call.error_message,
             retry_count: call.retry_count,
-            run_id: call.run_id,
+            run_id: call.run_id.map(Into::into),
             created_at: call.created_at,
         };
         if self.entries.try_send(Entry::Call(Box::new(row))).is_err() {

@@ -2,7 +2,8 @@
 
 use bus::{Bus, Outgoing};
 use proto::{
-    Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, TmdbId, TriggerType,
+    Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, RunId, TmdbId,
+    TriggerType,
 };
 use runtime::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
@@ -140,7 +141,7 @@ pub async fn ingest(bus: &Bus, request: &Ingest, author: &Author) -> Result<Answ
             let max_movies = request.max_movies.ok_or_else(|| {
                 ApiError::Invalid("max_movies is missing: give 1 to 10000".to_owned())
             })?;
-            let run_id = format!("list@{}", word(author));
+            let run_id = RunId::of_list(&word(author));
             let event = IngestList {
                 source,
                 max_movies,
@@ -148,7 +149,7 @@ pub async fn ingest(bus: &Bus, request: &Ingest, author: &Author) -> Result<Answ
                 run_id: Some(run_id.clone()),
             };
             send(bus, &event, &run_id).await?;
-            Ok(Answer::Run { run_id })
+            Ok(Answer::Run { run_id: run_id.into() })
         }
         _ => Err(ApiError::Invalid(
             "name either movies, as [603], or a list with max_movies".to_owned(),

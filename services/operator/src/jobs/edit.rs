@@ -2,7 +2,7 @@
 //! is stored.
 
 use calendar::Calendar;
-use proto::Action;
+use proto::{Action, JobName};
 use runtime::{Clock, SystemClock};
 use serde_json::Value;
 use store::{Author, JobEdit, JobRow, Store};
@@ -32,7 +32,7 @@ pub async fn create(
     edit: &JobEdit,
     author: &Author,
 ) -> Result<JobRow, ApiError> {
-    proto::check_job_name(name).map_err(ApiError::Invalid)?;
+    name.parse::<JobName>().map_err(ApiError::Invalid)?;
     if edit.schedule.is_none() {
         return Err(ApiError::Invalid(
             "schedule is missing: give a cron expression such as '0 3 * * *'".to_owned(),
