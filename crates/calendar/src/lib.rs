@@ -13,6 +13,7 @@ mod error;
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
+use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 pub use error::CalendarError;
@@ -32,7 +33,8 @@ const MACROS: [(&str, &str); 7] = [
 ];
 
 /// What becomes of a wall-clock time that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Gap {
     /// It does not run.
     Skip,
@@ -44,7 +46,8 @@ pub enum Gap {
 }
 
 /// What becomes of a wall-clock time that exists twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// The first time.
     #[default]
@@ -64,7 +67,7 @@ impl std::str::FromStr for Gap {
             "run_after" => Ok(Self::RunAfter),
             "run_before" => Ok(Self::RunBefore),
             _ => Err(CalendarError::Policy(format!(
-                "'{word}' is no rule for a gap: use skip, run_after or run_before"
+                "'{word}' is not a rule for a gap: use skip, run_after or run_before"
             ))),
         }
     }
@@ -79,7 +82,7 @@ impl std::str::FromStr for Overlap {
             "second" => Ok(Self::Second),
             "both" => Ok(Self::Both),
             _ => Err(CalendarError::Policy(format!(
-                "'{word}' is no rule for an overlap: use first, second or both"
+                "'{word}' is not a rule for an overlap: use first, second or both"
             ))),
         }
     }

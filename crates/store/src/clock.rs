@@ -56,6 +56,17 @@ impl DatabaseClock {
     }
 }
 
+impl Store {
+    /// The time of the database, for what a person asked for just now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn now(&self) -> Result<OffsetDateTime, StoreError> {
+        let ((at, _), _) = look(self).await?;
+        Ok(at)
+    }
+}
+
 /// A quick look is. A slow one is off by half of the time that it took at most, so it is better
 /// than a clock that differs from it by more than all of that time: of a machine that slept, or
 /// from before the database's clock was set.

@@ -4,7 +4,7 @@
 //! The rules are functions of the database, so that they hold for SQL as well; see the migration
 //! `finish_runs`.
 
-use proto::TriggerType;
+use proto::{JobLimit, OverlapPolicy, TriggerType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{Postgres, Transaction};
@@ -34,15 +34,12 @@ pub struct JobEdit {
     /// With what.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
-    /// skip, run_after or run_before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dst_gap: Option<String>,
-    /// first, second or both.
+    pub dst_gap: Option<calendar::Gap>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dst_overlap: Option<String>,
-    /// skip, queue_one, queue_all, allow or cancel_other.
+    pub dst_overlap: Option<calendar::Overlap>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub overlap_policy: Option<String>,
+    pub overlap_policy: Option<OverlapPolicy>,
     /// Seconds, 0 to 31536000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catch_up_secs: Option<i32>,
@@ -76,10 +73,9 @@ pub struct JobEdit {
     /// How often a lost run begins anew, 0 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_retries: Option<i32>,
-    /// Limits that are taken away: exclusions, max_runs, starts_at, ends_at, pause_after_failures,
-    /// overdue_after_secs.
+    /// Limits that are taken away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub clear: Vec<String>,
+    pub clear: Vec<JobLimit>,
 }
 
 /// What became of a nominal time that is filled in.
@@ -409,7 +405,7 @@ async fn apply(tx: &mut Tx, name: &str, edit: &JobEdit) -> Result<(), StoreError
     let mut patch = serde_json::to_value(edit).unwrap_or_default();
     if let Some(fields) = patch.as_object_mut() {
         fields.remove("clear");
-        fields.extend(edit.clear.iter().map(|name| (name.clone(), Value::Null)));
+        fields.extend(edit.clear.iter().map(|limit| (limit.as_str().to_owned(), Value::Null)));
     }
     sqlx::query_scalar!("select mangoes_job_set($1, $2)::text", name, patch)
         .fetch_one(&mut **tx)
