@@ -36,7 +36,7 @@ impl Watched {
         let path = folder.0.join("up.log");
         let log = std::fs::File::options().create(true).append(true).open(&path).unwrap();
         let mut command = mangoes(&folder.0);
-        command.arg(service).envs([
+        command.args(["serve", service]).envs([
             ("NATS_URL", nats),
             ("DATABASE_URL", database),
             ("TMDB_TOKEN", "sesame"),
@@ -233,7 +233,7 @@ async fn work_goes_on_when_connections_fall_silent() {
         if let Some(status) = scheduler.child.try_wait().unwrap() {
             let said = std::fs::read_to_string(folder.0.join("up.log")).unwrap();
             assert!(
-                status.code() == Some(1) && said.contains("only a new start helps"),
+                status.code() == Some(1) && said.contains("only a restart helps"),
                 "{status}: {said}"
             );
             scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);

@@ -1,4 +1,7 @@
-//! Tables for people, JSON for machines.
+//! What the program says: tables and sentences for people, JSON for machines.
+//!
+//! Standard output may be closed or full at any time: the first failure is remembered and decides
+//! the exit code.
 
 use std::{
     io::{IsTerminal, Write},
@@ -14,11 +17,11 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Out {
+pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
-impl Out {
+impl Output {
     /// A table of rows, or the values behind it as JSON.
     pub(crate) fn table<T: Serialize>(self, values: &T, head: &[&str], rows: Vec<Vec<String>>) {
         if self.json {
@@ -66,7 +69,7 @@ impl Out {
     }
 }
 
-/// Why standard output took a line no more: the first failure.
+/// The first failure to write to standard output.
 static FAILED: OnceLock<std::io::Error> = OnceLock::new();
 
 /// One line to standard output. What fails is remembered: see [`is_closed`] and [`failure`].
@@ -74,26 +77,28 @@ pub(crate) fn line(text: &str) {
     let mut out = std::io::stdout().lock();
     // Flushed, so that a full disk is noticed here.
     if let Err(e) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+        // An earlier failure says more.
         let _ = FAILED.set(e);
     }
 }
 
-/// One line to standard error. Where that is closed, nobody misses it: a drain goes on.
+/// One line to standard error.
 pub(crate) fn note(text: &str) {
+    // Where it is closed nobody reads it, and a drain must go on.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Whether standard output takes nothing any more, as after `| head`.
+/// Whether nobody reads standard output any more, as after `| head`.
 pub(crate) fn is_closed() -> bool {
     FAILED.get().is_some()
 }
 
-/// What has to be said about standard output. A reader that went away has what it wanted.
+/// Why standard output could not be written; a reader that went away has what it wanted.
 pub(crate) fn failure() -> Option<&'static std::io::Error> {
     FAILED.get().filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)
 }
 
-/// Clears a terminal and begins at its top; elsewhere looks follow one another.
+/// Clears a terminal; elsewhere the texts follow one another.
 pub(crate) fn clear_screen() {
     if std::io::stdout().is_terminal() {
         line("\u{1b}[2J\u{1b}[H");
@@ -103,7 +108,7 @@ pub(crate) fn clear_screen() {
 /// Set once by `--absolute`.
 pub(crate) static ABSOLUTE: AtomicBool = AtomicBool::new(false);
 
-/// "in 3 h", "5 min ago"; or the instant itself where that was asked for.
+/// "in 3 h", "5 min ago"; with `--absolute` the instant itself.
 pub(crate) fn relative(at: Option<OffsetDateTime>, now: OffsetDateTime) -> String {
     let Some(at) = at else { return "-".to_owned() };
     if ABSOLUTE.load(Ordering::Relaxed) {
@@ -124,7 +129,7 @@ pub(crate) fn millis(ms: i64) -> String {
     if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, (ms % 1_000) / 100) }
 }
 
-/// "98.3 %"; of nothing all is fresh.
+/// "98.3 %"; of nothing it is "100 %".
 pub(crate) fn percent(part: i64, whole: i64) -> String {
     if whole == 0 {
         "100 %".to_owned()

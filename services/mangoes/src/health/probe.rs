@@ -11,7 +11,7 @@ use runtime::{Config, ConfigError, listen_parts};
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use crate::{show::Out, world};
+use crate::{endpoints::Endpoints, output::Output};
 
 /// The process gives each of its own questions two seconds.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ struct Target {
 }
 
 /// Prints what the process answers; success only for 200.
-pub(crate) async fn health(config: &Config, url: Option<&str>, out: Out) -> Result<ExitCode> {
+pub(crate) async fn health(config: &Config, url: Option<&str>, out: Output) -> Result<ExitCode> {
     let target = match url {
         Some(url) => target_of(url)?,
         None => Target { address: own_address(config)?, path: "/readyz".to_owned() },
@@ -50,10 +50,13 @@ pub(crate) async fn health(config: &Config, url: Option<&str>, out: Out) -> Resu
 /// of this data directory.
 fn own_address(config: &Config) -> Result<String> {
     // Port 0 is a free one, which only the process itself knows.
-    let said = config.is_set("MANGOES_LISTEN")
+    let is_given = config.is_set("MANGOES_LISTEN")
         && listen_parts(&config.listen).is_some_and(|(_, port)| port != 0);
-    let noted =
-        if said { None } else { world::running(config)?.and_then(|endpoints| endpoints.listen) };
+    let noted = if is_given {
+        None
+    } else {
+        Endpoints::of_running(config)?.and_then(|endpoints| endpoints.listen)
+    };
     Ok(noted.unwrap_or_else(|| reachable(&config.listen)))
 }
 

@@ -1,10 +1,9 @@
-//! Whether a new start of this process would help: a part stands still though NATS and the database
-//! answer.
+//! Whether a restart of this process would help: one of its parts is stalled although NATS and the
+//! database answer.
 //!
-//! A connection may die without a word: a firewall forgot it, a server moved. What waits on one
-//! would wait until the kernel gives it up, a quarter of an hour later. Such a process ends with
-//! status 1, and whoever started it starts it again; as after `kill -9` nothing is lost
-//! (docs/adr/0013).
+//! A connection may die in silence: a firewall forgot it, a server moved. What waits on it would
+//! wait until the kernel gives it up, a quarter of an hour later. Such a process ends with status
+//! 1, and an orchestrator starts it again; as after `kill -9` nothing is lost (docs/adr/0013).
 
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use store::{Seen, Store};
 
 /// How often the process looks at itself.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long NATS and the database may take to answer to a fresh question.
+/// How long NATS and the database may take to answer.
 const ANSWER: Duration = Duration::from_secs(4);
-/// Looks in a row that have to find it ill: a process that was stopped for a while is well again in
-/// its second look.
+/// Checks in a row that have to fail: a process that was suspended for a while passes the second
+/// one.
 const LOOKS: u32 = 3;
 /// The pool of connections that everything here shares.
 const POOL: Part = Part { name: "database pool", allowed: Duration::from_secs(15), vital: true };
@@ -25,7 +24,7 @@ const POOL: Part = Part { name: "database pool", allowed: Duration::from_secs(15
 /// The library's task, which no message should end and one has (docs/adr/0014).
 const NATS_CLIENT: Part = Part { name: "NATS client", allowed: Duration::ZERO, vital: true };
 
-/// Returns when this process is past help, with the reason.
+/// Returns when only a restart helps, with the reason.
 pub(crate) async fn lost(bus: Bus, store: Store) -> String {
     let mut looks = 0;
     bus.pulse().beat(POOL);
@@ -42,7 +41,8 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
         if looks >= LOOKS {
             let ill = ill.iter().map(words).collect::<Vec<_>>().join("; ");
             return format!(
-                "{ill}, although NATS and the database answer: only a new start helps; nothing is lost by it"
+                "{ill}, although NATS and the database answer: only a restart helps; nothing is \
+                 lost by it"
             );
         }
     }

@@ -1,358 +1,219 @@
-//! Runs services: all of them (`up`) or one; drains on SIGTERM and Ctrl-C.
+//! The services of a process: started, watched, drained in the right order.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use outbox::relay_child;
 use ractor::{Actor, ActorRef};
-use runtime::{ChildSpec, Config, Root, RootArgs, RootMsg, Secret};
+use runtime::{ChildSpec, Config, Root, RootArgs, RootMsg};
 use store::DatabaseClock;
-use tmdb_sim::Sim;
-use tokio::{signal::unix, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::{
-    health, show,
-    upstream::{self, Upstream},
-    vitals,
-    world::{self, Wanted, World},
-};
+use super::{servers::Servers, tmdb::Upstream};
 
 /// How long a drain may take.
-const GRACE: Duration = Duration::from_secs(20);
+pub(crate) const GRACE: Duration = Duration::from_secs(20);
 /// How long the rest may take after it: events of the last work, the log of calls.
 const LAST_STEPS: Duration = Duration::from_secs(3);
+/// A larger offset of this machine's clock is logged at the start.
+const CLOCK_OFFSET_LOGGED: time::Duration = time::Duration::seconds(2);
+/// The root that publishes what the others write: it stops after them.
+const OUTBOX: &str = "outbox";
 
-/// Said at the start from this offset on.
-const CLOCK_OFFSET_WORTH_A_WORD: time::Duration = time::Duration::seconds(2);
-
-/// A service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+/// A service that can be run by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Service {
+    /// Fires jobs at their times; removes old rows.
     Scheduler,
+    /// Brings movies and lists in.
     Ingest,
-    Scanner,
+    /// Finds movies that are due and queues them.
+    StalenessScanner,
+    /// Refreshes movies from TMDB.
     Refresh,
 }
 
-const ALL: [Part; 4] = [Part::Scheduler, Part::Ingest, Part::Scanner, Part::Refresh];
+impl Service {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Scheduler, Self::Ingest, Self::StalenessScanner, Self::Refresh];
 
-impl Part {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Scheduler => "scheduler",
             Self::Ingest => "ingest",
-            Self::Scanner => "staleness-scanner",
+            Self::StalenessScanner => "staleness-scanner",
             Self::Refresh => "refresh",
         }
     }
 
-    const fn calls_tmdb(self) -> bool {
-        matches!(self, Self::Ingest | Self::Refresh)
+    pub(crate) const fn calls_tmdb(self) -> bool {
+        match self {
+            Self::Ingest | Self::Refresh => true,
+            Self::Scheduler | Self::StalenessScanner => false,
+        }
     }
+}
+
+/// A root of the supervision tree, with its children.
+struct RunningRoot {
+    name: &'static str,
+    actor: ActorRef<RootMsg>,
+    handle: JoinHandle<()>,
 }
 
 /// Running services.
 pub(crate) struct Services {
-    drain: CancellationToken,
+    pub(crate) drain: CancellationToken,
     upstream: Option<Upstream>,
-    roots: Vec<(&'static str, ActorRef<RootMsg>, JoinHandle<()>)>,
+    roots: Vec<RunningRoot>,
 }
 
 impl Services {
-    /// Starts the roots of these services.
-    pub(crate) async fn start(world: &World, config: &Config, parts: &[Part]) -> Result<Self> {
+    /// Starts these services, and what every process has beside them: the outbox relay and the
+    /// operator's NATS service.
+    pub(crate) async fn start(
+        servers: &Servers,
+        config: &Config,
+        wanted: &[Service],
+    ) -> Result<Self> {
         let drain = CancellationToken::new();
-        let upstream = match parts.iter().any(|p| p.calls_tmdb()) {
-            true => Some(Upstream::start(config, &world.store)?),
-            false => None,
+        let upstream = if wanted.iter().any(|service| service.calls_tmdb()) {
+            Some(Upstream::start(config, &servers.store)?)
+        } else {
+            None
         };
-        let tmdb = upstream.as_ref().map(|u| u.client.clone());
         let mut services = Self { drain: drain.clone(), upstream, roots: Vec::new() };
-        services.add("outbox", vec![relay_child(world.bus.clone(), world.store.clone())]).await?;
+        let relay = relay_child(servers.bus.clone(), servers.store.clone());
+        services.add(OUTBOX, vec![relay]).await?;
         let tools = operator::Tools {
-            bus: world.bus.clone(),
-            store: world.store.clone(),
+            bus: servers.bus.clone(),
+            store: servers.store.clone(),
             tmdb_rate: config.tmdb_rate,
             drain: drain.clone(),
         };
         services.add("operator", operator::children(&tools)).await?;
-        let clock = Arc::new(DatabaseClock::start(&world.store).await?);
-        say_clock_offset(&clock);
-        for part in parts {
-            let children = children(*part, world, config, (tmdb.as_ref(), &drain, &clock))?;
-            services.add(part.name(), children).await?;
+        let clock = Arc::new(DatabaseClock::start(&servers.store).await?);
+        log_clock_offset(&clock);
+        let shared = Shared { servers, config, tmdb: services.tmdb(), drain, clock };
+        for service in wanted {
+            services.add(service.name(), shared.children(*service)?).await?;
         }
         Ok(services)
     }
 
+    /// The client of this process, where a service calls TMDB.
+    pub(crate) fn tmdb(&self) -> Option<tmdb::Client> {
+        self.upstream.as_ref().map(|upstream| upstream.client.clone())
+    }
+
     async fn add(&mut self, name: &'static str, children: Vec<ChildSpec>) -> Result<()> {
         let args = RootArgs { children, drain: self.drain.clone() };
-        let (root, handle) = Actor::spawn(None, Root(name), args)
+        let (actor, handle) = Actor::spawn(None, Root(name), args)
             .await
             .with_context(|| format!("{name} does not start"))?;
-        self.roots.push((name, root, handle));
+        self.roots.push(RunningRoot { name, actor, handle });
         Ok(())
     }
 
-    /// Returns when a root has given up.
-    async fn failed(&mut self) -> &'static str {
-        let ends = self.roots.iter_mut().map(|(name, _, handle)| {
+    /// Returns when a root has given up, with its name.
+    pub(crate) async fn failed(&mut self) -> &'static str {
+        let ends = self.roots.iter_mut().map(|root| {
             Box::pin(async move {
                 // However it ended: a root that is gone serves no more.
-                drop(handle.await);
-                *name
+                let _ = (&mut root.handle).await;
+                root.name
             })
         });
         futures::future::select_all(ends).await.0
     }
 
-    /// Stops pulling, finishes what is in hand, then stops the rest. Returns the services that had
-    /// not finished in time.
+    /// Stops pulling, finishes what is in flight, then stops the rest. Returns the services that
+    /// had not finished in time.
     pub(crate) async fn drain(self) -> Vec<&'static str> {
         let deadline = tokio::time::Instant::now() + GRACE;
         self.drain.cancel();
         if let Some(upstream) = &self.upstream {
             upstream.client.drain();
         }
-        let (serving, draining): (Vec<_>, Vec<_>) =
-            self.roots.into_iter().partition(|(name, ..)| *name == "outbox");
+        let (last, first): (Vec<_>, Vec<_>) =
+            self.roots.into_iter().partition(|root| root.name == OUTBOX);
         let mut unfinished = Vec::new();
-        for (name, root, handle) in draining {
-            if tokio::time::timeout_at(deadline, handle).await.is_err() {
+        for root in first {
+            if tokio::time::timeout_at(deadline, root.handle).await.is_err() {
                 warn!(
-                    service = name,
+                    service = root.name,
                     "did not drain in time; its messages will be delivered again"
                 );
-                root.kill();
-                unfinished.push(name);
+                root.actor.kill();
+                unfinished.push(root.name);
             }
         }
         if let Some(upstream) = &self.upstream {
             upstream.flush().await;
         }
-        for (_, root, handle) in serving {
-            root.stop(None);
-            if tokio::time::timeout_at(deadline + LAST_STEPS, handle).await.is_err() {
-                root.kill();
+        for root in last {
+            root.actor.stop(None);
+            if tokio::time::timeout_at(deadline + LAST_STEPS, root.handle).await.is_err() {
+                root.actor.kill();
             }
         }
         unfinished
     }
 }
 
-/// A wrong clock of this machine harms nothing that is compared, but whoever reads its logs should
-/// know.
-fn say_clock_offset(clock: &DatabaseClock) {
+/// A wrong clock of this machine harms nothing that is compared, but misleads who reads its logs.
+fn log_clock_offset(clock: &DatabaseClock) {
     let offset = clock.offset();
-    if offset.abs() > CLOCK_OFFSET_WORTH_A_WORD {
+    if offset.abs() > CLOCK_OFFSET_LOGGED {
         warn!(
             offset_secs = offset.as_seconds_f64(),
-            "this machine's clock is not the database's; the database's is used"
+            "this machine's clock differs from the database's, which is the one that is used"
         );
     }
 }
 
-fn children(
-    part: Part,
-    world: &World,
-    config: &Config,
-    (tmdb, drain, clock): (Option<&tmdb::Client>, &CancellationToken, &Arc<DatabaseClock>),
-) -> Result<Vec<ChildSpec>> {
-    let (bus, store, clock, drain) =
-        (world.bus.clone(), world.store.clone(), Arc::clone(clock), drain.clone());
-    let client = || tmdb.cloned().context("this service needs TMDB");
-    Ok(match part {
-        Part::Scheduler => {
-            let housekeeping = maintenance::Tools {
-                bus: bus.clone(),
-                store: store.clone(),
-                clock: Arc::clone(&clock) as Arc<dyn runtime::Clock>,
-                drain: drain.clone(),
-            };
-            let tools = scheduler::Tools { bus, store, clock, drain };
-            let mut children = scheduler::children(&tools, scheduler::Config::default());
-            children.extend(maintenance::children(&housekeeping));
-            children
-        }
-        Part::Scanner => {
-            let tools = staleness_scanner::Tools { bus, store, clock, drain };
-            staleness_scanner::children(
-                &tools,
-                staleness_scanner::Config { mode: config.refresh_mode },
-            )
-        }
-        Part::Ingest => ingest::children(
-            &ingest::Tools { bus, store, tmdb: client()?, clock, drain },
-            &ingest::Config::default(),
-        ),
-        Part::Refresh => refresh::children(
-            &refresh::Tools { bus, store, tmdb: client()?, clock, drain },
-            &refresh::Config::default(),
-        ),
-    })
+/// What the services of a process share.
+struct Shared<'a> {
+    servers: &'a Servers,
+    config: &'a Config,
+    tmdb: Option<tmdb::Client>,
+    drain: CancellationToken,
+    clock: Arc<DatabaseClock>,
 }
 
-/// What `mangoes up` may be told.
-#[derive(Debug)]
-pub(crate) struct UpOptions {
-    /// The simulator in TMDB's place.
-    pub(crate) demo: bool,
-    /// The recorded answers that it serves.
-    pub(crate) recorded: Option<PathBuf>,
-    /// Start an embedded server beside the one that is set.
-    pub(crate) embed_missing: bool,
-}
-
-/// A server of somebody else is joined only with the database that belongs to it: an empty one
-/// beside it would publish events of its own there.
-fn check_pair(config: &Config, embed_missing: bool) -> Result<(), runtime::ConfigError> {
-    let (set, missing) = match (&config.nats_url, &config.database_url) {
-        (Some(_), None) => ("NATS_URL", "DATABASE_URL"),
-        (None, Some(_)) => ("DATABASE_URL", "NATS_URL"),
-        (Some(_), Some(_)) | (None, None) => return Ok(()),
-    };
-    if embed_missing {
-        return Ok(());
-    }
-    Err(runtime::ConfigError(format!(
-        "{set} is set and {missing} is not: set both to servers that belong together, unset both to use embedded servers, \
-         or say --embed-missing to start an embedded server beside the one that is set"
-    )))
-}
-
-/// Everything in one process.
-pub(crate) async fn up(mut config: Config, options: UpOptions) -> Result<()> {
-    check_pair(&config, options.embed_missing)?;
-    let sim = match options.demo {
-        true => Some(simulator(&mut config, options.recorded).await?),
-        false => None,
-    };
-    upstream::check_present(&config)?;
-    upstream::check(&config).await?;
-    let mut world =
-        World::start(&config, Wanted { well_known_port: true, connections: world::CONNECTIONS })
-            .await?;
-    let (services, address) = match begin(&world, &config, &ALL).await {
-        Ok(started) => started,
-        Err(e) => {
-            world.stop().await?;
-            return Err(e);
-        }
-    };
-    // From here on a signal asks for a drain.
-    let term = unix::signal(unix::SignalKind::terminate())?;
-    world.announce(&config.data_dir, sim.as_ref().map(Sim::base_url), address.to_string());
-    say_how_to_reach(&config, &world, sim.as_ref(), address);
-    until_stopped(services, world, term).await?;
-    if let Some(sim) = sim {
-        sim.stop().await;
-    }
-    Ok(())
-}
-
-fn say_how_to_reach(config: &Config, world: &World, sim: Option<&Sim>, address: SocketAddr) {
-    let tmdb = match sim {
-        Some(sim) => format!("the built-in simulator, with invented movies: {}", sim.base_url()),
-        None => runtime::mask_url(&config.tmdb_base_url),
-    };
-    let directory = match config.data_dir.to_str() {
-        Some(".mangoes") | None => String::new(),
-        Some(other) => format!(" --data-dir '{other}'"),
-    };
-    for line in [
-        "mangoes is up: all services run in this process. Stop: Ctrl-C".to_owned(),
-        format!("  health    http://{address}/readyz"),
-        format!("  metrics   http://{address}/metrics"),
-        format!("  TMDB      {tmdb}"),
-        format!("  NATS      {}", runtime::mask_url(world.nats_url.reveal())),
-        format!("  Postgres  {}", runtime::mask_url(world.database_url.reveal())),
-        "In another shell:".to_owned(),
-        format!(
-            "  eval \"$(mangoes{directory} config --env)\"     # NATS_URL and DATABASE_URL with their passwords"
-        ),
-        "  nats pub -J movies.ingest.movie '{\"tmdb_id\": 603}'".to_owned(),
-        "  nats sub 'movies.changed.>'".to_owned(),
-        "  mangoes status".to_owned(),
-    ] {
-        show::line(&line);
-    }
-}
-
-/// The address first: whoever has it already is told before any work begins.
-async fn begin(world: &World, config: &Config, parts: &[Part]) -> Result<(Services, SocketAddr)> {
-    let listener = health::bind(&config.listen).await?;
-    let services = Services::start(world, config, parts).await?;
-    let watched = health::Watched {
-        bus: world.bus.clone(),
-        store: world.store.clone(),
-        tmdb: services.upstream.as_ref().map(|u| u.client.clone()),
-        drain: services.drain.clone(),
-    };
-    let address = health::serve(listener, watched)?;
-    Ok((services, address))
-}
-
-/// One service.
-pub(crate) async fn alone(config: Config, part: Part) -> Result<()> {
-    if config.nats_url.is_none() || config.database_url.is_none() {
-        bail!(runtime::ConfigError(format!(
-            "a service alone needs NATS_URL and DATABASE_URL; `mangoes up` runs all of them with embedded servers ({} was asked for)",
-            part.name()
-        )));
-    }
-    if part.calls_tmdb() {
-        upstream::check_present(&config)?;
-        upstream::check(&config).await?;
-    }
-    let world = World::start(
-        &config,
-        Wanted { well_known_port: false, connections: world::CONNECTIONS_ALONE },
-    )
-    .await?;
-    let (services, listen) = begin(&world, &config, &[part]).await?;
-    let term = unix::signal(unix::SignalKind::terminate())?;
-    info!(service = part.name(), %listen, "runs");
-    until_stopped(services, world, term).await
-}
-
-/// The simulator in place of TMDB.
-pub(crate) async fn simulator(config: &mut Config, recorded: Option<PathBuf>) -> Result<Sim> {
-    let sim = Sim::start(tmdb_sim::Options { recorded, ..Default::default() }).await?;
-    config.tmdb_base_url = sim.base_url();
-    config.tmdb_credential = Some(Secret::new("simulated".to_owned()));
-    Ok(sim)
-}
-
-async fn until_stopped(mut services: Services, world: World, mut term: unix::Signal) -> Result<()> {
-    let gave_up = tokio::select! {
-        _ = term.recv() => None,
-        result = tokio::signal::ctrl_c() => { result?; None }
-        name = services.failed() => Some(name),
-        // Draining would wait for what never comes back.
-        why = vitals::lost(world.bus.clone(), world.store.clone()) => {
-            bail!("{why}")
-        }
-    };
-    show::note(&format!("mangoes: draining, at most {} s …", GRACE.as_secs()));
-    let unfinished = services.drain().await;
-    let handed_back = world.bus.handed_back();
-    world.stop().await?;
-    match handed_back {
-        _ if !unfinished.is_empty() => {
-            let names = unfinished.join(", ");
-            show::note(&format!(
-                "mangoes: stopped before {names} had finished; what was in flight there will be delivered again"
-            ));
-        }
-        0 => show::note("mangoes: stopped; nothing was left in flight"),
-        n => show::note(&format!(
-            "mangoes: stopped; {n} messages were handed back unfinished and will be delivered again"
-        )),
-    }
-    match gave_up {
-        Some(name) => bail!("{name} gave up after too many restarts; the log says why"),
-        None => Ok(()),
+impl Shared<'_> {
+    fn children(&self, service: Service) -> Result<Vec<ChildSpec>> {
+        let (bus, store) = (self.servers.bus.clone(), self.servers.store.clone());
+        let (clock, drain) = (Arc::clone(&self.clock), self.drain.clone());
+        let client = || self.tmdb.clone().context("this service needs TMDB");
+        Ok(match service {
+            Service::Scheduler => {
+                let housekeeping = maintenance::Tools {
+                    bus: bus.clone(),
+                    store: store.clone(),
+                    clock: Arc::clone(&clock) as Arc<dyn runtime::Clock>,
+                    drain: drain.clone(),
+                };
+                let tools = scheduler::Tools { bus, store, clock, drain };
+                let mut children = scheduler::children(&tools, scheduler::Config::default());
+                children.extend(maintenance::children(&housekeeping));
+                children
+            }
+            Service::StalenessScanner => {
+                let tools = staleness_scanner::Tools { bus, store, clock, drain };
+                let config = staleness_scanner::Config { mode: self.config.refresh_mode };
+                staleness_scanner::children(&tools, config)
+            }
+            Service::Ingest => {
+                let tools = ingest::Tools { bus, store, tmdb: client()?, clock, drain };
+                ingest::children(&tools, &ingest::Config::default())
+            }
+            Service::Refresh => {
+                let tools = refresh::Tools { bus, store, tmdb: client()?, clock, drain };
+                refresh::children(&tools, &refresh::Config::default())
+            }
+        })
     }
 }

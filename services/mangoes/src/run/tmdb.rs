@@ -1,5 +1,8 @@
-//! The TMDB client as this configuration wants it, with what it needs of the database: shared rate,
-//! log of its calls.
+//! The TMDB client of a process: as the configuration says, with the call rate that all processes
+//! share and the log of calls, both in the database.
+
+mod call_log;
+mod rate;
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,9 +11,9 @@ use runtime::{Config, Secret};
 use store::Store;
 use tracing::warn;
 
-use crate::{call_log::CallRows, rate::SharedRate};
+use self::{call_log::CallRows, rate::SharedRate};
 
-/// How long TMDB may take to say whether it knows the credential.
+/// How long TMDB may take to say whether it accepts the credential.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(6);
 /// What is sent where no credential is set and none is needed.
 const NO_CREDENTIAL: &str = "none";
@@ -21,7 +24,6 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 const LOOK_FOR_CANCELLED_EVERY: Duration = Duration::from_millis(500);
 
 /// The client with its log.
-#[derive(Clone)]
 pub(crate) struct Upstream {
     pub(crate) client: tmdb::Client,
     calls: CallRows,
@@ -56,9 +58,10 @@ async fn watch_cancelled(store: Store, cancelled: tmdb::CancelledRuns) {
 
 fn settings(config: &Config) -> Result<tmdb::Config> {
     let secret = config.tmdb_credential.as_ref().map_or(NO_CREDENTIAL, Secret::reveal);
-    let credential = match config.asks_tmdb_itself() {
-        true => tmdb::Credential::parse(secret).map_err(runtime::ConfigError)?,
-        false => tmdb::Credential::any(secret),
+    let credential = if config.asks_tmdb_itself() {
+        tmdb::Credential::parse(secret).map_err(runtime::ConfigError)?
+    } else {
+        tmdb::Credential::any(secret)
     };
     Ok(tmdb::Config {
         base_url: config.tmdb_base_url.clone(),
@@ -71,20 +74,21 @@ fn settings(config: &Config) -> Result<tmdb::Config> {
     })
 }
 
-/// TMDB itself answers nobody without a credential. What stands in its place, a simulator or a
-/// cache, may need none.
+/// TMDB itself answers nobody without a credential. What replaces it, a simulator or a cache, may
+/// need none.
 pub(crate) fn check_present(config: &Config) -> Result<(), runtime::ConfigError> {
     if config.tmdb_credential.is_some() || !config.asks_tmdb_itself() {
         return Ok(());
     }
     Err(runtime::ConfigError(
-        "there is no TMDB credential: set TMDB_TOKEN or TMDB_API_KEY, or try `mangoes up --demo` with the built-in simulator"
+        "no TMDB credential is set: set TMDB_TOKEN or TMDB_API_KEY, or try `mangoes up --demo` \
+         with the built-in simulator"
             .to_owned(),
     ))
 }
 
-/// A wrong credential ends here, before anything hammers TMDB with it. A TMDB that is down does
-/// not: work waits for it.
+/// Refuses a wrong credential before many calls are made with it. A TMDB that is down is no error:
+/// work waits for it.
 pub(crate) async fn check(config: &Config) -> Result<()> {
     struct Silent;
     impl tmdb::CallLog for Silent {
@@ -94,7 +98,10 @@ pub(crate) async fn check(config: &Config) -> Result<()> {
     match tokio::time::timeout(CHECK_TIMEOUT, client.check()).await {
         Ok(Err(e @ tmdb::TmdbError::Unauthorized { .. })) => Err(e.into()),
         Ok(Err(e)) => {
-            warn!(error = %e, "TMDB could not be asked about the credential; work waits until it answers");
+            warn!(
+                error = %e,
+                "TMDB did not say whether it accepts the credential; work waits until it answers"
+            );
             Ok(())
         }
         Ok(Ok(())) | Err(_) => Ok(()),

@@ -13,7 +13,7 @@ use store::{ApiCall, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-/// Calls that may wait to be written; what comes on top is counted and dropped.
+/// Calls that may wait to be written; further ones are counted and dropped.
 const WAITING_MAX: usize = 20_000;
 const BATCH_MAX: usize = 500;
 /// Pause before a batch is tried again while the database does not answer.
@@ -46,11 +46,11 @@ impl CallRows {
         let flushed = async {
             if self.entries.send(Entry::Flush(written)).await.is_ok() {
                 // The task answers, or is gone together with the process.
-                drop(done.await);
+                let _ = done.await;
             }
         };
         if tokio::time::timeout(limit, flushed).await.is_err() {
-            warn!("the last TMDB calls were not logged");
+            warn!("the last TMDB calls could not be written to tmdb_api_logs");
         }
     }
 }
@@ -106,7 +106,11 @@ async fn write_batch(store: &Store, calls: &[ApiCall], lost: &AtomicU64) {
             Ok(()) => break,
             Err(StoreError::Unavailable(_)) => tokio::time::sleep(AGAIN).await,
             Err(e) => {
-                warn!(error = %runtime::chain(&e), calls = calls.len(), "TMDB calls were not logged");
+                warn!(
+                    error = %runtime::chain(&e),
+                    calls = calls.len(),
+                    "TMDB calls could not be written to tmdb_api_logs"
+                );
                 lost.fetch_add(u64::try_from(calls.len()).unwrap_or(0), Ordering::Relaxed);
                 break;
             }

@@ -13,9 +13,9 @@ use tracing::warn;
 /// A slice is this share of a second's worth: small enough to be shared, large enough to spare the
 /// row.
 const SLICE_SHARE: f64 = 0.125;
-/// More than any machine asks for.
+/// Calls per second; more than any machine makes.
 const UNLIMITED: u32 = 10_000;
-/// How long this process rests after a 429 until the shared row says more.
+/// How long this process makes no calls after a 429 until the shared row says more.
 const REST: Duration = Duration::from_secs(1);
 /// Pause before the database is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -77,7 +77,10 @@ impl SharedRate {
                 self.state().slice = Some(Slice { left, next: Instant::now() + wait, interval });
             }
             Err(e) => {
-                warn!(error = %runtime::chain(&e), "no TMDB calls without the database, which keeps their budget");
+                warn!(
+                    error = %runtime::chain(&e),
+                    "TMDB is not called: the database, which holds the rate of calls, does not answer"
+                );
                 tokio::time::sleep(ASK_AGAIN).await;
             }
         }
@@ -108,7 +111,10 @@ impl tmdb::Rate for SharedRate {
         let (store, rate) = (self.store.clone(), self.rate);
         tokio::spawn(async move {
             if let Err(e) = store.calls_refused(retry_after, rate).await {
-                warn!(error = %runtime::chain(&e), "the pause after a 429 could not be shared");
+                warn!(
+                    error = %runtime::chain(&e),
+                    "other processes could not be told of the pause after a 429"
+                );
             }
         });
     }
@@ -117,7 +123,10 @@ impl tmdb::Rate for SharedRate {
         let store = self.store.clone();
         tokio::spawn(async move {
             if let Err(e) = store.note_credential(accepted).await {
-                warn!(error = %runtime::chain(&e), "what TMDB says about the credential could not be noted");
+                warn!(
+                    error = %runtime::chain(&e),
+                    "whether TMDB accepts the credential could not be stored for `mangoes status`"
+                );
             }
         });
     }
