@@ -40,11 +40,6 @@ fn no_handler_settles_a_message() {
     only("crates/bus", "AckKind");
 }
 
-#[test]
-fn the_database_knows_every_consumer() {
-    assert_eq!(store::WORKERS, bus::topology::CONSUMERS.map(|(name, _)| name));
-}
-
 /// The image's label says the version; the Dockerfile cannot read it from Cargo.toml.
 #[test]
 fn the_image_has_the_version_of_the_workspace() {

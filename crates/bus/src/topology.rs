@@ -7,6 +7,7 @@ use async_nats::jetstream::{
     consumer::{self, FromConsumer, pull},
     stream,
 };
+use delivery::{CONSUMERS, Consumer};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,10 +21,6 @@ macro_rules! files {
 
 /// Name and text of every file in `nats/streams`.
 pub const STREAMS: [(&str, &str); 5] = files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
-
-/// Name and text of every file in `nats/consumers`.
-pub const CONSUMERS: [(&str, &str); 9] = files!("consumers":
-    "ticks-ingest", "ticks-scan", "ticks-refresh", "ticks-maintain", "ingest-list", "ingest-movie", "refresh-now", "refresh-fresh", "refresh-bulk");
 
 /// The key of a stream's metadata that says which installation it belongs to: the id of its
 /// database.
@@ -97,7 +94,7 @@ fn broken(what: &str, reason: impl ToString) -> BusError {
 }
 
 fn consumer_file(durable: &str) -> Result<ConsumerFile, BusError> {
-    let text = CONSUMERS.iter().find(|(name, _)| *name == durable).map(|(_, text)| *text);
+    let text = CONSUMERS.iter().find(|c| c.durable == durable).map(|c| c.json);
     let text = text.ok_or_else(|| broken(durable, "there is no such file in nats/consumers"))?;
     serde_json::from_str(text).map_err(|e| broken(durable, e))
 }
@@ -111,8 +108,8 @@ impl Bus {
         for (name, text) in STREAMS {
             self.ensure_stream(name, text).await?;
         }
-        for (name, _) in CONSUMERS {
-            self.ensure_consumer_of(name, consumer_file(name)?).await?;
+        for Consumer { durable, .. } in CONSUMERS {
+            self.ensure_consumer_of(durable, consumer_file(durable)?).await?;
         }
         Ok(())
     }
@@ -303,7 +300,7 @@ impl Bus {
             }
             compare(name, &wanted, &actual, &mut found);
         }
-        for (name, text) in CONSUMERS {
+        for Consumer { durable: name, json: text, .. } in CONSUMERS {
             let stream = stream_of(name)?;
             let got: Result<consumer::Consumer<pull::Config>, _> =
                 self.jetstream.get_consumer_from_stream(name, &stream).await;
@@ -419,13 +416,13 @@ mod tests {
         let mut streams: Vec<_> = STREAMS.iter().map(|(n, _)| (*n).to_owned()).collect();
         streams.sort();
         assert_eq!(streams, names("streams"));
-        let mut consumers: Vec<_> = CONSUMERS.iter().map(|(n, _)| (*n).to_owned()).collect();
+        let mut consumers: Vec<_> = CONSUMERS.iter().map(|c| c.durable.to_owned()).collect();
         consumers.sort();
         assert_eq!(consumers, names("consumers"));
         for (name, text) in STREAMS {
             assert_eq!(serde_json::from_str::<stream::Config>(text).unwrap().name, name);
         }
-        for (name, _) in CONSUMERS {
+        for Consumer { durable: name, .. } in CONSUMERS {
             let file = consumer_file(name).unwrap();
             assert_eq!(file.config.durable_name.as_deref(), Some(name));
             assert!(file.config.backoff.is_empty(), "{name}: consumer BackOff replaces ack_wait");

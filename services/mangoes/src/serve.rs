@@ -178,19 +178,14 @@ fn children(
         }
         Part::Scanner => {
             let tools = staleness_scanner::Tools { bus, store, clock, drain };
-            staleness_scanner::children(
-                &tools,
-                staleness_scanner::Config { mode: config.refresh_mode },
-            )
+            staleness_scanner::children(&tools, config.refresh_mode)
         }
-        Part::Ingest => ingest::children(
-            &ingest::Tools { bus, store, tmdb: client()?, clock, drain },
-            &ingest::Config::default(),
-        ),
-        Part::Refresh => refresh::children(
-            &refresh::Tools { bus, store, tmdb: client()?, clock, drain },
-            &refresh::Config::default(),
-        ),
+        Part::Ingest => {
+            ingest::children(&ingest::Tools { bus, store, tmdb: client()?, clock, drain })
+        }
+        Part::Refresh => {
+            refresh::children(&refresh::Tools { bus, store, tmdb: client()?, clock, drain })
+        }
     })
 }
 

@@ -29,7 +29,6 @@ const PASS_MAX: Duration = Duration::from_secs(15);
 const REFUSED_MAX: usize = 500;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// A pass ends with the database's patience (30 s) at the latest.
 const PART: Part = Part { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
 /// How soon the loss of a stream is seen where nothing has to be published.
@@ -40,7 +39,6 @@ struct Relay;
 struct State {
     bus: Bus,
     store: Store,
-    pruned: Instant,
     births_seen: Option<Instant>,
     /// Ends with the actor, however that ends: its connection would be missing in the pool.
     _listening: AbortOnDropHandle<()>,
@@ -85,13 +83,7 @@ impl Actor for Relay {
             }
         });
         bus.pulse().beat(PART);
-        Ok(State {
-            bus,
-            store,
-            pruned: Instant::now(),
-            births_seen: None,
-            _listening: AbortOnDropHandle::new(listening),
-        })
+        Ok(State { bus, store, births_seen: None, _listening: AbortOnDropHandle::new(listening) })
     }
 
     async fn handle(
@@ -105,12 +97,6 @@ impl Actor for Relay {
             Err(e) => {
                 warn!(error = %runtime::chain(&e), "the outbox waits for the database");
                 state.bus.pulse().fails(PART.name, &runtime::chain(&e));
-            }
-        }
-        if state.pruned.elapsed() >= PRUNE_EVERY {
-            state.pruned = Instant::now();
-            if let Err(e) = state.store.prune().await {
-                warn!(error = %runtime::chain(&e), "old rows were not removed");
             }
         }
         state.bus.pulse().beat(PART);

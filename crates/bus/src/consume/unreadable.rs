@@ -3,37 +3,37 @@
 //! server stores and confirms them all the same, so each becomes a dead letter like any other bad
 //! message.
 //!
-//! They are looked for where they can be: among what a consumer has in hand, when a process begins
-//! and when its connection was made anew. Messages are read as JSON of the API, for nothing else
+//! They are looked for where they can be: among what a consumer has in flight, when a process begins
+//! and when its connection was made again. Messages are read as JSON of the API, for nothing else
 //! shows such headers.
 
 use std::time::{Duration, Instant};
 
 use async_nats::{HeaderName, HeaderValue};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use delivery::{Handler, Ledger};
+use delivery::MessageRef;
 use proto::Reason;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::warn;
 
+use super::work::{Unhandled, Worker};
 use crate::{
     Bus,
-    key::{clean, message_key},
-    settle::Worker,
+    message_key::{StoredAt, clean, message_key},
 };
 
-/// How long a look may take: few messages are in hand, and work waits meanwhile.
+/// How long a look may take: few messages are in flight, and work waits meanwhile.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 /// The server's code for: no message there, or none of this subject from there on.
 const NO_MESSAGE: u64 = 10_037;
 /// How every block of headers begins.
 const VERSION_LINE: &str = "NATS/1.0";
 
-/// What a consumer has in hand, as the server tells it.
+/// What a consumer has in flight, as the server reports it.
 #[derive(Deserialize)]
-struct InHand {
+struct ConsumerInfo {
     num_ack_pending: u64,
     ack_floor: Place,
     delivered: Place,
@@ -63,31 +63,28 @@ struct Stored {
     time: String,
 }
 
-/// Buries what nobody could read. Whatever keeps it from looking keeps the messages where they are.
-pub(crate) async fn give_up<H: Handler, L: Ledger>(bus: &Bus, stream: &str, worker: &Worker<H, L>) {
-    if let Err(reason) = look::<H, L>(bus, stream, worker).await {
-        warn!(consumer = H::DURABLE, reason, "what is in hand could not be looked through");
+/// Gives up what nobody could read. Whatever keeps it from looking keeps the messages where they
+/// are.
+pub(super) async fn give_up(bus: &Bus, stream: &str, worker: &Worker) {
+    if let Err(error) = look(bus, stream, worker).await {
+        let consumer = worker.durable();
+        warn!(consumer, error, "what is in flight could not be searched for unreadable headers");
     }
 }
 
-async fn look<H: Handler, L: Ledger>(
-    bus: &Bus,
-    stream: &str,
-    worker: &Worker<H, L>,
-) -> Result<(), String> {
+async fn look(bus: &Bus, stream: &str, worker: &Worker) -> Result<(), String> {
     let begun = Instant::now();
-    let asked = ask(bus, &format!("CONSUMER.INFO.{stream}.{}", H::DURABLE), json!({})).await?;
-    let info: InHand = serde_json::from_value(asked).map_err(|e| e.to_string())?;
+    let info = format!("CONSUMER.INFO.{stream}.{}", worker.durable());
+    let info: ConsumerInfo =
+        serde_json::from_value(ask(bus, &info, json!({})).await?).map_err(|e| e.to_string())?;
     if info.num_ack_pending == 0 {
         return Ok(());
     }
     let mut next = info.ack_floor.stream_seq + 1;
     while next <= info.delivered.stream_seq {
         if begun.elapsed() > LOOK_MAX {
-            return Err(format!(
-                "no. {next} to {} were not reached in time",
-                info.delivered.stream_seq
-            ));
+            let last = info.delivered.stream_seq;
+            return Err(format!("sequences {next} to {last} were not reached in time"));
         }
         let question = json!({"seq": next, "next_by_subj": info.config.filter_subject});
         let answer = ask(bus, &format!("STREAM.MSG.GET.{stream}"), question).await?;
@@ -100,29 +97,36 @@ async fn look<H: Handler, L: Ledger>(
         next = message.seq + 1;
         let headers = BASE64_STANDARD.decode(&message.hdrs).map_err(|e| e.to_string())?;
         if !headers.is_empty() && !is_readable(&headers) {
-            bury(bus, (stream, &message), &headers, worker).await?;
+            let unhandled = unhandled(worker.durable(), stream, &message, &headers)?;
+            worker.give_up(unhandled).await.map_err(|e| e.to_string())?;
+            let question = json!({"seq": message.seq, "no_erase": true});
+            ask(bus, &format!("STREAM.MSG.DELETE.{stream}"), question).await?;
         }
     }
     Ok(())
 }
 
-async fn bury<H: Handler, L: Ledger>(
-    bus: &Bus,
-    (stream, message): (&str, &Stored),
+fn unhandled(
+    consumer: &'static str,
+    stream: &str,
+    message: &Stored,
     headers: &[u8],
-    worker: &Worker<H, L>,
-) -> Result<(), String> {
+) -> Result<Unhandled, String> {
     let payload = BASE64_STANDARD.decode(&message.data).map_err(|e| e.to_string())?;
     let stored_at = OffsetDateTime::parse(&message.time, &Rfc3339).map_err(|e| e.to_string())?;
     let headers = as_far_as_readable(headers);
-    let key = message_key(&headers, (stream, stored_at.unix_timestamp_nanos(), message.seq));
-    let text =
-        "its headers cannot be read: names are printable ASCII without ':', values are UTF-8 without line breaks".to_owned();
-    let what = ((key, clean(&message.subject)), (payload.into(), headers));
-    worker.bury_unread(what, (Reason::UnreadableHeaders, text)).await.map_err(|e| e.to_string())?;
-    ask(bus, &format!("STREAM.MSG.DELETE.{stream}"), json!({"seq": message.seq, "no_erase": true}))
-        .await?;
-    Ok(())
+    let stored =
+        StoredAt { stream, nanos: stored_at.unix_timestamp_nanos(), sequence: message.seq };
+    Ok(Unhandled {
+        message: MessageRef { consumer, key: message_key(&headers, &stored) },
+        subject: clean(&message.subject),
+        payload,
+        headers: headers.into(),
+        reason: Reason::UnreadableHeaders,
+        error: "its headers cannot be read: names are printable ASCII without ':', values are \
+                UTF-8 without line breaks"
+            .to_owned(),
+    })
 }
 
 async fn ask(bus: &Bus, api: &str, question: Value) -> Result<Value, String> {
@@ -154,7 +158,7 @@ fn is_readable(headers: &[u8]) -> bool {
         })
 }
 
-/// For the letter: what can be shown of them.
+/// For the dead letter: what can be shown of them.
 fn as_far_as_readable(headers: &[u8]) -> Map<String, Value> {
     let text = String::from_utf8_lossy(headers).into_owned();
     let lines = text.lines().skip(1).filter_map(|line| line.split_once(':'));

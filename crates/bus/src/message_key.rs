@@ -1,6 +1,7 @@
 //! The key by which the inbox knows a message.
 
 use async_nats::HeaderMap;
+use proto::MessageKey;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -8,6 +9,14 @@ use sha2::{Digest, Sha256};
 const ID_MAX_BYTES: usize = 500;
 /// Text of Postgres holds no U+0000.
 const NUL: char = '\0';
+
+/// Where and when a stream stored a message.
+pub(crate) struct StoredAt<'a> {
+    pub(crate) stream: &'a str,
+    /// Nanoseconds since 1970.
+    pub(crate) nanos: i128,
+    pub(crate) sequence: u64,
+}
 
 /// The headers as a JSON object, first value of each.
 pub(crate) fn headers(map: Option<&HeaderMap>) -> Map<String, Value> {
@@ -19,19 +28,20 @@ pub(crate) fn headers(map: Option<&HeaderMap>) -> Map<String, Value> {
         .collect()
 }
 
-/// `Nats-Msg-Id`, else stream, time and sequence: sequences start anew when a store is lost, the
+/// `Nats-Msg-Id`, else stream, time and sequence: sequences start again when a store is lost, the
 /// time of storing does not.
-pub(crate) fn message_key(
-    headers: &Map<String, Value>,
-    (stream, nanos, sequence): (&str, i128, u64),
-) -> String {
+pub(crate) fn message_key(headers: &Map<String, Value>, stored: &StoredAt<'_>) -> MessageKey {
+    MessageKey::new(key_text(headers, stored))
+}
+
+fn key_text(headers: &Map<String, Value>, stored: &StoredAt<'_>) -> String {
     match headers.get("Nats-Msg-Id").and_then(Value::as_str) {
         Some(id) if id.len() <= ID_MAX_BYTES => id.to_owned(),
         Some(id) => {
             let hash: String = Sha256::digest(id).iter().map(|b| format!("{b:02x}")).collect();
             format!("sha256:{hash}")
         }
-        None => format!("{stream}:{nanos}:{sequence}"),
+        None => format!("{}:{}:{}", stored.stream, stored.nanos, stored.sequence),
     }
 }
 
@@ -49,7 +59,8 @@ mod tests {
         if let Some(id) = id {
             map.insert("Nats-Msg-Id", id);
         }
-        message_key(&headers(Some(&map)), ("S", 5, 7))
+        let stored = StoredAt { stream: "S", nanos: 5, sequence: 7 };
+        message_key(&headers(Some(&map)), &stored).to_string()
     }
 
     #[test]
