@@ -172,7 +172,7 @@ fn children(
                 drain: drain.clone(),
             };
             let tools = scheduler::Tools { bus, store, clock, drain };
-            let mut children = scheduler::children(&tools, scheduler::Config::default());
+            let mut children = scheduler::children(&tools);
             children.extend(maintenance::children(&housekeeping));
             children
         }

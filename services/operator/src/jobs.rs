@@ -196,8 +196,8 @@ pub async fn next(store: &Store, name: &str, n: usize) -> Result<(JobRow, Vec<Pr
     Ok((job, previews))
 }
 
-fn policies(gap: &str, overlap: &str) -> Result<(calendar::Gap, calendar::Overlap), ApiError> {
-    Ok((gap.parse()?, overlap.parse()?))
+fn policies(gap: &str, overlap: &str) -> Result<calendar::DaylightSaving, ApiError> {
+    Ok(calendar::DaylightSaving { gap: gap.parse()?, overlap: overlap.parse()? })
 }
 
 fn exclusions_of(job: &JobRow) -> Result<Option<Calendar>, ApiError> {
