@@ -54,8 +54,8 @@ unused: ## fail where a Cargo.toml names a dependency that is not used
 check: ## what CI does, in CI's order: before a push
 	@.ci/run
 
-bench: setup ## refresh many due movies without a limit on calls: make bench MOVIES=5000
-	cargo run --release -p mangoes -- demo --hot-path $(or $(MOVIES),5000)
+bench: setup ## refresh many due movies without a limit on calls: make bench MOVIES=1000
+	cargo run --release -p mangoes -- demo --hot-path $(or $(MOVIES),1000)
 
 CHAOS = MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) SERVERS=$(or $(SERVERS),1) \
   ONLY=$(ONLY) WITHOUT=$(WITHOUT) cargo test --workspace --test chaos --
