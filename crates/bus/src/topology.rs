@@ -64,17 +64,31 @@ pub fn stream_of(durable: &str) -> Result<String, BusError> {
     Ok(consumer_file(durable)?.stream_name)
 }
 
+/// The patterns of subjects that a stream takes, by the stream's name.
+static SUBJECTS: LazyLock<Vec<(&str, Vec<String>)>> = LazyLock::new(|| {
+    let read = |text| {
+        let config = serde_json::from_str::<stream::Config>(text);
+        config.map(|config| config.subjects).unwrap_or_default()
+    };
+    let subjects = |text| read(text).iter().map(ToString::to_string).collect();
+    STREAMS.iter().map(|(name, text)| (*name, subjects(text))).collect()
+});
+
+/// Every pattern of subjects that a stream takes.
+pub(crate) fn subjects() -> impl Iterator<Item = &'static str> {
+    SUBJECTS.iter().flat_map(|(_, subjects)| subjects).map(String::as_str)
+}
+
+/// The stream that takes messages of this subject.
+#[must_use]
+pub fn stream_taking(subject: &str) -> Option<&'static str> {
+    let takes = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, subject));
+    SUBJECTS.iter().find(|(_, patterns)| takes(patterns)).map(|(stream, _)| *stream)
+}
+
 /// Whether a stream takes messages of this subject.
 pub(crate) fn is_taken(subject: &str) -> bool {
-    static SUBJECTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let read = |text| {
-            serde_json::from_str::<stream::Config>(text)
-                .map(|config| config.subjects)
-                .unwrap_or_default()
-        };
-        STREAMS.iter().flat_map(|(_, text)| read(text)).map(|subject| subject.to_string()).collect()
-    });
-    SUBJECTS.iter().any(|pattern| matches(pattern, subject))
+    stream_taking(subject).is_some()
 }
 
 /// `*` stands for one token of at least one character; no file has `>`.
