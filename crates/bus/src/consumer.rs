@@ -13,7 +13,7 @@ use std::{
 use async_nats::jetstream::{self, AckKind, consumer::pull};
 use futures::StreamExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Ledger, Part, supervisor::restart_delay};
+use runtime::{ChildSpec, Component, Ledger, supervisor::restart_delay};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -155,7 +155,7 @@ async fn pull_loop<H: Handler, L: Ledger>(args: ConsumerArgs<H, L>) {
 
 /// Seen at work; it will wait for so long before it pulls again.
 fn beat<H: Handler>(bus: &Bus, wait: Duration) {
-    bus.pulse.beat(Part { name: H::DURABLE, allowed: OUT_OF_SIGHT + wait, vital: false });
+    bus.pulse.beat(Component { name: H::DURABLE, allowed: OUT_OF_SIGHT + wait, vital: false });
 }
 
 /// Stream and consumer, then pull after pull. `Ok`: the service drains. Either way what was in hand

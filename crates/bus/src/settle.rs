@@ -9,7 +9,9 @@ use std::{
 };
 
 use async_nats::jetstream::{AckKind, message::Acker};
-use runtime::{Classify, Fate, Ledger, LedgerError, Letter, Standing, backoff, chain, trial};
+use runtime::{
+    Classify, Fate, Ledger, LedgerError, Letter, Standing, backoff, chain, fault_injection,
+};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -76,7 +78,7 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
             Ok(event) => event,
             Err(text) => return self.bury(&job, &standing, (None, "invalid-payload", text)).await,
         };
-        if trial::without("ack-after-commit") {
+        if fault_injection::without("ack-after-commit") {
             settle(&job.acker, AckKind::Ack).await;
         }
         match self.attempt(event.clone(), &job, standing.crashed >= SUSPECT_AFTER).await {
@@ -103,8 +105,8 @@ impl<H: Handler, L: Ledger> Worker<H, L> {
         let mut work = tokio::spawn(async move {
             let done =
                 |result: Result<Outcome, H::Error>| result.map_err(|e| (e.fate(), chain(&e)));
-            trial::panic_now_and_then();
-            let deadly = || trial::abort_at(&delivery.key);
+            fault_injection::panic_now_and_then();
+            let deadly = || fault_injection::abort_at(&delivery.key);
             if !suspect {
                 let _shared = ALONE.read().await;
                 deadly();

@@ -1,17 +1,19 @@
-//! What every service stands on: clock, fates, configuration, telemetry, supervision.
+//! What every service stands on: clock, fates, configuration, logs, supervision, liveness.
 
 pub mod clock;
 pub mod config;
 pub mod fate;
+pub mod fault_injection;
 pub mod ledger;
-pub mod pulse;
+pub mod liveness;
 pub mod supervisor;
 pub mod telemetry;
-pub mod trial;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, ConfigError, RefreshMode, Secret, Shown, listen_parts, mask_url};
+pub use config::{
+    Config, ConfigError, LogFormat, RefreshMode, Secret, Shown, listen_parts, mask_url,
+};
 pub use fate::{Classify, Fate, backoff, chain};
 pub use ledger::{Ledger, LedgerError, Letter, Standing};
-pub use pulse::{Part, Pulse, Still};
+pub use liveness::{Component, Liveness, Stall};
 pub use supervisor::{ChildSpec, Root, RootArgs, RootMsg, restart_delay};

@@ -1,6 +1,6 @@
 //! Tries and handled messages (`attempt`, `inbox`): what `bus` asks before it lets work begin.
 
-use runtime::{Ledger, LedgerError, Standing, trial};
+use runtime::{Ledger, LedgerError, Standing, fault_injection};
 use sqlx::PgConnection;
 
 use crate::{
@@ -93,7 +93,7 @@ impl Store {
             from unnest($2::text[]) as k left join begun b on b.message_key = k"#,
             consumer,
             &sorted,
-            trial::without("inbox"),
+            fault_injection::without("inbox"),
             own.get_application_name()
         )
         .fetch_all(&self.pool)
@@ -138,7 +138,7 @@ pub(crate) async fn claim(
     )
     .execute(&mut *tx)
     .await?;
-    Ok(if trial::without("inbox") { keys.to_vec() } else { fresh })
+    Ok(if fault_injection::without("inbox") { keys.to_vec() } else { fresh })
 }
 
 /// [`claim`] for one message: true when it was not handled before.

@@ -12,7 +12,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 use proto::TriggerType;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Part};
+use runtime::{ChildSpec, Component};
 use sha2::{Digest, Sha256};
 use store::{DueJob, Nominal, NominalFate, Store, StoreError};
 use time::OffsetDateTime;
@@ -32,7 +32,8 @@ const CLAIMS_AT_ONCE: usize = 8;
 /// How often runs that nobody works on and overdue jobs are looked for.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// It sweeps every second; a sweep over many jobs takes longer.
-const PART: Part = Part { name: "scheduler", allowed: Duration::from_secs(30), vital: true };
+const PART: Component =
+    Component { name: "scheduler", allowed: Duration::from_secs(30), vital: true };
 /// Nominal times between two looks at the drain.
 const DRAIN_CHECK: Duration = Duration::from_millis(200);
 
