@@ -47,7 +47,7 @@ impl Handler for IngestMovieHandler {
         let context = CallContext {
             service: "ingest",
             run_id: event.run_id.clone(),
-            try_number: delivery.failed_tries,
+            failed_attempts: delivery.failed_tries,
             lane,
         };
         let asked_at = clock.now();

@@ -115,7 +115,7 @@ impl Refresher {
         let context = CallContext {
             service: "refresh",
             run_id: event.run_id.clone(),
-            try_number: delivery.failed_tries,
+            failed_attempts: delivery.failed_tries,
             lane: event.lane,
         };
         let asked_at = self.clock.now();

@@ -56,7 +56,7 @@ pub(crate) fn options() -> MapOptions {
 }
 
 fn context() -> CallContext {
-    CallContext { service: "test", run_id: None, try_number: 0, lane: Lane::Now }
+    CallContext { service: "test", run_id: None, failed_attempts: 0, lane: Lane::Now }
 }
 
 /// Shares of null in per cent that the measurements on TMDB found, over a mixed and over a popular
