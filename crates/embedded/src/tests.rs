@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use crate::binaries::Search;
-use crate::{EmbeddedError, Member, Nats, Options, Postgres, Servers, free_port, random_hex};
+use crate::system::random_hex;
+use crate::{EmbeddedError, Member, Nats, Options, Postgres, Servers, free_port};
 
 /// Names the data directory in the child process of the orphan test.
 const CHILD_DIR: &str = "MANGOES_EMBEDDED_TEST_DIR";
@@ -31,9 +32,10 @@ impl TempDir {
 impl Drop for TempDir {
     fn drop(&mut self) {
         if let Ok(elsewhere) = fs::read_to_string(self.0.join("servers-are-in")) {
-            fs::remove_dir_all(elsewhere.trim()).ok();
+            let _ = fs::remove_dir_all(elsewhere.trim());
         }
-        fs::remove_dir_all(&self.0).ok();
+        // What cannot be deleted is left to the system: it is the folder for temporary files.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -89,9 +91,10 @@ fn ask(url: &str, subject: &str, body: &str) -> std::io::Result<String> {
         .split_once("://")
         .and_then(|(_, rest)| rest.split_once('@')?.0.split_once(':'))
         .unwrap_or_default();
-    let connect = format!(
-        r#"{{"verbose":false,"pedantic":false,"lang":"test","version":"0","user":"{user}","pass":"{password}"}}"#
-    );
+    let connect = serde_json::json!({
+        "verbose": false, "pedantic": false, "lang": "test", "version": "0",
+        "user": user, "pass": password,
+    });
     write!(
         stream,
         "CONNECT {connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n",
@@ -348,13 +351,14 @@ async fn a_cluster_survives_the_loss_of_one_store() {
     };
     let (mut one, two, three) = tokio::join!(start(0), start(1), start(2));
     let create = r#"{"name":"KEPT","subjects":["kept"],"num_replicas":3}"#;
-    let says = |nats: &Nats, (subject, body): (&str, &str), words: &str| {
-        ask(&nats.nats_url(), subject, body).is_ok_and(|answer| answer.contains(words))
+    let says = |nats: &Nats, subject: &str, body: &str, text: &str| {
+        ask(&nats.nats_url(), subject, body).is_ok_and(|answer| answer.contains(text))
     };
-    until("a leader", || says(&one, ("$JS.API.STREAM.CREATE.KEPT", create), "\"name\":\"KEPT\""));
+    let created = || says(&one, "$JS.API.STREAM.CREATE.KEPT", create, "\"name\":\"KEPT\"");
+    until("a leader", created);
     assert!(jetstream(&one.nats_url(), "kept", "{}").contains("\"seq\":1"));
     one.delete_store().await.unwrap();
-    let kept = |nats: &Nats| says(nats, ("$JS.API.STREAM.INFO.KEPT", ""), "\"messages\":1");
+    let kept = |nats: &Nats| says(nats, "$JS.API.STREAM.INFO.KEPT", "", "\"messages\":1");
     until("the others go on", || kept(&two) && kept(&three));
     one.restart().await.unwrap();
     until("it is there again", || kept(&one));

@@ -1,8 +1,8 @@
 //! The client of TMDB: deadlines, budget, one request per movie, and the mapping of its answers.
 //!
 //! The only crate that names `reqwest`. Before a call: `breaker` (outages, a refused credential),
-//! then `gate` (lanes, calls in flight, slots of the shared rate). An error's fate is decided by its
-//! type; it is the message that is retried, not the call.
+//! then `gate` (lanes, calls in flight, slots of the shared rate). An error's fate is decided by
+//! its type; it is the message that is retried, not the call.
 
 mod breaker;
 mod call;
