@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
 use crate::lists;
-use crate::state::{Source, State};
+use crate::source::Source;
+use crate::state::State;
 
 /// Seconds a cache may keep an answer.
 const MAX_AGE: u64 = 21_600;
@@ -20,7 +21,10 @@ pub(crate) async fn answer(state: &State, request: &Request, external_id: &str) 
     for id in holders(state, external_id).await {
         rows.extend(row(state, id).await);
     }
-    let body = json!({"movie_results": rows, "person_results": [], "tv_results": [], "tv_episode_results": [], "tv_season_results": []});
+    let body = json!({
+        "movie_results": rows, "person_results": [], "tv_results": [], "tv_episode_results": [],
+        "tv_season_results": [],
+    });
     Response::json(200, body.to_string()).cached(MAX_AGE)
 }
 

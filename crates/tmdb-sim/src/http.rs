@@ -132,7 +132,8 @@ impl Response {
     /// An answer in HTML, as the edge in front of the API gives it.
     pub(crate) fn html(status: u16) -> Self {
         let body = format!(
-            "<html>\r\n<head><title>{status}</title></head>\r\n<body><center><h1>{status}</h1></center></body>\r\n</html>\r\n"
+            "<html>\r\n<head><title>{status}</title></head>\r\n\
+             <body><center><h1>{status}</h1></center></body>\r\n</html>\r\n"
         );
         Self { status, content_type: "text/html", headers: Vec::new(), body: body.into_bytes() }
     }

@@ -13,33 +13,19 @@ use crate::api;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::control::Control;
-use crate::http::{Request, Response};
-use crate::options::{Options, SimError};
+use crate::error::SimError;
+use crate::http::Request;
+use crate::options::Options;
 use crate::recorded::Recorded;
 use crate::render::Renderer;
+use crate::reply::Reply;
 use crate::settings::Settings;
-use crate::state::{Source, State};
+use crate::source::Source;
+use crate::state::State;
 use crate::{export, operator};
 
 /// Longest time a stalled request is held open.
 const STALL: Duration = Duration::from_secs(600);
-
-/// What a connection does after an exchange.
-pub(crate) enum Reply {
-    /// Send all of it.
-    Whole(Response),
-    /// Send all but the end of it and hang up.
-    Half(Response),
-    /// Send the daily export, all of it or all but the end.
-    Export {
-        /// Whether the end is sent too.
-        whole: bool,
-    },
-    /// Reset the connection.
-    Reset,
-    /// Say nothing until the client goes.
-    Stall,
-}
 
 /// A running simulator; it stops when dropped.
 #[derive(Debug)]
@@ -83,7 +69,7 @@ impl Sim {
         Ok(Self { address, control, tasks, cancel: cancel.drop_guard() })
     }
 
-    /// The address the API is served below, as `http://127.0.0.1:PORT/3`.
+    /// The base address of the API: `http://127.0.0.1:PORT/3`.
     pub fn base_url(&self) -> String {
         format!("http://{}/3", self.address)
     }
@@ -124,7 +110,7 @@ async fn accept(
             }
             Err(error) => {
                 // Out of file descriptors, most likely: waiting lets some connections end.
-                tracing::warn!(%error, "the simulator could not accept a connection");
+                tracing::warn!(%error, "the simulator cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -157,6 +143,7 @@ async fn serve(mut stream: TcpStream, control: &Control) -> std::io::Result<()> 
             // Closing with no time to linger makes the system send a reset.
             Reply::Reset => return stream.set_zero_linger(),
             Reply::Stall => {
+                // Either the client went away or its patience lasts longer than ours.
                 let _ = tokio::time::timeout(STALL, stream.read_u8()).await;
                 return Ok(());
             }

@@ -177,32 +177,24 @@ fn release_dates(out: &mut String, movie: &Movie, random: &mut Random) {
     let count = usize::try_from(1 + random.below(COUNTRIES.len() as u64)).unwrap_or(0);
     let first = movie.release_date.map(|date| date.to_string());
     out.push_str("{\"results\":");
-    json::list(
-        out,
-        COUNTRIES.iter().take(if first.is_some() { count } else { 0 }),
-        |out, (country, _)| {
-            let _ = write!(out, "{{\"iso_3166_1\":\"{country}\",\"release_dates\":");
-            json::list(out, 0..=random.below(2), |out, _| {
-                let date = first.as_deref().unwrap_or_default();
-                let certification = if random.chance(470) {
-                    ""
-                } else {
-                    random.pick(&["PG-13", "R", "12", "16", "U", "18+"])
-                };
-                let _ = write!(
-                    out,
-                    "{{\"certification\":\"{certification}\",\"descriptors\":[],\"iso_639_1\":\"\",\"note\":\"\""
-                );
-                let _ = write!(
-                    out,
-                    ",\"release_date\":\"{date}T00:00:00.000Z\",\"type\":{}}}",
-                    1 + random.below(6)
-                );
-            });
-            out.push('}');
-        },
-    );
+    let countries = COUNTRIES.iter().take(if first.is_some() { count } else { 0 });
+    json::list(out, countries, |out, country| {
+        let _ = write!(out, "{{\"iso_3166_1\":\"{}\",\"release_dates\":", country.code);
+        json::list(out, 0..=random.below(2), |out, _| {
+            release_date(out, first.as_deref().unwrap_or_default(), random);
+        });
+        out.push('}');
+    });
     out.push('}');
+}
+
+fn release_date(out: &mut String, date: &str, random: &mut Random) {
+    let certification =
+        if random.chance(470) { "" } else { random.pick(&["PG-13", "R", "12", "16", "U", "18+"]) };
+    let _ = write!(out, "{{\"certification\":\"{certification}\",\"descriptors\":[]");
+    out.push_str(",\"iso_639_1\":\"\",\"note\":\"\"");
+    let kind = 1 + random.below(6);
+    let _ = write!(out, ",\"release_date\":\"{date}T00:00:00.000Z\",\"type\":{kind}}}");
 }
 
 fn external_ids(out: &mut String, movie: &Movie, random: &mut Random) {
@@ -216,7 +208,7 @@ fn external_ids(out: &mut String, movie: &Movie, random: &mut Random) {
 fn alternative_titles(out: &mut String, movie: &Movie, random: &mut Random) {
     out.push_str("{\"titles\":");
     json::list(out, 0..random.below(5), |out, number| {
-        let _ = write!(out, "{{\"iso_3166_1\":\"{}\"", random.pick(COUNTRIES).0);
+        let _ = write!(out, "{{\"iso_3166_1\":\"{}\"", random.pick(COUNTRIES).code);
         json::text_field(out, "title", &format!("{} ({})", movie.title, number + 1));
         out.push_str(",\"type\":\"\"}");
     });
