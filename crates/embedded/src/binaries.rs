@@ -134,8 +134,8 @@ fn is_program(path: &Path) -> bool {
             .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether nobody but this user and root put `dir` there: folders above the current one may be
-/// anybody's.
+/// Whether `dir` belongs to this user or to root: folders above the current one may belong to
+/// anybody.
 fn is_ours(dir: &Path) -> bool {
     fs::metadata(dir)
         .is_ok_and(|meta| meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw())

@@ -125,7 +125,7 @@ fn keep(launch: Launch, started: oneshot::Sender<io::Result<Child>>) {
     let mut process = match spawn(launch) {
         Ok(process) => process,
         Err(error) => {
-            // Nobody waits for the answer any more: then nobody misses it.
+            // It fails when nobody waits for the answer any more; then it is not needed.
             let _ = started.send(Err(error));
             return;
         }
@@ -134,7 +134,8 @@ fn keep(launch: Launch, started: oneshot::Sender<io::Result<Child>>) {
     let mut guard = if setpriv().is_none() { spawn_guard(pid, stop_signal).ok() } else { None };
     let alive = Arc::new(Mutex::new(true));
     let (ended, exit) = watch::channel(None);
-    // When nobody waits for the child any more, it is dropped here, which ends the process.
+    // It fails when nobody waits for the child any more; then the child is dropped, which ends the
+    // process.
     let _ = started.send(Ok(Child { name, pid, stop_signal, alive: Arc::clone(&alive), exit }));
 
     // Wait without reaping first: while the lock is held nobody signals an id that is about to be
@@ -202,7 +203,7 @@ fn setpriv() -> Option<&'static Path> {
 /// Waits for a server that a killed run left behind, and makes sure it is gone.
 ///
 /// `pid_file` holds its id in the first line; it is that server only if `dir` is in its command
-/// line. The caller holds the lock of the data directory, so nobody needs this server any more.
+/// line. The caller holds the lock of the data directory, so no other run needs this server.
 pub(crate) async fn clear_previous(
     server: &'static str,
     pid_file: &Path,
@@ -221,7 +222,7 @@ pub(crate) async fn clear_previous(
         if !runs() {
             break;
         }
-        tracing::info!(server, pid = raw, "waiting for the server of an earlier run to end");
+        tracing::info!(server, pid = raw, "a server of an earlier run still ends: waiting for it");
         // It may have ended meanwhile.
         let _ = kill_process(pid, signal);
         let gone = async {

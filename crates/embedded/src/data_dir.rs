@@ -73,7 +73,7 @@ impl ServerDir {
     fn replace(&self, path: &Path, fresh: &Path, text: &str) -> io::Result<()> {
         files::remove_file(fresh)?;
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(fresh)?;
-        // By the open file: its name may be somebody else's link by now.
+        // By the open file: its name may be another user's link by now.
         self.account.own_file(&file)?;
         file.write_all(text.as_bytes())?;
         fs::rename(fresh, path)
@@ -157,9 +157,9 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let guard = guard.map_err(EmbeddedError::file("write", data_dir))?;
     guard.lock().map_err(EmbeddedError::file("lock", data_dir))?;
     if !note.exists() && dir.exists() {
-        let aside = dir.with_extension("old");
-        files::remove_dir(&aside)?;
-        fs::rename(&dir, &aside).map_err(EmbeddedError::file("rename", &dir))?;
+        let old = dir.with_extension("old");
+        files::remove_dir(&old)?;
+        fs::rename(&dir, &old).map_err(EmbeddedError::file("rename", &dir))?;
     }
     make_private(&dir).map_err(EmbeddedError::file("create", &dir))?;
     fs::write(&note, format!("{}\n", dir.display()))
@@ -179,7 +179,7 @@ fn make_private(dir: &Path) -> io::Result<()> {
         Err(_) => {}
     }
     let there = fs::symlink_metadata(dir)?;
-    // What a link of that name leads to is not ours.
+    // A link of that name leads to a folder of somebody else.
     if dir.file_name().is_none_or(|name| name != DEFAULT_NAME) || there.is_symlink() {
         return Ok(());
     }

@@ -81,7 +81,7 @@ fn jetstream(url: &str, subject: &str, body: &str) -> String {
     ask(url, subject, body).unwrap()
 }
 
-/// The same, of a cluster that may have no leader yet: then nobody answers.
+/// The same, of a cluster that may have no leader yet: then there is no answer.
 fn ask(url: &str, subject: &str, body: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address(url))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -298,15 +298,15 @@ async fn nats_and_its_files_are_closed_to_others() {
     let mode = |path: &Path| {
         std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
     };
-    let place = match fs::read_to_string(data_dir.join("servers-are-in")) {
+    let server_dir = match fs::read_to_string(data_dir.join("servers-are-in")) {
         Ok(elsewhere) => PathBuf::from(elsewhere.trim()),
         Err(_) => data_dir.clone(),
     };
-    for folder in [&data_dir, &place] {
+    for folder in [&data_dir, &server_dir] {
         assert_eq!(mode(folder) & 0o707, 0o700, "{}: {:o}", folder.display(), mode(folder));
     }
     for file in ["nats.conf", "nats.password", "nats.log"] {
-        assert_eq!(mode(&place.join(file)), 0o600, "{file}");
+        assert_eq!(mode(&server_dir.join(file)), 0o600, "{file}");
     }
     let url = nats.nats_url();
     assert!(jetstream(&url, "$JS.API.INFO", "").contains("\"memory\""));

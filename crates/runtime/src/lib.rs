@@ -1,4 +1,4 @@
-//! What every service stands on: clock, fates, configuration, logs, supervision, liveness.
+//! What every service builds on: clock, fates, configuration, logs, supervision, liveness.
 
 pub mod clock;
 pub mod config;

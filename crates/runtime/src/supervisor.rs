@@ -213,7 +213,7 @@ impl Root {
 /// The delay before the `n`-th restart (from 1): it doubles up to 10 s.
 #[must_use]
 pub fn restart_delay(n: usize) -> Duration {
-    // More doublings change nothing, for the longest delay is reached.
+    // More doublings change nothing, because the longest delay is reached.
     let doublings = u32::try_from(n.saturating_sub(1)).unwrap_or(8).min(8);
     FIRST_DELAY.saturating_mul(2_u32.pow(doublings)).min(LONGEST_DELAY)
 }

@@ -23,7 +23,7 @@ pub(crate) fn all(state: &State, request: &Request, page: u64) -> Response {
     let all = state.edits.all();
     let changed =
         all.iter().filter(|(_, changes)| changes.iter().any(|change| window.holds(change.at)));
-    // What is gone by now is shown as neither adult nor not.
+    // A movie that is deleted by now is shown as neither adult nor not.
     let rows: Vec<Value> = changed
         .map(|(id, changes)| {
             let gone = changes.last().is_some_and(|change| change.condition.deleted);

@@ -31,7 +31,7 @@ impl Condition {
 pub(crate) struct Change {
     /// When, on the simulator's clock.
     pub(crate) at: OffsetDateTime,
-    /// What an edit named; empty for a deletion or its undoing.
+    /// The keys that an edit named, with their values; empty where a movie was deleted or restored.
     pub(crate) keys: BTreeMap<String, Value>,
     /// The movie's condition from then on.
     pub(crate) condition: Condition,

@@ -28,13 +28,13 @@ pub(crate) async fn answer(state: &State, request: &Request, external_id: &str) 
     Response::json(200, body.to_string()).cached(MAX_AGE)
 }
 
-/// The movies that have this IMDb id, by birth or by an edit.
+/// The movies that have this IMDb id, originally or by an edit.
 async fn holders(state: &State, imdb_id: &str) -> BTreeSet<u64> {
-    let born = match &state.source {
+    let original = match &state.source {
         Source::Generated(catalogue, _) => catalogue.by_imdb(imdb_id),
         Source::Recorded(recorded) => recorded.by_imdb(imdb_id).await,
     };
-    let all = born.into_iter().chain(state.edits.with_imdb(imdb_id));
+    let all = original.into_iter().chain(state.edits.with_imdb(imdb_id));
     all.filter(|id| state.exists(*id) && state.edits.current(*id).may_have_imdb(imdb_id)).collect()
 }
 

@@ -148,7 +148,7 @@ impl Response {
         )
     }
 
-    /// The answer for a movie nobody knows; caches keep it for hours.
+    /// The answer for an unknown movie; caches keep it for hours.
     pub(crate) fn not_found() -> Self {
         Self::error(404, 34, "The resource you requested could not be found.").cached(28_800)
     }

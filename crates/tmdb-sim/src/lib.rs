@@ -3,10 +3,10 @@
 //! It speaks the upstream's HTTP API below `/3`, answers from an invented catalogue (a pure
 //! function of a seed) or from recorded answers, and misbehaves where it is asked to: latency, a
 //! rate limit, faults, outages, answers from a stale cache. Its clock can be moved on: popularity,
-//! votes and lists follow it. The daily export of ids is at `/p/exports/movie_ids_MM_DD_YYYY.json.gz`.
-//! [`Control`] and the HTTP interface below `/_sim` change and observe the same state. HTTP/1.1 is
-//! written by hand because half of the faults (a reset, a truncated body, a stall) happen below the
-//! level a web framework can reach.
+//! votes and lists follow it. The daily export of ids is at
+//! `/p/exports/movie_ids_MM_DD_YYYY.json.gz`. [`Control`] and the HTTP interface below `/_sim`
+//! change and observe the same state. HTTP/1.1 is written by hand because half of the faults (a
+//! reset, a truncated body, a stall) happen below the level that a web framework can reach.
 
 mod api;
 mod catalogue;

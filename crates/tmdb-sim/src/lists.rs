@@ -54,8 +54,10 @@ impl List {
     /// page begins with the row the page before ended with, more seldom it leaves one out.
     fn start(self, catalogue: &Catalogue, page: u64, hour: u64) -> u64 {
         let first = (page - 1) * PAGE_ROWS;
+        if page == 1 {
+            return first;
+        }
         match mix(mix(catalogue.seed(), self as u64), page + hour * (MAX_PAGE + 1)) % 10 {
-            _ if page == 1 => first,
             0 | 5 => first - 1,
             1 => first + 1,
             _ => first,

@@ -1,4 +1,4 @@
-//! Counting calls by time: those of the last second, for the limit, and those of each second of the
+//! Counts calls by time: those of the last second, for the limit, and those of each second of the
 //! last minute.
 
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ impl LastSecond {
 #[derive(Debug)]
 pub(crate) struct Rate {
     opened: Instant,
-    /// The second that the last count stands for, from `opened`.
+    /// The second of the last count, from `opened`.
     second: u64,
     counts: VecDeque<u32>,
     recent: LastSecond,
@@ -70,7 +70,7 @@ impl Rate {
         self.counts.iter().copied().collect()
     }
 
-    /// Begins the seconds that have begun since.
+    /// Begins the seconds that have passed since the last count.
     fn turn(&mut self, now: Instant) {
         let second = now.duration_since(self.opened).as_secs();
         for _ in 0..(second - self.second).min(SHOWN_SECS as u64) {

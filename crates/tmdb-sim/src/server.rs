@@ -143,7 +143,7 @@ async fn serve(mut stream: TcpStream, control: &Control) -> std::io::Result<()> 
             // Closing with no time to linger makes the system send a reset.
             Reply::Reset => return stream.set_zero_linger(),
             Reply::Stall => {
-                // Either the client went away or its patience lasts longer than ours.
+                // The client went away, or waited longer than the simulator does: both end here.
                 let _ = tokio::time::timeout(STALL, stream.read_u8()).await;
                 return Ok(());
             }

@@ -186,8 +186,8 @@ impl Client {
         self.draining.cancel();
     }
 
-    /// One request; where TMDB fails on it, a second one and a question that TMDB should always
-    /// answer. So an outage is told from a request that fails for itself, which must not wait for
+    /// Makes one request. Where TMDB fails on it, a second one and a call that always works tell an
+    /// outage, which is waited for, from a request that fails on its own, which must not wait for
     /// ever.
     async fn get<T>(
         &self,
@@ -290,7 +290,7 @@ impl Client {
 
     fn report_answered(&self, call: AdmittedCall<'_>) {
         if call.answered() {
-            tracing::info!("TMDB answers again");
+            tracing::info!("TMDB answers again: calls go on");
         }
         // Another process, or an earlier run of this one, may have noted that the credential is
         // refused.

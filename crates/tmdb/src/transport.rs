@@ -39,8 +39,7 @@ impl Transport {
     /// Sends a request and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// `Unavailable` when there is no whole answer in time, or HTML where JSON is due;
-    /// `BodyTooLarge`.
+    /// `Unavailable` when no whole answer comes in time, or HTML in place of JSON; `BodyTooLarge`.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, TmdbError> {
         let base_url = self.config.base_url.trim_end_matches('/');
         let url = format!("{base_url}{}", request.endpoint);

@@ -63,7 +63,7 @@ impl Form {
 pub fn mask_url(text: &str) -> String {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     if !parts.iter().all(|part| scheme_of(part).is_some()) {
-        // A comma that is no separator: it stands in a password, or in a list of hosts.
+        // A comma that does not separate addresses: it is in a password, or in a list of hosts.
         return mask_one(text.trim());
     }
     // A part without credentials that comes before one with them may be the beginning of a
@@ -160,19 +160,19 @@ mod tests {
     /// Every password of up to four of the characters that mean something in a URL, and of digits.
     #[test]
     fn no_password_is_shown_whatever_its_characters() {
-        let letters = ['@', ':', '/', '?', '#', ',', '%', '[', ']', ' ', '1', '\\', '&', '=', 'é'];
+        let specials = ['@', ':', '/', '?', '#', ',', '%', '[', ']', ' ', '1', '\\', '&', '=', 'é'];
         let mut passwords = vec![String::new()];
         for _ in 0..3 {
             let longer = passwords
                 .iter()
-                .flat_map(|p| letters.map(|l| format!("{p}{l}")))
+                .flat_map(|p| specials.map(|l| format!("{p}{l}")))
                 .collect::<Vec<_>>();
             passwords.extend(longer);
         }
         passwords.sort();
         passwords.dedup();
         for odd in passwords {
-            // The word stands before, between and behind the odd characters.
+            // The word comes before, between and after the odd characters.
             for password in
                 [format!("{odd}sesame"), format!("sesame{odd}"), format!("se{odd}sesame{odd}same")]
             {

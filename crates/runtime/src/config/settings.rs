@@ -103,7 +103,7 @@ pub(super) const SETTINGS: [Setting; 17] = [
         read: |config, text| put(&mut config.nats_creds, Some(text.into())),
         show: |config| match &config.nats_creds {
             Some(path) if path.exists() => path.display().to_string(),
-            // What is no file may be the credentials themselves, put here by mistake.
+            // Where there is no such file, the text may be the credentials themselves.
             Some(_) => "(no such file)".to_owned(),
             None => String::new(),
         },

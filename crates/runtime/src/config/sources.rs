@@ -49,7 +49,7 @@ impl Sources {
     /// # Errors
     /// When the file cannot be read, or holds something else than known settings.
     pub fn of_process() -> Result<Self, ConfigError> {
-        // What is not ours may hold anything, also what is not UTF-8.
+        // Other variables may hold anything, also what is not UTF-8.
         let env = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
             is_known(&name).then_some((name, value))
@@ -112,7 +112,7 @@ impl Sources {
 }
 
 /// The content of the file at `path`, which the setting `pointer` names. The path is not repeated
-/// where there is no such file: it may be the secret itself, put here by mistake.
+/// where there is no such file: it may be the secret itself.
 fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found>, ConfigError> {
     let wrong = |e| {
         ConfigError(format!(
@@ -131,7 +131,7 @@ fn is_known(name: &str) -> bool {
     is_setting(name) || name.strip_suffix(FILE_SUFFIX).is_some_and(is_setting)
 }
 
-/// Names in upper case, as in the environment. No file is no settings.
+/// Settings by name, in upper case as in the environment. Without the file there are none.
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     match std::fs::read(path) {
         Ok(bytes) => {
@@ -258,7 +258,7 @@ mod tests {
             file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(),
             ..Sources::default()
         };
-        assert_eq!(empty.get("TMDB_TOKEN").unwrap(), None, "an empty file is no value");
+        assert_eq!(empty.get("TMDB_TOKEN").unwrap(), None, "an empty file counts as not set");
         std::fs::remove_file(folder).unwrap();
     }
 
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(chosen("", &[]), None);
     }
 
-    /// A secret put where the path of its file belongs.
+    /// A secret, set where the path of its file belongs.
     #[test]
     fn what_is_no_file_is_not_repeated() {
         let mut sources = Sources::default();

@@ -30,7 +30,7 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Opens the catalogue of `movies` ids as it stands on the day `today`.
+    /// Opens the catalogue of `movies` ids as it is on the day `today`.
     pub(crate) fn new(seed: u64, movies: u64, today: Date) -> Self {
         let movies = movies.max(1);
         let popular = Shuffle::new(movies, mix(seed, 101));

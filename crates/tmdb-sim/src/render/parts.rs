@@ -59,7 +59,7 @@ impl Part {
         Self::ALL.into_iter().any(|part| part.name() == name)
     }
 
-    /// The parts of these names, each once; names nobody knows are ignored, as upstream does.
+    /// The parts of these names, each once; unknown names are ignored, as the upstream does.
     pub(crate) fn parse<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Self> {
         let mut parts = Vec::new();
         for part in names.filter_map(|name| Self::ALL.into_iter().find(|part| part.name() == name))
