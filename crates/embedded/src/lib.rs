@@ -7,7 +7,6 @@
 mod account;
 mod binaries;
 mod child;
-mod cluster;
 mod data_dir;
 mod error;
 mod files;
@@ -16,6 +15,7 @@ mod nats;
 mod nats_settings;
 mod options;
 mod postgres;
+mod postgres_cluster;
 mod servers;
 mod system;
 #[cfg(test)]

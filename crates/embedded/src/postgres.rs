@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep};
 use crate::{
     binaries::{PostgresBin, Search},
     child::{Child, Launch, clear_previous},
-    cluster::{self, NAME},
     data_dir::ServerDir,
     error::EmbeddedError,
     files::remove_dir,
     log::{Log, telling_line},
     options::{Options, START_LIMIT},
+    postgres_cluster::{self, NAME},
     system::free_port,
 };
 
@@ -69,7 +69,7 @@ impl Postgres {
         search.postgres(&options.data_dir.join("postgres/data"))?;
         let dir = ServerDir::take(&options.data_dir, "postgres")?;
         let bin = search.postgres(&dir.join("postgres/data"))?;
-        let password = cluster::ensure(&bin, &dir, options.durable).await?;
+        let password = postgres_cluster::ensure(&bin, &dir, options.durable).await?;
         let mut run = Run { bin, dir, port: free_port()?, durable: options.durable };
         let deadline = Instant::now() + START_LIMIT;
         loop {
@@ -113,7 +113,8 @@ impl Postgres {
     /// Like [`Postgres::start`]; also when another program took the port meanwhile.
     pub async fn restart(&mut self) -> Result<(), EmbeddedError> {
         self.child.stop().await?;
-        self.password = cluster::ensure(&self.run.bin, &self.run.dir, self.run.durable).await?;
+        self.password =
+            postgres_cluster::ensure(&self.run.bin, &self.run.dir, self.run.durable).await?;
         let deadline = Instant::now() + START_LIMIT;
         loop {
             match self.run.launch(deadline).await {

@@ -1,11 +1,11 @@
 //! What every service builds on: clock, fates, configuration, logs, supervision, liveness.
 
-pub mod clock;
+mod clock;
 pub mod config;
 pub mod fate;
 pub mod fault_injection;
 pub mod ledger;
-pub mod liveness;
+mod liveness;
 pub mod supervisor;
 pub mod telemetry;
 

@@ -25,7 +25,7 @@ impl Control {
     }
 
     /// Sets the counters to zero.
-    pub fn reset_stats(&self) {
+    pub(crate) fn reset_stats(&self) {
         self.state.recorder.reset();
     }
 
@@ -67,7 +67,7 @@ impl Control {
     }
 
     /// Answers every request with 503 for this long, otherwise like [`Control::outage`].
-    pub fn outage_503(&self, window: Duration) {
+    pub(crate) fn outage_503(&self, window: Duration) {
         self.state.set_outage(window, Fault::Unavailable);
     }
 

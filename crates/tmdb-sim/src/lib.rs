@@ -9,10 +9,11 @@
 //! reset, a truncated body, a stall) happen below the level that a web framework can reach.
 
 mod api;
+mod call_rate;
 mod catalogue;
 mod changes;
-mod clock;
 mod control;
+mod control_http;
 mod details;
 mod edits;
 mod error;
@@ -22,14 +23,13 @@ mod find;
 mod http;
 mod list;
 mod lists;
-mod operator;
 mod options;
-mod rate;
 mod recorded;
 mod render;
 mod reply;
 mod server;
 mod settings;
+mod sim_clock;
 mod source;
 mod state;
 mod stats;

@@ -11,7 +11,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::api;
 use crate::catalogue::Catalogue;
-use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::SimError;
 use crate::http::Request;
@@ -20,9 +19,10 @@ use crate::recorded::Recorded;
 use crate::render::Renderer;
 use crate::reply::Reply;
 use crate::settings::Settings;
+use crate::sim_clock::SimClock;
 use crate::source::Source;
 use crate::state::State;
-use crate::{export, operator};
+use crate::{control_http, export};
 
 /// Longest time a stalled request is held open.
 const STALL: Duration = Duration::from_secs(600);
@@ -42,7 +42,7 @@ impl Sim {
     /// # Errors
     /// Where the address cannot be bound, or recorded answers were asked for and cannot be used.
     pub async fn start(options: Options) -> Result<Self, SimError> {
-        let clock = Clock::new();
+        let clock = SimClock::new();
         let source = match &options.recorded {
             Some(path) => Source::Recorded(Recorded::open(path).await?),
             None => {
@@ -123,7 +123,7 @@ async fn serve(mut stream: TcpStream, control: &Control) -> std::io::Result<()> 
     let mut buffer = Vec::with_capacity(4_096);
     while let Some(request) = Request::read(&mut stream, &mut buffer).await {
         let reply = match request.path.strip_prefix("/_sim/") {
-            Some(path) => Reply::Whole(operator::answer(control, path, &request)),
+            Some(path) => Reply::Whole(control_http::answer(control, path, &request)),
             None => api::answer(&control.state, &request).await,
         };
         match reply {

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::call_rate::LastSecond;
 use crate::catalogue::Random;
-use crate::clock::Clock;
 use crate::edits::{Edits, lay};
 use crate::faults::{Fault, Faults};
-use crate::rate::LastSecond;
 use crate::settings::Settings;
+use crate::sim_clock::SimClock;
 use crate::source::Source;
 use crate::stats::Recorder;
 
@@ -31,7 +31,7 @@ struct Outage {
 pub(crate) struct State {
     pub(crate) source: Source,
     pub(crate) seed: u64,
-    pub(crate) clock: Clock,
+    pub(crate) clock: SimClock,
     pub(crate) edits: Edits,
     pub(crate) recorder: Recorder,
     credential: RwLock<Option<String>>,
@@ -44,7 +44,7 @@ pub(crate) struct State {
 
 impl State {
     /// The state at the start.
-    pub(crate) fn new(source: Source, seed: u64, clock: Clock, settings: Settings) -> Self {
+    pub(crate) fn new(source: Source, seed: u64, clock: SimClock, settings: Settings) -> Self {
         let recorder = Recorder::new(source.max_id());
         Self {
             source,

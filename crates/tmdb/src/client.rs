@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     breaker::{AdmittedCall, Breaker, Health, Refusal},
     call::{Call, CallContext, CallLog},
-    cancelled::CancelledRuns,
+    cancelled_runs::CancelledRuns,
     config::Config,
     error::TmdbError,
     exchange::{Answer, Request},

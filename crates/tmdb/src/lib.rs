@@ -6,7 +6,7 @@
 
 mod breaker;
 mod call;
-mod cancelled;
+mod cancelled_runs;
 mod client;
 mod config;
 mod error;
@@ -20,7 +20,7 @@ mod transport;
 
 pub use breaker::Health;
 pub use call::{Call, CallContext, CallLog};
-pub use cancelled::CancelledRuns;
+pub use cancelled_runs::CancelledRuns;
 pub use client::{Client, Fetched};
 pub use config::{Config, Credential};
 pub use error::TmdbError;

@@ -7,14 +7,14 @@ use time::{Duration, OffsetDateTime};
 
 /// A clock that runs with the machine's and may be ahead of it.
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub(crate) struct SimClock {
     opened: OffsetDateTime,
     since: Instant,
     /// How far it was moved on.
     ahead_ms: AtomicU64,
 }
 
-impl Clock {
+impl SimClock {
     /// A clock that shows the machine's time.
     pub(crate) fn new() -> Self {
         Self {

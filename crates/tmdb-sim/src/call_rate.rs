@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Seconds that [`Rate::last_minute`] shows.
+/// Seconds that [`CallRate::last_minute`] shows.
 const SHOWN_SECS: usize = 60;
 
 /// When the calls of the last second came.
@@ -31,7 +31,7 @@ impl LastSecond {
 
 /// Calls per second, over the last minute and at the peak.
 #[derive(Debug)]
-pub(crate) struct Rate {
+pub(crate) struct CallRate {
     opened: Instant,
     /// The second of the last count, from `opened`.
     second: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Rate {
     peak: u64,
 }
 
-impl Rate {
+impl CallRate {
     /// Counts from zero.
     pub(crate) fn new() -> Self {
         let counts = VecDeque::from(vec![0; SHOWN_SECS]);
