@@ -99,7 +99,7 @@ impl ServerDir {
     }
 }
 
-/// Deletes a data directory with everything that its servers kept, here and below [`ELSEWHERE`].
+/// Deletes a data directory with everything that its servers kept, here and elsewhere.
 ///
 /// # Errors
 /// When a file cannot be deleted.

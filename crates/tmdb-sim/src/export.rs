@@ -3,6 +3,7 @@
 //! The catalogue as it is now is served under every date. Memory stays at one chunk, whatever the
 //! size of the catalogue.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 use std::io::Write as _;
 

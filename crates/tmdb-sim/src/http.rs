@@ -1,5 +1,6 @@
 //! As much of HTTP/1.1 as the simulator needs: requests with a bounded body, answers with a length.
 
+// Writing to a Vec cannot fail: the results of `write!` are ignored.
 use std::io::Write as _;
 
 use flate2::Compression;

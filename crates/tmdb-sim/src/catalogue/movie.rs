@@ -2,6 +2,7 @@
 //!
 //! The rates of odd values (empty, zero, missing) follow what was measured over real answers.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use time::{Date, Duration};

@@ -6,6 +6,7 @@ mod parts;
 mod pool;
 mod row;
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 pub(crate) use parts::Part;

@@ -1,5 +1,6 @@
 //! The parts `append_to_response` may add to a movie.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use super::json;

@@ -1,5 +1,6 @@
 //! Fragments of bodies, rendered once from the seed and copied into every answer that needs some.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use super::json;

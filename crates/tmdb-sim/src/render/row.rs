@@ -1,5 +1,6 @@
 //! A movie as lists show it.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use super::json;
