@@ -2,8 +2,7 @@
 
 use delivery::{Answer, Attempts, DeadMessage, Effect, Ledger, MessageRef};
 use proto::MessageKey;
-
-use runtime::trial;
+use runtime::fault_injection;
 use sqlx::PgConnection;
 
 use crate::{
@@ -99,7 +98,7 @@ impl Store {
             from unnest($2::text[]) as k left join begun b on b.message_key = k"#,
             consumer,
             &sorted,
-            trial::without("inbox"),
+            fault_injection::without("inbox"),
             own.get_application_name()
         )
         .fetch_all(&self.pool)
@@ -144,7 +143,7 @@ pub(crate) async fn claim(
     )
     .execute(&mut *tx)
     .await?;
-    Ok(if trial::without("inbox") { keys.to_vec() } else { fresh })
+    Ok(if fault_injection::without("inbox") { keys.to_vec() } else { fresh })
 }
 
 /// [`claim`] for one message: true when it was not handled before.

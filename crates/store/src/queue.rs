@@ -141,7 +141,7 @@ impl Store {
             if !ledger::claim_one(&mut tx, message).await? {
                 return Ok(0);
             }
-            if !runtime::trial::without("reaper") {
+            if !runtime::fault_injection::without("reaper") {
                 sqlx::query!(
                     "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
                  last_error = 'its worker vanished' where status = 'processing' and (lease_until is null or lease_until < $1)",

@@ -154,7 +154,8 @@ async fn decide<'a>(
     let mut open = Vec::new();
     for save in todo {
         let Some(old) = known.get(&save.movie.tmdb_id.to_string()) else { continue };
-        if old.fetched_at.is_none_or(|at| at < save.fetched_at) || runtime::trial::without("upsert")
+        if old.fetched_at.is_none_or(|at| at < save.fetched_at)
+            || runtime::fault_injection::without("upsert")
         {
             open.push((*save, old));
         }

@@ -94,7 +94,7 @@ async fn ready(State(watched): State<Watched>) -> (StatusCode, String) {
             reasons.push(format!("the database does not answer within {} s", ANSWER.as_secs()))
         }
     }
-    reasons.extend(watched.bus.pulse().still().iter().map(vitals::words));
+    reasons.extend(watched.bus.pulse().stalled().iter().map(vitals::words));
     reasons.extend(watched.bus.pulse().failing());
     match watched.tmdb.as_ref().map(tmdb::Client::health) {
         Some(tmdb::Health::CredentialRefused) => {

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use bus::Bus;
-use runtime::{Part, Still};
+use runtime::{Component, Stall};
 use store::{Seen, Store};
 
 /// How often the process looks at itself.
@@ -20,10 +20,12 @@ const ANSWER: Duration = Duration::from_secs(4);
 /// its second look.
 const LOOKS: u32 = 3;
 /// The pool of connections that everything here shares.
-const POOL: Part = Part { name: "database pool", allowed: Duration::from_secs(15), vital: true };
+const POOL: Component =
+    Component { name: "database pool", allowed: Duration::from_secs(15), vital: true };
 
 /// The library's task, which no message should end and one has (docs/adr/0014).
-const NATS_CLIENT: Part = Part { name: "NATS client", allowed: Duration::ZERO, vital: true };
+const NATS_CLIENT: Component =
+    Component { name: "NATS client", allowed: Duration::ZERO, vital: true };
 
 /// Returns when this process is past help, with the reason.
 pub(crate) async fn lost(bus: Bus, store: Store) -> String {
@@ -51,23 +53,23 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
 /// The vital parts that stand still although NATS and the database answer. A question that the
 /// database works on for long, or that waits for a lock there, explains any of them; the pool may
 /// also be wanted by more than it has.
-pub(crate) async fn ill(bus: &Bus, store: &Store) -> Vec<Still> {
+pub(crate) async fn ill(bus: &Bus, store: &Store) -> Vec<Stall> {
     if bus.is_dead().await {
-        return vec![Still { part: NATS_CLIENT, span: Duration::ZERO }];
+        return vec![Stall { component: NATS_CLIENT, span: Duration::ZERO }];
     }
-    let mut still = bus.pulse().still();
-    still.retain(|s| s.part.vital);
+    let mut still = bus.pulse().stalled();
+    still.retain(|s| s.component.vital);
     if still.is_empty() || !bus.answers(ANSWER).await {
         return Vec::new();
     }
     match store.seen_anew(ANSWER).await {
         None | Some(Seen { waits: true, .. }) => still.clear(),
-        Some(Seen { moves: true, .. }) => still.retain(|s| s.part != POOL),
+        Some(Seen { moves: true, .. }) => still.retain(|s| s.component != POOL),
         Some(Seen { .. }) => {}
     }
     still
 }
 
-pub(crate) fn words(still: &Still) -> String {
-    format!("{} has stood still for {} s", still.part.name, still.span.as_secs())
+pub(crate) fn words(still: &Stall) -> String {
+    format!("{} has stood still for {} s", still.component.name, still.span.as_secs())
 }

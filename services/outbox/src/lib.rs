@@ -14,7 +14,7 @@ use std::{
 use bus::{Bus, BusError, Outgoing};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Part};
+use runtime::{ChildSpec, Component};
 use store::{Held, Relayed, Sent, Store, StoreError};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
@@ -30,7 +30,8 @@ const REFUSED_MAX: usize = 500;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// A pass ends with the database's patience (30 s) at the latest.
-const PART: Part = Part { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
+const PART: Component =
+    Component { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
 /// How soon the loss of a stream is seen where nothing has to be published.
 const BIRTHS_EVERY: Duration = Duration::from_secs(5);
 
@@ -281,7 +282,7 @@ async fn publish_in_order(
                 error!(error = %e, "never published; it is a dead letter now");
                 sent.refused.push((id, e.to_string()));
             }
-            Err(_) if runtime::trial::without("outbox") => sent.confirmed.push(id),
+            Err(_) if runtime::fault_injection::without("outbox") => sent.confirmed.push(id),
             Err(e) => {
                 warn!(error = %e, %subject, "not published; it stays in the outbox");
                 blocked.hold(key, &subject);

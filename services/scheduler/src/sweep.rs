@@ -16,7 +16,7 @@ use delivery::CONSUMERS;
 use futures::{StreamExt, TryStreamExt, stream};
 use proto::Action;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Part};
+use runtime::{ChildSpec, Component};
 use store::StoreError;
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
@@ -33,7 +33,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often runs that nobody works on and overdue jobs are looked for.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// It sweeps every second; a sweep over many jobs takes longer.
-const PART: Part = Part { name: "scheduler", allowed: Duration::from_secs(30), vital: true };
+const PART: Component =
+    Component { name: "scheduler", allowed: Duration::from_secs(30), vital: true };
 /// Nominal times between two looks at the drain.
 const DRAIN_CHECK: Duration = Duration::from_millis(200);
 

@@ -1,10 +1,12 @@
-//! Switches for the project's own proofs, in debug builds only: a safeguard that is off, a handler
-//! that panics. A proof that cannot fail proves nothing: with a safeguard off, the chaos tests have
-//! to find out.
+//! Switches for the project's own tests, in debug builds only: a safeguard that is off, a handler
+//! that panics, a process that ends at one message.
+//!
+//! A test that cannot fail proves nothing: with a safeguard off, the chaos tests have to fail. The
+//! switches are environment variables, read here and nowhere else.
 
-use std::{
-    sync::LazyLock,
-    sync::atomic::{AtomicU64, Ordering},
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 /// `MANGOES_WITHOUT=inbox,outbox`: safeguards that are off.
@@ -23,13 +25,13 @@ static PANIC_EVERY: LazyLock<Option<u64>> = LazyLock::new(|| {
     text.and_then(|n| n.parse().ok()).filter(|n| *n > 0)
 });
 
-/// Whether a safeguard is off. Never in a release build.
+/// Whether this safeguard is off. Never in a release build.
 #[must_use]
 pub fn without(safeguard: &str) -> bool {
     WITHOUT.iter().any(|off| off == safeguard)
 }
 
-/// Panics now and then where a test wants it. Never in a release build.
+/// Panics at every n-th call where a test asked for it. Never in a release build.
 ///
 /// # Panics
 /// That is what it is for.
@@ -40,13 +42,13 @@ pub fn panic_now_and_then() {
     {
         #[expect(clippy::panic, reason = "a test asked for it")]
         {
-            panic!("on purpose, for MANGOES_PANIC is set");
+            panic!("on purpose, because MANGOES_PANIC is set");
         }
     }
 }
 
-/// Ends the process at once where a test named this message: `MANGOES_ABORT=its key`. Never in a
-/// release build.
+/// Ends the process at once where a test named this message: `MANGOES_ABORT=<message key>`. Never
+/// in a release build.
 pub fn abort_at(message_key: &str) {
     if cfg!(debug_assertions) && std::env::var("MANGOES_ABORT").is_ok_and(|key| key == message_key)
     {

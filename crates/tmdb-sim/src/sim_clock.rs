@@ -7,14 +7,14 @@ use time::{Duration, OffsetDateTime};
 
 /// A clock that runs with the machine's and may be ahead of it.
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub(crate) struct SimClock {
     opened: OffsetDateTime,
     since: Instant,
     /// How far it was moved on.
     ahead_ms: AtomicU64,
 }
 
-impl Clock {
+impl SimClock {
     /// A clock that shows the machine's time.
     pub(crate) fn new() -> Self {
         Self {
@@ -44,7 +44,7 @@ impl Clock {
     pub(crate) fn advance(&self, by: std::time::Duration) {
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         let add = |ahead: u64| Some(ahead.saturating_add(by_ms));
-        // The closure never declines, so there is no failure to look at.
+        // It cannot fail: the closure always returns a value.
         let _ = self.ahead_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 

@@ -18,23 +18,25 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::control::Control;
+use crate::edits::lay;
 use crate::faults::Faults;
 use crate::http::{Request, Response};
 
 /// Answers a control request; `path` is what follows `/_sim/`.
 pub(crate) fn answer(control: &Control, path: &str, request: &Request) -> Response {
-    let (verb, id) =
-        path.split_once('/').map_or((path, None), |(verb, id)| (verb, id.parse::<u64>().ok()));
+    let target = Target::of(path);
     let unknown = || {
         value(
             404,
-            &json!({"error": "no such control path, or the wrong method: read with GET, change with POST"}),
+            &json!({
+                "error": "no such control path, or the wrong method: read by GET, change by POST"
+            }),
         )
     };
     if request.method == "GET" {
-        return shown(control, verb).map_or_else(unknown, |shown| value(200, &shown));
+        return shown(control, target.verb).map_or_else(unknown, |shown| value(200, &shown));
     }
-    match change(control, (verb, id), request) {
+    match change(control, target, request) {
         Ok(true) => value(200, &json!({"ok": true})),
         Ok(false) => unknown(),
         Err(error) => value(400, &json!({ "error": error.to_string() })),
@@ -48,7 +50,7 @@ fn shown(control: &Control, verb: &str) -> Option<Value> {
         "settings" => {
             let mut settings = json!(control.state.settings());
             let set = control.state.credential().is_some();
-            crate::edits::merge(&mut settings, json!({ "credential_set": set }));
+            lay(&mut settings, json!({ "credential_set": set }));
             settings
         }
         _ => return None,
@@ -57,7 +59,7 @@ fn shown(control: &Control, verb: &str) -> Option<Value> {
 
 /// How requests fail in an outage.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
-enum Kind {
+enum OutageKind {
     #[default]
     #[serde(rename = "reset")]
     Reset,
@@ -70,7 +72,7 @@ enum Kind {
 struct Outage {
     for_ms: u64,
     #[serde(default)]
-    kind: Kind,
+    kind: OutageKind,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,21 +87,37 @@ struct Merge {
     into: u64,
 }
 
+/// What a control path names: `edit/603` is a verb and a movie.
+#[derive(Debug, Clone, Copy)]
+struct Target<'a> {
+    verb: &'a str,
+    movie: Option<u64>,
+}
+
+impl<'a> Target<'a> {
+    fn of(path: &'a str) -> Self {
+        match path.split_once('/') {
+            Some((verb, id)) => Self { verb, movie: id.parse().ok() },
+            None => Self { verb: path, movie: None },
+        }
+    }
+}
+
 /// Does what the path says; false where there is no such path.
 fn change(
     control: &Control,
-    target: (&str, Option<u64>),
+    target: Target<'_>,
     request: &Request,
 ) -> Result<bool, serde_json::Error> {
-    match target {
+    match (target.verb, target.movie) {
         ("stats", None) => control.reset_stats(),
         ("faults", None) => control.fail(parsed::<Faults>(request)?),
         ("settings", None) => control.configure(parsed(request)?)?,
         ("outage", None) => {
             let Outage { for_ms, kind } = parsed(request)?;
             match kind {
-                Kind::Reset => control.outage(Duration::from_millis(for_ms)),
-                Kind::Unavailable => control.outage_503(Duration::from_millis(for_ms)),
+                OutageKind::Reset => control.outage(Duration::from_millis(for_ms)),
+                OutageKind::Unavailable => control.outage_503(Duration::from_millis(for_ms)),
             }
         }
         ("advance", None) => control.advance(Duration::from_secs(parsed::<Advance>(request)?.secs)),

@@ -1,85 +1,85 @@
-//! Where one server keeps its files: makes the folder, locks it, and moves out of places the
-//! server's user cannot enter.
+//! The data directory: makes it, locks it for one server, and moves a server's files out of a
+//! folder that the server's user cannot enter.
 //!
-//! In the data directory: `<server>.lock`, `<server>.log`, and the server's own folder. When
-//! mangoes runs as root in a directory that is closed to other users, all but the lock stand below
-//! [`ELSEWHERE`], and a note says where.
+//! In it are `<server>.lock`, `<server>.log`, and the server's own folder. When mangoes runs as
+//! root in a directory that is closed to other users, all but the lock are below [`ELSEWHERE`], and
+//! a note in the data directory says where.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
 
-use crate::EmbeddedError;
-use crate::account::Account;
+use crate::{account::Account, error::EmbeddedError, files, log::Log};
 
-/// Parent of the server folders that cannot stand in the data directory.
+/// Parent of the server folders that cannot be in the data directory.
 const ELSEWHERE: &str = "/var/lib/mangoes";
-/// Name of the data directory where nothing else is said.
-const OURS: &str = ".mangoes";
+/// Name of the data directory where none is set.
+const DEFAULT_NAME: &str = ".mangoes";
 /// File in the data directory that names the folder below [`ELSEWHERE`].
 const NOTE: &str = "servers-are-in";
-/// A log longer than this is begun anew at the next start.
+/// A log longer than this is emptied at the next start.
 const LOG_LIMIT_BYTES: u64 = 10 << 20;
 
-/// The folder of one server, locked for as long as this lives.
+/// The files of one server, locked for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ServerDir {
     /// Holds the server's folder, log and settings; absolute.
-    pub(crate) dir: PathBuf,
-    /// Who runs the server.
+    path: PathBuf,
+    /// The user that runs the server.
     pub(crate) account: Account,
     _lock: File,
 }
 
-impl Place {
-    /// Makes and locks the place of `server` in `data_dir`.
+impl ServerDir {
+    /// Makes `data_dir` and locks it for `server`.
     pub(crate) fn take(data_dir: &Path, server: &str) -> Result<Self, EmbeddedError> {
         let account = Account::choose()?;
         let unwritable = |source| EmbeddedError::Unwritable { dir: data_dir.to_owned(), source };
-        // A part of our own folder, as the demo's: its parent is ours, too.
-        if let Some(parent) =
-            data_dir.parent().filter(|parent| parent.file_name().is_some_and(|name| name == OURS))
+        // The demo's folder is in the default one: its parent is ours, too.
+        if let Some(parent) = data_dir
+            .parent()
+            .filter(|parent| parent.file_name().is_some_and(|name| name == DEFAULT_NAME))
         {
             make_private(parent).and_then(|()| account.let_in(parent)).map_err(unwritable)?;
         }
         make_private(data_dir).map_err(unwritable)?;
         let data_dir = data_dir.canonicalize().map_err(unwritable)?;
         let lock = lock(&data_dir, &format!("{server}.lock"))?;
-        let dir = match data_dir.parent() {
+        let path = match data_dir.parent() {
             Some(parent) if !account.reaches(parent) || data_dir.join(NOTE).exists() => {
                 elsewhere(&data_dir)?
             }
             Some(_) | None => data_dir,
         };
-        account.let_in(&dir).map_err(EmbeddedError::file("open up", &dir))?;
-        Ok(Self { dir, account, _lock: lock })
+        account.let_in(&path).map_err(EmbeddedError::file("open up", &path))?;
+        Ok(Self { path, account, _lock: lock })
     }
 
-    /// Path of a file or folder in this place.
+    /// Path of a file or folder of the server.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
+        self.path.join(name)
     }
 
-    /// Writes a file that only the server's user and we can read, in the place of an earlier one.
+    /// Writes a file that only the server's user and we can read; it replaces an earlier one.
     pub(crate) fn write_private(&self, name: &str, text: &str) -> Result<(), EmbeddedError> {
         let path = self.join(name);
-        let fresh = self.join(&format!("{name}.new"));
-        let written = match fs::remove_file(&fresh) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => {
-                OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)
-            }
-        };
-        // By the open file: its name may be somebody else's link by now.
-        let written = written.and_then(|mut file| {
-            self.account.own_file(&file).and_then(|()| file.write_all(text.as_bytes()))
-        });
-        let placed = written.and_then(|()| fs::rename(&fresh, &path));
-        placed.map_err(EmbeddedError::file("write", &path))
+        self.replace(&path, &self.join(&format!("{name}.new")), text)
+            .map_err(EmbeddedError::file("write", &path))
     }
 
-    /// Opens the log `name` for appending; returns it, its path, and where the new part begins.
+    fn replace(&self, path: &Path, fresh: &Path, text: &str) -> io::Result<()> {
+        files::remove_file(fresh)?;
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(fresh)?;
+        // By the open file: its name may be another user's link by now.
+        self.account.own_file(&file)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(fresh, path)
+    }
+
+    /// Opens the log `name` for appending.
     pub(crate) fn open_log(&self, name: &str) -> Result<Log, EmbeddedError> {
         let path = self.join(name);
         let failed = || EmbeddedError::file("write", &path);
@@ -99,7 +99,7 @@ impl Place {
     }
 }
 
-/// Deletes a data directory with all that its servers kept, also elsewhere.
+/// Deletes a data directory with everything that its servers kept, here and elsewhere.
 ///
 /// # Errors
 /// When a file cannot be deleted.
@@ -107,43 +107,10 @@ pub fn remove_data(data_dir: &Path) -> Result<(), EmbeddedError> {
     if let Ok(elsewhere) = fs::read_to_string(data_dir.join(NOTE)) {
         let elsewhere = Path::new(elsewhere.trim());
         if elsewhere.starts_with(ELSEWHERE) {
-            crate::cluster::remove(elsewhere)?;
+            files::remove_dir(elsewhere)?;
         }
     }
-    crate::cluster::remove(data_dir)
-}
-
-/// The log of one run of a server.
-#[derive(Debug)]
-pub(crate) struct Log {
-    /// For the server to write to.
-    pub(crate) file: File,
-    /// Where it stands.
-    pub(crate) path: PathBuf,
-    start: u64,
-}
-
-impl Log {
-    /// What the server has written in this run.
-    pub(crate) fn text(&self) -> String {
-        let mut bytes = Vec::new();
-        let read = File::open(&self.path).and_then(|mut file| {
-            file.seek(std::io::SeekFrom::Start(self.start))?;
-            file.read_to_end(&mut bytes)
-        });
-        if read.is_err() {
-            return String::new();
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-/// The line of a server's output that says most about its end.
-pub(crate) fn telling_line(text: &str) -> String {
-    let is_fatal =
-        |line: &&str| ["FATAL", "[FTL]", "PANIC", "error:"].iter().any(|word| line.contains(word));
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines().find(is_fatal).or_else(|| lines().next_back()).unwrap_or("it said nothing").to_owned()
+    files::remove_dir(data_dir)
 }
 
 /// Takes the lock file `name`; the system frees it when this process ends, however it ends.
@@ -166,11 +133,8 @@ fn lock(data_dir: &Path, name: &str) -> Result<File, EmbeddedError> {
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
             let read = file.read_to_string(&mut text);
-            let pid = if read.is_ok() && !text.trim().is_empty() {
-                text.trim().to_owned()
-            } else {
-                "unknown".to_owned()
-            };
+            let known = read.is_ok() && !text.trim().is_empty();
+            let pid = if known { text.trim() } else { "unknown" }.to_owned();
             Err(EmbeddedError::InUse { dir: data_dir.to_owned(), pid })
         }
         Err(TryLockError::Error(source)) => Err(unwritable(source)),
@@ -180,11 +144,11 @@ fn lock(data_dir: &Path, name: &str) -> Result<File, EmbeddedError> {
 /// The folder below [`ELSEWHERE`] that belongs to `data_dir`.
 ///
 /// Without the note the data directory is new, or was deleted: what an earlier one left there is
-/// set aside.
+/// renamed.
 fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let dir = Path::new(ELSEWHERE).join(hash(data_dir));
     let note = data_dir.join(NOTE);
-    // Both servers may come here at the same moment; only one may set the old folder aside.
+    // Both servers may come here at the same moment; only one may rename the old folder.
     let guard = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -193,11 +157,9 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let guard = guard.map_err(EmbeddedError::file("write", data_dir))?;
     guard.lock().map_err(EmbeddedError::file("lock", data_dir))?;
     if !note.exists() && dir.exists() {
-        let aside = dir.with_extension("old");
-        if aside.exists() {
-            fs::remove_dir_all(&aside).map_err(EmbeddedError::file("delete", &aside))?;
-        }
-        fs::rename(&dir, &aside).map_err(EmbeddedError::file("rename", &dir))?;
+        let old = dir.with_extension("old");
+        files::remove_dir(&old)?;
+        fs::rename(&dir, &old).map_err(EmbeddedError::file("rename", &dir))?;
     }
     make_private(&dir).map_err(EmbeddedError::file("create", &dir))?;
     fs::write(&note, format!("{}\n", dir.display()))
@@ -205,20 +167,20 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     Ok(dir)
 }
 
-/// Makes a data directory that only its owner may enter. One that is there keeps its mode, for it
-/// may be used for other things as well, unless its name is [`OURS`].
-fn make_private(dir: &Path) -> std::io::Result<()> {
+/// Makes a data directory that only its owner may enter. One that exists keeps its mode, because it
+/// may be used for other things as well, unless its name is [`DEFAULT_NAME`].
+fn make_private(dir: &Path) -> io::Result<()> {
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent)?;
     }
     match fs::DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => return Ok(()),
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         Err(_) => {}
     }
     let there = fs::symlink_metadata(dir)?;
-    // What a link of that name leads to is not ours.
-    if dir.file_name().is_none_or(|name| name != OURS) || there.is_symlink() {
+    // A link of that name leads to a folder of somebody else.
+    if dir.file_name().is_none_or(|name| name != DEFAULT_NAME) || there.is_symlink() {
         return Ok(());
     }
     // The group's right to pass is what `Account::let_in` gave.
@@ -239,13 +201,5 @@ mod tests {
     #[test]
     fn hash_is_fnv1a() {
         assert_eq!(hash(Path::new("a")), "af63dc4c8601ec8c");
-    }
-
-    #[test]
-    fn finds_the_telling_line() {
-        let check = |text, expected: &str| assert_eq!(telling_line(text), expected);
-        check("", "it said nothing");
-        check("one\ntwo\n\n", "two");
-        check("LOG: a\nFATAL: lock file exists\nHINT: b", "FATAL: lock file exists");
     }
 }

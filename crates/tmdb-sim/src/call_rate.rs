@@ -1,10 +1,10 @@
-//! Counting calls by time: those of the last second, for the limit, and those of each second of the
+//! Counts calls by time: those of the last second, for the limit, and those of each second of the
 //! last minute.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Seconds that [`Rate::last_minute`] shows.
+/// Seconds that [`CallRate::last_minute`] shows.
 const SHOWN_SECS: usize = 60;
 
 /// When the calls of the last second came.
@@ -31,16 +31,16 @@ impl LastSecond {
 
 /// Calls per second, over the last minute and at the peak.
 #[derive(Debug)]
-pub(crate) struct Rate {
+pub(crate) struct CallRate {
     opened: Instant,
-    /// The second that the last count stands for, from `opened`.
+    /// The second of the last count, from `opened`.
     second: u64,
     counts: VecDeque<u32>,
     recent: LastSecond,
     peak: u64,
 }
 
-impl Rate {
+impl CallRate {
     /// Counts from zero.
     pub(crate) fn new() -> Self {
         let counts = VecDeque::from(vec![0; SHOWN_SECS]);
@@ -70,7 +70,7 @@ impl Rate {
         self.counts.iter().copied().collect()
     }
 
-    /// Begins the seconds that have begun since.
+    /// Begins the seconds that have passed since the last count.
     fn turn(&mut self, now: Instant) {
         let second = now.duration_since(self.opened).as_secs();
         for _ in 0..(second - self.second).min(SHOWN_SECS as u64) {

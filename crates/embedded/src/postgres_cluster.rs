@@ -2,42 +2,46 @@
 //! anywhere.
 //!
 //! A cluster is a folder with `data` and `password`. It is made under another name and renamed when
-//! it is whole. Clusters of tests are copies of one template in the system's folder for temporary
-//! files.
+//! it is complete. Clusters of tests are copies of one template in the system's folder for
+//! temporary files.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::binaries::PostgresBin;
-use crate::place::{Place, telling_line};
-use crate::{EmbeddedError, random_hex};
+use crate::{
+    binaries::PostgresBin,
+    data_dir::ServerDir,
+    error::EmbeddedError,
+    files::remove_dir,
+    log::telling_line,
+    system::{new_password, random_hex},
+};
 
 /// Name of the role and of the database it owns.
 pub(crate) const NAME: &str = "mangoes";
-/// Bytes of randomness in a password.
-const PASSWORD_BYTES: usize = 24;
 
-/// Makes the cluster `<place>/postgres` unless it is there, and returns the password of its role.
+/// Makes the cluster `<dir>/postgres` unless it exists, and returns the password of its role.
 pub(crate) async fn ensure(
     bin: &PostgresBin,
-    place: &Place,
+    dir: &ServerDir,
     durable: bool,
 ) -> Result<String, EmbeddedError> {
-    let cluster = place.join("postgres");
+    let cluster = dir.join("postgres");
     if !cluster.join("data/PG_VERSION").exists() {
-        remove(&cluster)?;
-        let fresh = place.join("postgres.new");
-        remove(&fresh)?;
-        place.account.own_dir(&fresh)?;
-        match template(bin, place, durable).await? {
-            Some(template) => copy(&template, &fresh, place).await?,
-            None => create(bin, &fresh, place, durable).await?,
+        remove_dir(&cluster)?;
+        let fresh = dir.join("postgres.new");
+        remove_dir(&fresh)?;
+        dir.account.own_dir(&fresh)?;
+        match template(bin, dir, durable).await? {
+            Some(template) => copy(&template, &fresh, dir).await?,
+            None => create(bin, &fresh, dir, durable).await?,
         }
         fs::rename(&fresh, &cluster).map_err(EmbeddedError::file("create", &cluster))?;
     }
@@ -46,20 +50,20 @@ pub(crate) async fn ensure(
     Ok(text.trim().to_owned())
 }
 
-/// The template, made if need be; `None` where tests are not meant or the temporary folder cannot
+/// The template, made if need be; `None` for a durable server, or where the temporary folder cannot
 /// be trusted.
 async fn template(
     bin: &PostgresBin,
-    place: &Place,
+    dir: &ServerDir,
     durable: bool,
 ) -> Result<Option<PathBuf>, EmbeddedError> {
-    let account = place.account;
+    let account = dir.account;
     let Ok(temp) = std::env::temp_dir().canonicalize() else { return Ok(None) };
     if durable || !account.reaches(&temp) {
         return Ok(None);
     }
     let template = temp.join(format!("mangoes-pg-template-{}-{}", bin.version, account.uid()));
-    // One process makes it, the others wait. Who may not open the lock goes without.
+    // One process makes it, the others wait. A process that may not open the lock does without.
     let open = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -74,8 +78,8 @@ async fn template(
     if !template.exists() {
         let fresh = temp.join(format!("mangoes-pg-template-new-{}", random_hex(8)?));
         account.own_dir(&fresh)?;
-        if let Err(error) = create(bin, &fresh, place, durable).await {
-            remove(&fresh)?;
+        if let Err(error) = create(bin, &fresh, dir, durable).await {
+            remove_dir(&fresh)?;
             return Err(error);
         }
         fs::rename(&fresh, &template).map_err(EmbeddedError::file("create", &template))?;
@@ -88,15 +92,15 @@ async fn template(
 }
 
 /// Copies a cluster into the empty folder `to`.
-async fn copy(from: &Path, to: &Path, place: &Place) -> Result<(), EmbeddedError> {
+async fn copy(from: &Path, to: &Path, dir: &ServerDir) -> Result<(), EmbeddedError> {
     let source = from.join(".");
-    let mut command = as_account("cp".as_ref(), place);
+    let mut command = as_account("cp".as_ref(), dir);
     command.args(["-a", "--reflink=auto"]).arg(&source).arg(to);
     if run(command, "").await.is_ok() {
         return Ok(());
     }
     // Not every `cp` knows reflinks.
-    let mut command = as_account("cp".as_ref(), place);
+    let mut command = as_account("cp".as_ref(), dir);
     command.arg("-a").arg(&source).arg(to);
     run(command, "").await
 }
@@ -105,11 +109,11 @@ async fn copy(from: &Path, to: &Path, place: &Place) -> Result<(), EmbeddedError
 async fn create(
     bin: &PostgresBin,
     cluster: &Path,
-    place: &Place,
+    dir: &ServerDir,
     durable: bool,
 ) -> Result<(), EmbeddedError> {
     let data = cluster.join("data");
-    let mut initdb = as_account(&bin.dir.join("initdb"), place);
+    let mut initdb = as_account(&bin.dir.join("initdb"), dir);
     initdb.args([
         "-U",
         "postgres",
@@ -123,8 +127,8 @@ async fn create(
     initdb.arg(&data).arg(if durable { "--data-checksums" } else { "--no-sync" });
     run(initdb, "").await?;
 
-    let password = random_hex(PASSWORD_BYTES)?;
-    let mut single = as_account(&bin.dir.join("postgres"), place);
+    let password = new_password()?;
+    let mut single = as_account(&bin.dir.join("postgres"), dir);
     single
         .args([
             "--single",
@@ -152,14 +156,14 @@ async fn create(
     let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
     let written = file
         .and_then(|mut file| writeln!(file, "{password}"))
-        .and_then(|()| place.account.own(&path));
+        .and_then(|()| dir.account.own(&path));
     written.map_err(EmbeddedError::file("write", &path))
 }
 
 /// A command that runs as the server's user.
-fn as_account(program: &Path, place: &Place) -> Command {
+fn as_account(program: &Path, dir: &ServerDir) -> Command {
     let mut command = std::process::Command::new(program);
-    place.account.apply(&mut command);
+    dir.account.apply(&mut command);
     command.current_dir("/").env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGOPTIONS");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut command = Command::from(command);
@@ -167,14 +171,14 @@ fn as_account(program: &Path, place: &Place) -> Command {
     command
 }
 
-/// Runs `command` with `input` and fails with the telling line of what it says.
+/// Runs `command` with `input`; the error holds the telling line of its output.
 async fn run(mut command: Command, input: &str) -> Result<(), EmbeddedError> {
     let program = PathBuf::from(command.as_std().get_program());
     let spawn_error = |source| EmbeddedError::Spawn { program: program.clone(), source };
     let mut child = command.spawn().map_err(spawn_error)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A program that ends early does not read; its exit status says so.
-        drop(stdin.write_all(input.as_bytes()).await);
+        let _ = stdin.write_all(input.as_bytes()).await;
     }
     let output = child.wait_with_output().await.map_err(spawn_error)?;
     if output.status.success() {
@@ -182,14 +186,4 @@ async fn run(mut command: Command, input: &str) -> Result<(), EmbeddedError> {
     }
     let said = telling_line(&String::from_utf8_lossy(&output.stderr));
     Err(EmbeddedError::Prepare { program: program.display().to_string(), said })
-}
-
-/// Deletes a folder that may not exist.
-pub(crate) fn remove(dir: &Path) -> Result<(), EmbeddedError> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(EmbeddedError::file("delete", dir)(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
