@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use delivery::Ledger;
 
+use proto::MessageKey;
 use runtime::{Clock, Secret, SystemClock};
 use serde_json::json;
 use store::{Gone, Store};
+use tests::message;
 
 use crate::world::World;
 
@@ -141,7 +143,7 @@ async fn a_late_404_changes_nothing() {
         survivor: None,
     };
     let missing = async |key, asked_at| {
-        store.missing(("refresh-now", key), gone(asked_at), now).await.unwrap()
+        store.missing(&message("refresh-now", key), gone(asked_at), now).await.unwrap()
     };
     let counted =
         "select count(*) from works where missing_since is not null or hold_until is not null";
@@ -162,7 +164,7 @@ async fn a_try_whose_process_lives_did_not_die() {
     let connect = async |name| Store::connect(&url, name, 2).await.unwrap();
     let (one, other) = (connect("one").await, connect("other").await);
     let crashed = async |store: &Store| {
-        store.begin("ingest-movie", &["key".to_owned()]).await.unwrap()[0].crashed
+        store.begin("ingest-movie", &[MessageKey::new("key")]).await.unwrap()[0].crashed
     };
     for store in [&one, &one, &other, &one, &other] {
         assert_eq!(crashed(store).await, 0);

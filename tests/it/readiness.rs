@@ -11,7 +11,7 @@ use embedded::{Options, Servers, free_port};
 use runtime::{Clock, Secret, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 use store::{RunRef, Store, StoreError};
-use tests::{Folder, Proxy, http_get, mangoes};
+use tests::{Folder, Proxy, http_get, mangoes, message};
 use tmdb_sim::Sim;
 
 use crate::world::{PATIENCE, request_raw};
@@ -173,7 +173,7 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
             break;
         }
     }
-    refresh.until(503, "refresh-now has stood still").await;
+    refresh.until(503, "refresh-now has been stalled").await;
     api("DELETE.THIEF", "").await;
     both(200, "ready").await;
     // In hand while it drains: not ready, and then gone with exit code 0.
@@ -259,7 +259,7 @@ async fn long_work_is_told_from_a_silent_connection() {
     let run =
         RunRef { run_id: "long".parse().unwrap(), job, action, trigger_type, scheduled_for: now };
     store.start_run(&run, &serde_json::json!({"limit": 10}), now).await.unwrap();
-    let scan = async |key| store.scan(("ticks-scan", key), &run, (10, true), now).await;
+    let scan = async |key| store.scan(&message("ticks-scan", key), &run, (10, true), now).await;
     let pool = sqlx::PgPool::connect(&servers.database_url()).await.unwrap();
     let mut lock = pool.begin().await.unwrap();
     sqlx::raw_sql("lock table refresh_queue in access exclusive mode")

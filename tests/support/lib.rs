@@ -143,3 +143,9 @@ pub fn build_shim(folder: &Path) -> PathBuf {
     assert!(built.success(), "cc, which links this test too, builds the clock");
     library
 }
+
+/// A message of a consumer, as its inbox row knows it.
+#[must_use]
+pub fn message(consumer: &'static str, key: &str) -> delivery::MessageRef {
+    delivery::MessageRef { consumer, key: proto::MessageKey::new(key) }
+}

@@ -4,19 +4,15 @@
 //! The only room that names `async_nats`, and the only one that settles messages. Settings live in
 //! `nats/*.json`.
 
-mod advisory;
-mod check;
 mod connection;
-mod consumer;
-mod key;
+mod consume;
+mod message_key;
+mod micro;
 mod publish;
-mod service;
-mod settle;
+mod selfcheck;
 pub mod topology;
-mod unreadable;
 
 pub use connection::{Bus, BusError, BusOptions};
-pub use consumer::{ConsumerActor, ConsumerArgs, consumer_child};
-
+pub use consume::{ConsumerArgs, consumer_child};
+pub use micro::{Answers, ServiceArgs, ServiceError, service_child};
 pub use publish::{Outgoing, Published};
-pub use service::{Answers, ServiceArgs, ServiceError, service_child};

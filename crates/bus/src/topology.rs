@@ -7,6 +7,7 @@ use async_nats::jetstream::{
     consumer::{self, FromConsumer, pull},
     stream,
 };
+use delivery::{CONSUMERS, Consumer};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,10 +21,6 @@ macro_rules! files {
 
 /// Name and text of every file in `nats/streams`.
 pub const STREAMS: [(&str, &str); 5] = files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
-
-/// Name and text of every file in `nats/consumers`.
-pub const CONSUMERS: [(&str, &str); 9] = files!("consumers":
-    "ticks-ingest", "ticks-scan", "ticks-refresh", "ticks-maintain", "ingest-list", "ingest-movie", "refresh-now", "refresh-fresh", "refresh-bulk");
 
 /// The key of a stream's metadata that says which installation it belongs to: the id of its
 /// database.
@@ -67,17 +64,31 @@ pub fn stream_of(durable: &str) -> Result<String, BusError> {
     Ok(consumer_file(durable)?.stream_name)
 }
 
+/// The patterns of subjects that a stream takes, by the stream's name.
+static SUBJECTS: LazyLock<Vec<(&str, Vec<String>)>> = LazyLock::new(|| {
+    let read = |text| {
+        let config = serde_json::from_str::<stream::Config>(text);
+        config.map(|config| config.subjects).unwrap_or_default()
+    };
+    let subjects = |text| read(text).iter().map(ToString::to_string).collect();
+    STREAMS.iter().map(|(name, text)| (*name, subjects(text))).collect()
+});
+
+/// Every pattern of subjects that a stream takes.
+pub(crate) fn subjects() -> impl Iterator<Item = &'static str> {
+    SUBJECTS.iter().flat_map(|(_, subjects)| subjects).map(String::as_str)
+}
+
+/// The stream that takes messages of this subject.
+#[must_use]
+pub fn stream_taking(subject: &str) -> Option<&'static str> {
+    let takes = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, subject));
+    SUBJECTS.iter().find(|(_, patterns)| takes(patterns)).map(|(stream, _)| *stream)
+}
+
 /// Whether a stream takes messages of this subject.
 pub(crate) fn is_taken(subject: &str) -> bool {
-    static SUBJECTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let read = |text| {
-            serde_json::from_str::<stream::Config>(text)
-                .map(|config| config.subjects)
-                .unwrap_or_default()
-        };
-        STREAMS.iter().flat_map(|(_, text)| read(text)).map(|subject| subject.to_string()).collect()
-    });
-    SUBJECTS.iter().any(|pattern| matches(pattern, subject))
+    stream_taking(subject).is_some()
 }
 
 /// `*` stands for one token of at least one character; no file has `>`.
@@ -97,7 +108,7 @@ fn broken(what: &str, reason: impl ToString) -> BusError {
 }
 
 fn consumer_file(durable: &str) -> Result<ConsumerFile, BusError> {
-    let text = CONSUMERS.iter().find(|(name, _)| *name == durable).map(|(_, text)| *text);
+    let text = CONSUMERS.iter().find(|c| c.durable == durable).map(|c| c.json);
     let text = text.ok_or_else(|| broken(durable, "there is no such file in nats/consumers"))?;
     serde_json::from_str(text).map_err(|e| broken(durable, e))
 }
@@ -111,8 +122,8 @@ impl Bus {
         for (name, text) in STREAMS {
             self.ensure_stream(name, text).await?;
         }
-        for (name, _) in CONSUMERS {
-            self.ensure_consumer_of(name, consumer_file(name)?).await?;
+        for Consumer { durable, .. } in CONSUMERS {
+            self.ensure_consumer_of(durable, consumer_file(durable)?).await?;
         }
         Ok(())
     }
@@ -303,7 +314,7 @@ impl Bus {
             }
             compare(name, &wanted, &actual, &mut found);
         }
-        for (name, text) in CONSUMERS {
+        for Consumer { durable: name, json: text, .. } in CONSUMERS {
             let stream = stream_of(name)?;
             let got: Result<consumer::Consumer<pull::Config>, _> =
                 self.jetstream.get_consumer_from_stream(name, &stream).await;
@@ -419,13 +430,13 @@ mod tests {
         let mut streams: Vec<_> = STREAMS.iter().map(|(n, _)| (*n).to_owned()).collect();
         streams.sort();
         assert_eq!(streams, names("streams"));
-        let mut consumers: Vec<_> = CONSUMERS.iter().map(|(n, _)| (*n).to_owned()).collect();
+        let mut consumers: Vec<_> = CONSUMERS.iter().map(|c| c.durable.to_owned()).collect();
         consumers.sort();
         assert_eq!(consumers, names("consumers"));
         for (name, text) in STREAMS {
             assert_eq!(serde_json::from_str::<stream::Config>(text).unwrap().name, name);
         }
-        for (name, _) in CONSUMERS {
+        for Consumer { durable: name, .. } in CONSUMERS {
             let file = consumer_file(name).unwrap();
             assert_eq!(file.config.durable_name.as_deref(), Some(name));
             assert!(file.config.backoff.is_empty(), "{name}: consumer BackOff replaces ack_wait");

@@ -88,6 +88,13 @@ impl std::str::FromStr for Overlap {
     }
 }
 
+/// What daylight saving makes of a job's wall-clock times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DaylightSaving {
+    pub gap: Gap,
+    pub overlap: Overlap,
+}
+
 enum Rule {
     Cron {
         cron: Box<Cron>,
@@ -105,8 +112,7 @@ enum Rule {
 pub struct Calendar {
     rules: Vec<Rule>,
     zone: Tz,
-    gap: Gap,
-    overlap: Overlap,
+    daylight_saving: DaylightSaving,
 }
 
 impl Calendar {
@@ -117,14 +123,14 @@ impl Calendar {
     pub fn parse(
         schedule: &str,
         zone: &str,
-        (gap, overlap): (Gap, Overlap),
+        daylight_saving: DaylightSaving,
     ) -> Result<Self, CalendarError> {
         let zone: Tz = zone.parse().map_err(|_| CalendarError::Zone(zone.to_owned()))?;
         let rules = schedule
             .split('|')
             .map(|part| rule(part.trim(), schedule))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { rules, zone, gap, overlap })
+        Ok(Self { rules, zone, daylight_saving })
     }
 
     /// The first nominal time after an instant; `None`: there is none.
@@ -201,13 +207,13 @@ impl Calendar {
     fn instants(&self, wall: NaiveDateTime, hourly: bool) -> Vec<DateTime<Utc>> {
         match self.zone.from_local_datetime(&wall) {
             LocalResult::Single(at) => vec![at.to_utc()],
-            LocalResult::Ambiguous(first, second) => match self.overlap {
+            LocalResult::Ambiguous(first, second) => match self.daylight_saving.overlap {
                 _ if hourly => vec![first.to_utc(), second.to_utc()],
                 Overlap::First => vec![first.to_utc()],
                 Overlap::Second => vec![second.to_utc()],
                 Overlap::Both => vec![first.to_utc(), second.to_utc()],
             },
-            LocalResult::None => match self.gap {
+            LocalResult::None => match self.daylight_saving.gap {
                 _ if hourly => Vec::new(),
                 Gap::Skip => Vec::new(),
                 Gap::RunAfter => self.end_of_gap(wall).into_iter().collect(),
@@ -288,22 +294,6 @@ fn span(text: &str) -> Result<Duration, String> {
     let total =
         number.checked_mul(seconds).filter(|s| (1..=366 * 86_400).contains(s)).ok_or_else(wrong)?;
     Ok(Duration::seconds(total))
-}
-
-/// The next `n` nominal times after an instant.
-///
-/// # Errors
-/// When schedule or zone cannot be read.
-pub fn next_times(
-    (schedule, zone): (&str, &str),
-    policies: (Gap, Overlap),
-    after: OffsetDateTime,
-    n: usize,
-) -> Result<Vec<OffsetDateTime>, CalendarError> {
-    let calendar = Calendar::parse(schedule, zone, policies)?;
-    Ok(std::iter::successors(calendar.next_after(after), |at| calendar.next_after(*at))
-        .take(n)
-        .collect())
 }
 
 /// An instant as the wall clock of a zone shows it, with its offset.

@@ -1,7 +1,8 @@
 //! What a service gives to `bus`: a handler that knows nothing of NATS.
 
-use crate::{Classify, LedgerError, Letter};
-use proto::Event;
+use proto::{Event, MessageKey, RunId, TmdbId};
+
+use crate::{Classify, Delivery};
 
 /// How a message's work ended well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,26 +13,29 @@ pub enum Outcome {
     Skipped(&'static str),
 }
 
-/// What a handler may know of the message at hand.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// Message id, or stream, time and sequence where the sender gave none: the inbox key.
-    pub key: String,
-    /// Subject that it came on.
-    pub subject: String,
-    /// Tries that failed so far.
-    pub failed_tries: i32,
+/// What a dead letter has to settle beside itself, in the transaction that writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// An item of a run failed.
+    Item { run: RunId, movie: TmdbId },
+    /// A movie could not be refreshed: its queue row fails, scans leave it alone for a while.
+    Refresh { run: Option<RunId>, movie: TmdbId },
+    /// A whole run failed before it had items.
+    Run { run: RunId },
 }
 
-/// A unit of work. It commits its effect together with the inbox row of `delivery.key`; `bus` acks
-/// after it returned.
+/// A unit of work. It commits its effect together with the inbox row of `delivery.message`; `bus`
+/// acks after it returned.
 pub trait Handler: Send + Sync + 'static {
-    /// The consumer: a file in `nats/consumers`.
-    const DURABLE: &'static str;
     /// What it is woken by.
     type Event: Event + Clone + Send + Sync;
     /// What can go wrong.
     type Error: Classify;
+
+    /// The durable name of its consumer: a file in `nats/consumers`.
+    fn durable(&self) -> &'static str;
 
     /// Does the work.
     fn handle(
@@ -40,11 +44,6 @@ pub trait Handler: Send + Sync + 'static {
         delivery: &Delivery,
     ) -> impl Future<Output = Result<Outcome, Self::Error>> + Send;
 
-    /// Writes the dead letter, with what it means for the event's run or movie, in one transaction.
-    /// `None`: it did not decode.
-    fn bury(
-        &self,
-        event: Option<Self::Event>,
-        letter: Letter,
-    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    /// What a dead letter of this event has to settle beside itself.
+    fn effect(&self, event: &Self::Event, key: &MessageKey) -> Effect;
 }

@@ -1,44 +1,44 @@
-//! What `bus` asks of the database: tries are counted there, and dead letters are kept there.
+//! What `bus` asks of the database: attempts are counted there, and dead letters are kept there.
 //! `store` implements it.
 
-use std::{future::Future, time::Duration};
+use std::{pin::Pin, time::Duration};
 
-use proto::Reason;
+use proto::{MessageKey, Reason};
 use time::OffsetDateTime;
 
-/// Where a message stands before its work begins.
+use crate::{Effect, MessageRef};
+
+/// What is known of a message before its work begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct Attempts {
     /// Its work is committed: only acknowledge it.
     pub handled: bool,
-    /// Tries that failed so far.
+    /// Attempts that failed so far.
     pub failed: i32,
-    /// Tries that began and never ended: the process died under them.
+    /// Attempts that began and did not end: the process died during them.
     pub crashed: i32,
-    /// When the first try began.
+    /// When the first attempt began.
     pub first_at: OffsetDateTime,
 }
 
 /// A message that is given up.
 #[derive(Debug, Clone)]
-pub struct Letter {
-    /// The consumer that gives it up.
-    pub consumer: &'static str,
-    /// Its message key.
-    pub message_key: String,
+pub struct DeadMessage {
+    /// The message and the consumer that gives it up.
+    pub message: MessageRef,
     /// Its subject.
     pub subject: String,
-    /// Short code to group by.
+    /// Why.
     pub reason: Reason,
-    /// The chain of errors.
+    /// The chain of errors, for people.
     pub error: String,
-    /// How often it was tried.
-    pub tries: i32,
+    /// How often the work was attempted.
+    pub attempts: i32,
     /// Its payload as it came.
     pub payload: Vec<u8>,
     /// Its headers as a JSON object.
     pub headers: serde_json::Value,
-    /// When its first try began.
+    /// When its first attempt began.
     pub first_at: OffsetDateTime,
 }
 
@@ -47,38 +47,34 @@ pub struct Letter {
 #[error("{0}")]
 pub struct LedgerError(pub String);
 
-/// Tries, handled messages and dead letters.
-pub trait Ledger: Clone + Send + Sync + 'static {
-    /// Notes that a try begins, for each key, before the work does. The answers come in the order
-    /// of the keys.
-    fn begin(
-        &self,
-        consumer: &'static str,
-        keys: &[String],
-    ) -> impl Future<Output = Result<Vec<Standing>, LedgerError>> + Send;
+/// What the ledger answers, some time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerError>> + Send + 'a>>;
 
-    /// Notes that a try failed.
-    fn failed(
-        &self,
+/// Attempts, handled messages and dead letters. Its methods give boxed futures, so that what
+/// consumes messages is compiled once and not once per handler.
+pub trait Ledger: Send + Sync + 'static {
+    /// Records that an attempt begins, for each key, before the work does. The answers come in the
+    /// order of the keys.
+    fn begin<'a>(
+        &'a self,
         consumer: &'static str,
-        key: &str,
-        error: &str,
-    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+        keys: &'a [MessageKey],
+    ) -> Answer<'a, Vec<Attempts>>;
 
-    /// Takes back that a try began: it waits, or was handed back, and was not at fault.
-    fn released(
-        &self,
-        consumer: &'static str,
-        key: &str,
-    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+    /// Records that an attempt failed.
+    fn failed<'a>(&'a self, message: &'a MessageRef, error: &'a str) -> Answer<'a, ()>;
 
-    /// Notes that a suspect begins to run alone in its process. Returns how often the process died
-    /// under it while it did.
-    fn alone(
-        &self,
-        consumer: &'static str,
-        key: &str,
-    ) -> impl Future<Output = Result<i32, LedgerError>> + Send;
+    /// Takes back that an attempt began: the message waits, or was handed back, and was not at
+    /// fault.
+    fn released<'a>(&'a self, message: &'a MessageRef) -> Answer<'a, ()>;
+
+    /// Records that a suspect begins to run alone in its process. Returns how often the process
+    /// died while it did.
+    fn alone<'a>(&'a self, message: &'a MessageRef) -> Answer<'a, i32>;
+
+    /// Writes the dead letter with what it has to settle, in one transaction; once, however often
+    /// it is asked to.
+    fn dead_letter<'a>(&'a self, dead: &'a DeadMessage, effect: &'a Effect) -> Answer<'a, ()>;
 
     /// How long to wait before asking again after an error.
     fn pause(&self) -> Duration {

@@ -1,12 +1,21 @@
 //! Delivery decided without a server: what a message's work is ([`Handler`]), what becomes of it
-//! after an error ([`Fate`]), where attempts are counted ([`Ledger`]), and how long a retry waits.
+//! after an error ([`Fate`], [`verdict`]), where attempts are counted ([`Ledger`]), how long a
+//! retry waits ([`backoff`]), and who consumes what ([`CONSUMERS`]).
 //!
 //! Pure: `bus` carries the decisions out on NATS, `store` keeps the ledger in Postgres.
 
+mod backoff;
+mod consumers;
 mod fate;
 mod handler;
 mod ledger;
+mod message;
+mod verdict;
 
-pub use fate::{Classify, Fate, MAX_RETRIES, backoff};
-pub use handler::{Delivery, Handler, Outcome};
-pub use ledger::{Ledger, LedgerError, Letter, Standing};
+pub use backoff::backoff;
+pub use consumers::{CONSUMERS, Consumer};
+pub use fate::{Classify, Fate};
+pub use handler::{Effect, Handler, Outcome};
+pub use ledger::{Answer, Attempts, DeadMessage, Ledger, LedgerError};
+pub use message::{Delivery, MessageRef};
+pub use verdict::{MAX_CRASHES_ALONE, MAX_RETRIES, SUSPECT_AFTER, Verdict, verdict};

@@ -1,7 +1,7 @@
 //! Jobs and their runs (`job`, `job_run`): the scheduler's truth and history.
 
 use proto::TriggerType;
-use runtime::trial;
+use runtime::fault_injection;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -212,7 +212,7 @@ impl Store {
             job.enabled,
             jitter,
             i64::try_from(runs).unwrap_or(i64::MAX),
-            trial::without("tick-claim")
+            fault_injection::without("tick-claim")
         )
         .fetch_optional(&mut *tx)
         .await?;
@@ -233,7 +233,7 @@ impl Store {
                         row.payload,
                         row.overlap_policy,
                         note.as_deref(),
-                        trial::without("tick-claim")
+                        fault_injection::without("tick-claim")
                     )
                     .fetch_one(&mut *tx)
                     .await?;

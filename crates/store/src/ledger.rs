@@ -1,8 +1,8 @@
 //! Tries and handled messages (`attempt`, `inbox`): what `bus` asks before it lets work begin.
 
-use delivery::{Ledger, LedgerError, Standing};
-
-use runtime::trial;
+use delivery::{Answer, Attempts, DeadMessage, Effect, Ledger, MessageRef};
+use proto::MessageKey;
+use runtime::fault_injection;
 use sqlx::PgConnection;
 
 use crate::{
@@ -11,71 +11,74 @@ use crate::{
 };
 
 impl Ledger for Store {
-    async fn begin(
-        &self,
+    fn begin<'a>(
+        &'a self,
         consumer: &'static str,
-        keys: &[String],
-    ) -> Result<Vec<Standing>, LedgerError> {
-        Ok(within(SHORT, self.begin_tries(consumer, keys)).await?)
+        keys: &'a [MessageKey],
+    ) -> Answer<'a, Vec<Attempts>> {
+        Box::pin(async move { Ok(within(SHORT, self.begin_attempts(consumer, keys)).await?) })
     }
 
-    async fn failed(
-        &self,
-        consumer: &'static str,
-        key: &str,
-        error: &str,
-    ) -> Result<(), LedgerError> {
-        let work = async {
-            let noted = sqlx::query!(
-                "update attempt set failed = failed + 1, alone = 0, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
-                consumer,
-                key,
-                error
-            );
-            Ok(noted.execute(&self.pool).await?)
-        };
-        within(SHORT, work).await?;
-        Ok(())
+    fn failed<'a>(&'a self, message: &'a MessageRef, error: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move { Ok(within(SHORT, self.attempt_failed(message, error)).await?) })
     }
 
-    async fn alone(&self, consumer: &'static str, key: &str) -> Result<i32, LedgerError> {
-        Ok(within(SHORT, self.begin_alone(consumer, key)).await?)
+    fn released<'a>(&'a self, message: &'a MessageRef) -> Answer<'a, ()> {
+        Box::pin(async move { Ok(within(SHORT, self.attempt_released(message)).await?) })
     }
 
-    async fn released(&self, consumer: &'static str, key: &str) -> Result<(), LedgerError> {
-        let work = async {
-            let noted = sqlx::query!(
-                "update attempt set started = greatest(started - 1, failed), alone = greatest(alone - 1, 0), last_at = now() where consumer = $1 and message_key = $2",
-                consumer,
-                key
-            );
-            Ok(noted.execute(&self.pool).await?)
-        };
-        within(SHORT, work).await?;
-        Ok(())
+    fn alone<'a>(&'a self, message: &'a MessageRef) -> Answer<'a, i32> {
+        Box::pin(async move { Ok(within(SHORT, self.begin_alone(message)).await?) })
+    }
+
+    fn dead_letter<'a>(&'a self, dead: &'a DeadMessage, effect: &'a Effect) -> Answer<'a, ()> {
+        Box::pin(async move { Ok(self.write_dead_letter(dead, effect).await?) })
     }
 }
 
 impl Store {
-    async fn begin_alone(&self, consumer: &str, key: &str) -> Result<i32, StoreError> {
+    async fn attempt_failed(&self, message: &MessageRef, error: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update attempt set failed = failed + 1, alone = 0, last_error = $3, last_at = now() where consumer = $1 and message_key = $2",
+            message.consumer,
+            message.key.as_str(),
+            error
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn attempt_released(&self, message: &MessageRef) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update attempt set started = greatest(started - 1, failed), alone = greatest(alone - 1, 0), last_at = now() where consumer = $1 and message_key = $2",
+            message.consumer,
+            message.key.as_str()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn begin_alone(&self, message: &MessageRef) -> Result<i32, StoreError> {
         let before = sqlx::query_scalar!(
             r#"update attempt set alone = alone + 1, last_at = now() where consumer = $1 and message_key = $2 returning alone - 1 as "n!""#,
-            consumer,
-            key
+            message.consumer,
+            message.key.as_str()
         )
         .fetch_optional(&self.pool)
         .await?;
         Ok(before.unwrap_or(0))
     }
 
-    async fn begin_tries(
+    async fn begin_attempts(
         &self,
         consumer: &str,
-        keys: &[String],
-    ) -> Result<Vec<Standing>, StoreError> {
+        keys: &[MessageKey],
+    ) -> Result<Vec<Attempts>, StoreError> {
         // Sorted, so that two processes with the same messages wait for each other instead of
         // locking each other out.
-        let mut sorted = keys.to_vec();
+        let mut sorted: Vec<String> = keys.iter().map(ToString::to_string).collect();
         sorted.sort_unstable();
         sorted.dedup();
         // What is handled needs no try: its row would stay for ever. A try that ended without a
@@ -95,26 +98,26 @@ impl Store {
             from unnest($2::text[]) as k left join begun b on b.message_key = k"#,
             consumer,
             &sorted,
-            trial::without("inbox"),
+            fault_injection::without("inbox"),
             own.get_application_name()
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut standings = Vec::with_capacity(keys.len());
+        let mut attempts = Vec::with_capacity(keys.len());
         for key in keys {
             let row = rows
                 .iter()
-                .find(|r| r.key == *key)
+                .find(|r| r.key == key.as_str())
                 .ok_or_else(|| StoreError::Other(sqlx::Error::RowNotFound))?;
             let crashed = row.started - 1 - row.failed;
-            standings.push(Standing {
+            attempts.push(Attempts {
                 handled: row.handled,
                 failed: row.failed,
                 crashed,
                 first_at: row.first_at,
             });
         }
-        Ok(standings)
+        Ok(attempts)
     }
 }
 
@@ -140,14 +143,14 @@ pub(crate) async fn claim(
     )
     .execute(&mut *tx)
     .await?;
-    Ok(if trial::without("inbox") { keys.to_vec() } else { fresh })
+    Ok(if fault_injection::without("inbox") { keys.to_vec() } else { fresh })
 }
 
 /// [`claim`] for one message: true when it was not handled before.
 pub(crate) async fn claim_one(
     tx: &mut PgConnection,
-    consumer: &str,
-    key: &str,
+    message: &MessageRef,
 ) -> Result<bool, StoreError> {
-    Ok(!claim(tx, &[consumer.to_owned()], &[key.to_owned()]).await?.is_empty())
+    let consumers = [message.consumer.to_owned()];
+    Ok(!claim(tx, &consumers, &[message.key.to_string()]).await?.is_empty())
 }

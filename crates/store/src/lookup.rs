@@ -1,5 +1,6 @@
 //! Questions about single movies.
 
+use delivery::MessageRef;
 use proto::TmdbId;
 use time::OffsetDateTime;
 
@@ -132,13 +133,13 @@ impl Store {
     /// When the database does not answer; nothing is written then.
     pub async fn skip_item(
         &self,
-        (consumer, key): (&str, &str),
+        message: &MessageRef,
         item: (Option<&str>, TmdbId),
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         within(SHORT, async {
             let mut tx = self.pool.begin().await?;
-            if ledger::claim_one(&mut tx, consumer, key).await?
+            if ledger::claim_one(&mut tx, message).await?
                 && let (Some(run_id), id) = item
             {
                 let settled = Settled {

@@ -1,6 +1,7 @@
 //! Removes what is old, in small steps: calls, queue rows, runs, dead letters, tries. How long they
 //! stay is the job's payload.
 
+use delivery::MessageRef;
 use proto::Retention;
 use time::{Duration, OffsetDateTime};
 
@@ -21,7 +22,7 @@ impl Store {
     /// stays removed.
     pub async fn maintain(
         &self,
-        consumer_key: (&str, &str),
+        message: &MessageRef,
         run: &RunRef,
         keep: &Retention,
         now: OffsetDateTime,
@@ -65,7 +66,7 @@ impl Store {
             keep.attempt_days
         );
         let mut tx = self.pool.begin().await?;
-        if ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
+        if ledger::claim_one(&mut tx, message).await? {
             sqlx::query!(
                 "update job_run set checked = $2, done = $2 where run_id = $1",
                 run.run_id.as_str(),

@@ -1,5 +1,6 @@
 //! Movies that TMDB does not have any more: remembered at first, a tombstone when it is confirmed.
 
+use delivery::MessageRef;
 use proto::{IngestMovie, MovieRemoved, TmdbId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -64,7 +65,7 @@ impl Store {
     /// When the database does not answer; nothing is written then.
     pub async fn missing(
         &self,
-        (consumer, key): (&str, &str),
+        message: &MessageRef,
         gone: Gone<'_>,
         now: OffsetDateTime,
     ) -> Result<Option<bool>, StoreError> {
@@ -83,16 +84,16 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
             let Some(row) = row else {
-                let known = overtaken(&mut tx, (consumer, key), gone, now).await?;
+                let known = overtaken(&mut tx, message, gone, now).await?;
                 tx.commit().await?;
                 return Ok(known.then_some(false));
             };
             let removed = Some(row.removed_at.is_some());
-            if !ledger::claim_one(&mut tx, consumer, key).await? {
+            if !ledger::claim_one(&mut tx, message).await? {
                 return Ok(removed);
             }
             if row.just_removed {
-                outbox::enqueue(&mut tx, &removal_entries(row.work_id, &row.title, (gone, key), now)).await?;
+                outbox::enqueue(&mut tx, &removal_entries(row.work_id, &row.title, (gone, &message.key), now)).await?;
             }
             sqlx::query!(
                 "insert into work_events (work_id, tmdb_id, kind, cause, diff, at) values ($1, $2, $3, $4, $5, $6)",
@@ -118,14 +119,14 @@ impl Store {
 /// catalogue has no such movie.
 async fn overtaken(
     tx: &mut PgConnection,
-    (consumer, key): (&str, &str),
+    message: &MessageRef,
     gone: Gone<'_>,
     now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
     let title =
         sqlx::query_scalar!("select title from works where tmdb_id = $1", gone.tmdb_id.to_string());
     let Some(title) = title.fetch_optional(&mut *tx).await? else { return Ok(false) };
-    if ledger::claim_one(tx, consumer, key).await? {
+    if ledger::claim_one(tx, message).await? {
         queue::end(tx, (gone.tmdb_id, gone.run_id), (title, None), now).await?;
     }
     Ok(true)

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use delivery::Letter;
-use proto::{Event, Reason};
+use delivery::{CONSUMERS, DeadMessage, MessageRef};
+use proto::{Event, MessageKey, Reason};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, postgres::PgListener};
@@ -31,20 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(45);
 const MARKED_AT_ONCE: i64 = 20_000;
 /// How long published rows are kept, to be published again after the loss of a stream.
 const KEEP_PUBLISHED: &str = "1 day";
-
-/// The consumers that handle what the outbox sends: with them the primary key of `inbox` finds a
-/// message.
-pub const WORKERS: [&str; 9] = [
-    "ticks-ingest",
-    "ticks-scan",
-    "ticks-refresh",
-    "ticks-maintain",
-    "ingest-list",
-    "ingest-movie",
-    "refresh-now",
-    "refresh-fresh",
-    "refresh-bulk",
-];
 
 /// How long work that nobody has handled yet is kept all the same.
 const KEEP_UNHANDLED: &str = "14 days";
@@ -189,20 +175,25 @@ async fn bury_refused(
         )
         .fetch_one(&mut *conn)
         .await?;
-        let letter = Letter {
-            consumer: "outbox",
-            message_key: row.message_id,
+        let dead = DeadMessage {
+            message: MessageRef { consumer: "outbox", key: MessageKey::new(row.message_id) },
             subject: row.subject,
             reason: Reason::NotPublishable,
             error: reason.clone(),
-            tries: 1,
+            attempts: 1,
             payload: row.payload.to_string().into_bytes(),
             headers: row.headers,
             first_at: row.created_at,
         };
-        dead_letter::write(conn, &letter, row.now).await?;
+        dead_letter::write(conn, &dead, row.now).await?;
     }
     Ok(())
+}
+
+/// The consumers that handle what the outbox sends: with them the primary key of `inbox` finds a
+/// message.
+fn durables() -> Vec<String> {
+    CONSUMERS.iter().map(|consumer| consumer.durable.to_owned()).collect()
 }
 
 impl Store {
@@ -367,7 +358,7 @@ impl Store {
                 marked as (update outbox o set published_at = null from lost where o.id = lost.id returning o.id)
                 select count(*) as "n!", max(id) as last from marked"#,
                 &patterns,
-                &WORKERS.map(ToOwned::to_owned),
+                &durables(),
                 after,
                 MARKED_AT_ONCE
             );
@@ -382,7 +373,7 @@ impl Store {
         }
     }
 
-    /// Forgets rows that were published long ago, and inbox rows and tries that no stream can
+    /// Forgets rows that were published long ago, and inbox rows whose messages no stream can
     /// repeat any more.
     ///
     /// # Errors
@@ -395,14 +386,10 @@ impl Store {
         )
         .bind(KEEP_PUBLISHED)
         .bind(KEEP_UNHANDLED)
-        .bind(WORKERS)
+        .bind(durables())
         .execute(&self.pool)
         .await?;
         sqlx::query!("delete from inbox where (consumer, message_key) in (select consumer, message_key from inbox where handled_at < now() - interval '14 days' limit 5000)")
-            .execute(&self.pool)
-            .await?;
-        // Tries of messages that went with their stream.
-        sqlx::query!("delete from attempt where (consumer, message_key) in (select consumer, message_key from attempt where last_at < now() - interval '14 days' limit 5000)")
             .execute(&self.pool)
             .await?;
         Ok(())

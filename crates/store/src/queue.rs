@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use delivery::MessageRef;
 use proto::{Lane, MovieStale, RunId, TmdbId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -61,14 +62,14 @@ impl Store {
     /// When the database does not answer; nothing is written then.
     pub async fn scan(
         &self,
-        (consumer, key): (&str, &str),
+        message: &MessageRef,
         run: &RunRef,
         (limit, release): (i32, bool),
         now: OffsetDateTime,
     ) -> Result<Scan, StoreError> {
         self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
-            if !ledger::claim_one(&mut tx, consumer, key).await? {
+            if !ledger::claim_one(&mut tx, message).await? {
                 return Ok(Scan { queued: 0 });
             }
             if !runs::is_open(&mut tx, &run.run_id).await? {
@@ -130,17 +131,17 @@ impl Store {
     /// When the database does not answer; nothing is written then.
     pub async fn release(
         &self,
-        consumer_key: (&str, &str),
+        message: &MessageRef,
         run_id: &str,
         limit: i64,
         now: OffsetDateTime,
     ) -> Result<i64, StoreError> {
         self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
-            if !ledger::claim_one(&mut tx, consumer_key.0, consumer_key.1).await? {
+            if !ledger::claim_one(&mut tx, message).await? {
                 return Ok(0);
             }
-            if !runtime::trial::without("reaper") {
+            if !runtime::fault_injection::without("reaper") {
                 sqlx::query!(
                     "update refresh_queue set status = 'queued', lease_until = null, released_at = null, retry_count = retry_count + 1,
                  last_error = 'its worker vanished' where status = 'processing' and (lease_until is null or lease_until < $1)",

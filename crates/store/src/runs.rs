@@ -5,7 +5,8 @@
 //! items in a row, so exactly one transaction sees zero and closes the run, writes the log row and
 //! the `movies.run` event with it.
 
-use proto::{Action, IngestMovie, JobName, ListSource, RunId, TmdbId, TriggerType};
+use delivery::MessageRef;
+use proto::{Action, IngestMovie, JobName, ListSource, RunId, Tick, TmdbId, TriggerType};
 use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -66,6 +67,18 @@ pub(crate) struct Settled {
     pub state: &'static str,
     pub title: Option<String>,
     pub error: Option<String>,
+}
+
+impl From<&Tick> for RunRef {
+    fn from(tick: &Tick) -> Self {
+        Self {
+            run_id: tick.run_id.clone(),
+            job: tick.job.clone(),
+            action: tick.action,
+            trigger_type: tick.trigger_type,
+            scheduled_for: tick.scheduled_for,
+        }
+    }
 }
 
 impl Store {
@@ -136,14 +149,14 @@ impl Store {
     /// When the database does not answer; nothing is written then.
     pub async fn fan_out(
         &self,
-        (consumer, key): (&str, &str),
+        message: &MessageRef,
         run: &RunRef,
         list: &FanOut,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
-            if !ledger::claim_one(&mut tx, consumer, key).await? {
+            if !ledger::claim_one(&mut tx, message).await? {
                 return Ok(());
             }
             if !is_open(&mut tx, &run.run_id).await? || has_read(&mut tx, &run.run_id, list.source).await? {

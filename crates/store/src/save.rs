@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use catalogue::{Movie, diff};
 
+use delivery::MessageRef;
 use proto::{FieldChange, RefreshOutcome, RunId};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -24,10 +25,8 @@ use crate::{
 /// A fetched movie with the message that asked for it.
 #[derive(Debug, Clone)]
 pub struct Save {
-    /// Consumer of the message.
-    pub consumer: &'static str,
-    /// Its key.
-    pub key: String,
+    /// The message whose inbox row is written with it.
+    pub message: MessageRef,
     /// What TMDB sent, mapped.
     pub movie: Movie,
     /// When it was read.
@@ -80,11 +79,12 @@ impl Store {
     pub async fn save(&self, batch: &[Save]) -> Result<Vec<Saved>, StoreError> {
         let Some(now) = batch.iter().map(|s| s.fetched_at).max() else { return Ok(Vec::new()) };
         let mut tx = self.pool.begin().await?;
-        let consumers: Vec<_> = batch.iter().map(|s| s.consumer.to_owned()).collect();
-        let keys: Vec<_> = batch.iter().map(|s| s.key.clone()).collect();
+        let consumers: Vec<_> = batch.iter().map(|s| s.message.consumer.to_owned()).collect();
+        let keys: Vec<_> = batch.iter().map(|s| s.message.key.to_string()).collect();
         let fresh: HashSet<String> =
             ledger::claim(&mut tx, &consumers, &keys).await?.into_iter().collect();
-        let todo: Vec<&Save> = batch.iter().filter(|s| fresh.contains(&s.key)).collect();
+        let todo: Vec<&Save> =
+            batch.iter().filter(|s| fresh.contains(s.message.key.as_str())).collect();
         let known = lock_works(&mut tx, &todo).await?;
         let changes = decide(&mut tx, &todo, &known).await?;
         write_works(&mut tx, &changes).await?;
@@ -94,10 +94,10 @@ impl Store {
         settle(&mut tx, &todo, now).await?;
         tx.commit().await?;
         let stored: HashMap<&str, RefreshOutcome> =
-            changes.iter().map(|c| (c.save.key.as_str(), c.outcome)).collect();
-        let answer = |s: &Save| match stored.get(s.key.as_str()) {
+            changes.iter().map(|c| (c.save.message.key.as_str(), c.outcome)).collect();
+        let answer = |s: &Save| match stored.get(s.message.key.as_str()) {
             Some(outcome) => Saved::Stored(*outcome),
-            None if fresh.contains(&s.key) => Saved::Superseded,
+            None if fresh.contains(s.message.key.as_str()) => Saved::Superseded,
             None => Saved::Duplicate,
         };
         Ok(batch.iter().map(answer).collect())
@@ -154,7 +154,8 @@ async fn decide<'a>(
     let mut open = Vec::new();
     for save in todo {
         let Some(old) = known.get(&save.movie.tmdb_id.to_string()) else { continue };
-        if old.fetched_at.is_none_or(|at| at < save.fetched_at) || runtime::trial::without("upsert")
+        if old.fetched_at.is_none_or(|at| at < save.fetched_at)
+            || runtime::fault_injection::without("upsert")
         {
             open.push((*save, old));
         }

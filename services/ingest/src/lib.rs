@@ -4,10 +4,11 @@
 //! A list is read first and written in one transaction: items of the run and one message per new
 //! title. Each title is then fetched and stored on its own; the last one closes the run.
 
-mod config;
 mod error;
-mod handler;
 mod list;
+mod lists;
+mod movie;
+mod tick;
 
 use std::sync::Arc;
 
@@ -16,20 +17,25 @@ use runtime::{ChildSpec, Clock};
 use store::{Store, Writer, writer_child};
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
 pub use error::IngestError;
-use handler::{IngestMovieHandler, ListHandler, TickHandler};
+use list::List;
+use lists::Lists;
+use movie::Movie;
+use tick::ListByTick;
+
+/// Movies that are fetched or stored at once.
+const MOVIES_IN_FLIGHT: usize = 64;
+/// Lists that are read at once.
+const LISTS_IN_FLIGHT: usize = 4;
+/// The cancel has settled everything that the message was for.
+const CANCELLED: &str = "its run was cancelled";
 
 /// What the service works with.
 #[derive(Clone)]
 pub struct Tools {
-    /// NATS.
     pub bus: Bus,
-    /// Postgres.
     pub store: Store,
-    /// TMDB.
     pub tmdb: tmdb::Client,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
@@ -37,28 +43,24 @@ pub struct Tools {
 
 /// The children of this service's root.
 #[must_use]
-pub fn children(tools: &Tools, config: &Config) -> Vec<ChildSpec> {
+pub fn children(tools: &Tools) -> Vec<ChildSpec> {
     let writer = Writer::default();
-    let lists = list::Lists {
+    let lists = Lists {
         store: tools.store.clone(),
         tmdb: tools.tmdb.clone(),
         clock: Arc::clone(&tools.clock),
     };
-    let movie = IngestMovieHandler { lists: lists.clone(), writer: writer.clone() };
-    vec![
-        writer_child(tools.store.clone(), writer),
-        consumer_child(args(tools, movie, config.movies_in_hand)),
-        consumer_child(args(tools, ListHandler(lists.clone()), config.lists_in_hand)),
-        consumer_child(args(tools, TickHandler(lists), config.lists_in_hand)),
-    ]
-}
-
-fn args<H>(tools: &Tools, handler: H, permits: usize) -> ConsumerArgs<H, Store> {
-    ConsumerArgs {
+    let consumer = |permits| ConsumerArgs {
         bus: tools.bus.clone(),
-        ledger: tools.store.clone(),
-        handler: Arc::new(handler),
+        ledger: Arc::new(tools.store.clone()),
         permits,
         drain: tools.drain.clone(),
-    }
+    };
+    let movie = Movie { lists: lists.clone(), writer: writer.clone() };
+    vec![
+        writer_child(tools.store.clone(), writer),
+        consumer_child(movie, consumer(MOVIES_IN_FLIGHT)),
+        consumer_child(List(lists.clone()), consumer(LISTS_IN_FLIGHT)),
+        consumer_child(ListByTick(lists), consumer(LISTS_IN_FLIGHT)),
+    ]
 }

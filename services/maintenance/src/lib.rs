@@ -3,6 +3,7 @@
 
 mod error;
 mod maintain;
+mod prune;
 
 use std::sync::Arc;
 
@@ -12,15 +13,13 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 pub use error::MaintenanceError;
+use maintain::Maintain;
 
 /// What the service works with.
 #[derive(Clone)]
 pub struct Tools {
-    /// NATS.
     pub bus: Bus,
-    /// Postgres.
     pub store: Store,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
@@ -29,13 +28,12 @@ pub struct Tools {
 /// The children of this service's root.
 #[must_use]
 pub fn children(tools: &Tools) -> Vec<ChildSpec> {
-    let maintain =
-        maintain::Maintain { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
-    vec![consumer_child(ConsumerArgs {
+    let maintain = Maintain { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
+    let args = ConsumerArgs {
         bus: tools.bus.clone(),
-        ledger: tools.store.clone(),
-        handler: Arc::new(maintain),
+        ledger: Arc::new(tools.store.clone()),
         permits: 1,
         drain: tools.drain.clone(),
-    })]
+    };
+    vec![prune::child(tools.store.clone()), consumer_child(maintain, args)]
 }

@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Refresh(refresh::RefreshArgs),
     /// Apply the migrations to the database.
     Migrate,
-    /// Create and change streams and consumers as nats/*.json says.
+    /// Bring streams and consumers to what nats/*.json says.
     Topology(topology::TopologyArgs),
     /// Ask a running process whether it does its work; exit 1 when it does not.
     Health(health::HealthArgs),
@@ -75,14 +75,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: movie::MovieCommand,
     },
-    /// Dead letters: messages that could not be worked off.
+    /// Dead letters: messages that failed for good.
     Dead {
         #[command(subcommand)]
         verb: dead::DeadCommand,
     },
     /// Show freshness, backlog, TMDB calls and dead letters.
     Status(status::StatusArgs),
-    /// Show status, jobs and latest runs again and again. With --json: one object a line.
+    /// Show status, jobs and latest runs, updated all the time. With --json: one object per line.
     Watch(watch::WatchArgs),
     /// Run the TMDB simulator alone.
     TmdbSim(tmdb_sim::TmdbSimArgs),

@@ -61,9 +61,12 @@ impl OperatorError {
 
     /// What the database said about a thing that was asked for by its name.
     pub(crate) fn about(what: Noun, name: &str) -> impl FnOnce(StoreError) -> Self {
-        move |error| match error {
-            StoreError::Unknown(_) => Self::unknown(what, name),
-            other => other.into(),
+        move |error| {
+            if matches!(error, StoreError::Unknown(_)) {
+                Self::unknown(what, name)
+            } else {
+                error.into()
+            }
         }
     }
 }

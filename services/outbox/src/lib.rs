@@ -14,7 +14,7 @@ use std::{
 use bus::{Bus, BusError, Outgoing};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Part};
+use runtime::{ChildSpec, Component};
 use store::{Held, Relayed, Sent, Store, StoreError};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
@@ -29,9 +29,9 @@ const PASS_MAX: Duration = Duration::from_secs(15);
 const REFUSED_MAX: usize = 500;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// A pass ends with the database's patience (30 s) at the latest.
-const PART: Part = Part { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
+const PART: Component =
+    Component { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
 /// How soon the loss of a stream is seen where nothing has to be published.
 const BIRTHS_EVERY: Duration = Duration::from_secs(5);
 
@@ -40,7 +40,6 @@ struct Relay;
 struct State {
     bus: Bus,
     store: Store,
-    pruned: Instant,
     births_seen: Option<Instant>,
     /// Ends with the actor, however that ends: its connection would be missing in the pool.
     _listening: AbortOnDropHandle<()>,
@@ -85,13 +84,7 @@ impl Actor for Relay {
             }
         });
         bus.pulse().beat(PART);
-        Ok(State {
-            bus,
-            store,
-            pruned: Instant::now(),
-            births_seen: None,
-            _listening: AbortOnDropHandle::new(listening),
-        })
+        Ok(State { bus, store, births_seen: None, _listening: AbortOnDropHandle::new(listening) })
     }
 
     async fn handle(
@@ -105,12 +98,6 @@ impl Actor for Relay {
             Err(e) => {
                 warn!(error = %runtime::chain(&e), "the outbox waits for the database");
                 state.bus.pulse().fails(PART.name, &runtime::chain(&e));
-            }
-        }
-        if state.pruned.elapsed() >= PRUNE_EVERY {
-            state.pruned = Instant::now();
-            if let Err(e) = state.store.prune().await {
-                warn!(error = %runtime::chain(&e), "old rows were not removed");
             }
         }
         state.bus.pulse().beat(PART);
@@ -295,7 +282,7 @@ async fn publish_in_order(
                 error!(error = %e, "never published; it is a dead letter now");
                 sent.refused.push((id, e.to_string()));
             }
-            Err(_) if runtime::trial::without("outbox") => sent.confirmed.push(id),
+            Err(_) if runtime::fault_injection::without("outbox") => sent.confirmed.push(id),
             Err(e) => {
                 warn!(error = %e, %subject, "not published; it stays in the outbox");
                 blocked.hold(key, &subject);

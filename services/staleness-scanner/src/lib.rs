@@ -1,27 +1,23 @@
 //! Looks for due movies and queues them. Woken by ticks of action `scan`.
 
-mod config;
 mod error;
-mod handler;
+mod scan;
 
 use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
-use runtime::{ChildSpec, Clock};
+use runtime::{ChildSpec, Clock, RefreshMode};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
 pub use error::ScanError;
+use scan::Scan;
 
 /// What the service works with.
 #[derive(Clone)]
 pub struct Tools {
-    /// NATS.
     pub bus: Bus,
-    /// Postgres.
     pub store: Store,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
@@ -29,17 +25,13 @@ pub struct Tools {
 
 /// The children of this service's root.
 #[must_use]
-pub fn children(tools: &Tools, config: Config) -> Vec<ChildSpec> {
-    let handler = handler::ScanHandler {
-        store: tools.store.clone(),
-        clock: Arc::clone(&tools.clock),
-        config,
-    };
-    vec![consumer_child(ConsumerArgs {
+pub fn children(tools: &Tools, mode: RefreshMode) -> Vec<ChildSpec> {
+    let scan = Scan { store: tools.store.clone(), clock: Arc::clone(&tools.clock), mode };
+    let args = ConsumerArgs {
         bus: tools.bus.clone(),
-        ledger: tools.store.clone(),
-        handler: Arc::new(handler),
+        ledger: Arc::new(tools.store.clone()),
         permits: 1,
         drain: tools.drain.clone(),
-    })]
+    };
+    vec![consumer_child(scan, args)]
 }

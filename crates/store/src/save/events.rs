@@ -60,8 +60,9 @@ fn events(change: &Change<'_>) -> Vec<Entry> {
         refreshed_at: save.fetched_at,
         cause: save.cause.clone(),
     };
-    let cause = save.run_id.as_deref().unwrap_or(&save.key);
-    let event_id = |kind: &str| format!("{kind}:{id}:{}:{}", save.consumer, save.key);
+    let cause = save.run_id.as_deref().unwrap_or(&save.message.key);
+    let event_id =
+        |kind: &str| format!("{kind}:{id}:{}:{}", save.message.consumer, save.message.key);
     let mut entries =
         vec![entry(&refreshed, event_id("refreshed"), id.to_string(), cause, save.fetched_at)];
     if change.outcome == RefreshOutcome::Updated {

@@ -22,7 +22,7 @@ pub(crate) struct IngestArgs {
     /// Ingest at most this many new titles of the list.
     #[arg(long, value_name = "N", requires = "list")]
     max: Option<i64>,
-    /// Fetch also those that the catalogue has.
+    /// Fetch a movie also when the catalogue has it.
     #[arg(long, requires = "movie")]
     force: bool,
     /// Wait for the end.

@@ -9,7 +9,7 @@ use crate::run::{serve::serve, services::Service};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// The services; all of them where none is named.
+    /// The services to run; all of them if none is named.
     #[arg(value_enum, value_name = "SERVICE")]
     services: Vec<Service>,
 }

@@ -13,7 +13,7 @@ pub(crate) struct TopologyArgs {
     /// Only compare; exit 1 when something differs.
     #[arg(long)]
     check: bool,
-    /// Make streams that belong to another database belong to this one.
+    /// Take over streams that belong to another database: they belong to this one afterwards.
     #[arg(long, conflicts_with = "check")]
     take_over: bool,
 }

@@ -8,11 +8,7 @@ use runtime::Config;
 use serde_json::json;
 use store::{RunRow, Store};
 
-use super::{
-    jobs::list::print_jobs,
-    run_table::print_runs,
-    status::{self},
-};
+use super::{jobs::list::print_jobs, run_table::print_runs, status};
 use crate::{
     connect,
     output::{self, Output},
@@ -23,8 +19,8 @@ const RUNS: i64 = 8;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct WatchArgs {
-    /// Seconds between two looks.
-    #[arg(long, default_value_t = 2)]
+    /// Seconds between two updates.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     every: u64,
 }
 

@@ -64,7 +64,7 @@ async fn ready(State(process): State<Process>) -> (StatusCode, String) {
     if seen.events_are_late {
         reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s"));
     }
-    reasons.extend(process.bus.pulse().still().iter().map(watchdog::words));
+    reasons.extend(process.bus.pulse().stalled().iter().map(watchdog::words));
     reasons.extend(process.bus.pulse().failing());
     let tmdb = process.tmdb.as_ref().map(tmdb::Client::health);
     reasons.extend(tmdb.and_then(|health| tmdb_problem(health, seen.calls_paused_secs)));
@@ -106,11 +106,11 @@ fn notes(jobs: &[UnreadableJob]) -> String {
     jobs.iter().map(|job| format!("note: job {} is paused: {}\n", job.name, job.reason)).collect()
 }
 
-/// What NATS, the database and TMDB cannot be blamed for. The process ends itself then (`watchdog`);
-/// an orchestrator that restarts it may look here as well.
+/// What NATS, the database and TMDB cannot be blamed for. The process ends itself then, see
+/// `watchdog`; an orchestrator that restarts it may look here as well.
 async fn healthy(State(process): State<Process>) -> (StatusCode, String) {
-    let ill = watchdog::ill(&process.bus, &process.store).await;
-    answer(&ill.iter().map(watchdog::words).collect::<Vec<_>>(), "ok\n")
+    let stalls = watchdog::stalls(&process.bus, &process.store).await;
+    answer(&stalls.iter().map(watchdog::words).collect::<Vec<_>>(), "ok\n")
 }
 
 fn answer(reasons: &[String], well: &str) -> (StatusCode, String) {

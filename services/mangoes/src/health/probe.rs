@@ -84,7 +84,7 @@ fn target_of(url: &str) -> Result<Target> {
 async fn get(target: &Target) -> Result<(u16, String)> {
     let Target { address, path } = target;
     let remedy = || {
-        format!("nothing answers at {address}: is the process running, with this MANGOES_LISTEN?")
+        format!("nothing answers at {address} (is the process running with this MANGOES_LISTEN?)")
     };
     let stream = TcpStream::connect(address).await.with_context(remedy)?;
     let (mut sender, connection) =

@@ -8,66 +8,68 @@
 use std::time::Duration;
 
 use bus::Bus;
-use runtime::{Part, Still};
+use runtime::{Component, Stall};
 use store::{Seen, Store};
 
-/// How often the process looks at itself.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often the process checks itself.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// How long NATS and the database may take to answer.
 const ANSWER: Duration = Duration::from_secs(4);
 /// Checks in a row that have to fail: a process that was suspended for a while passes the second
 /// one.
-const LOOKS: u32 = 3;
+const CHECKS_TO_FAIL: u32 = 3;
 /// The pool of connections that everything here shares.
-const POOL: Part = Part { name: "database pool", allowed: Duration::from_secs(15), vital: true };
+const POOL: Component =
+    Component { name: "database pool", allowed: Duration::from_secs(15), vital: true };
 
-/// The library's task, which no message should end and one has (docs/adr/0014).
-const NATS_CLIENT: Part = Part { name: "NATS client", allowed: Duration::ZERO, vital: true };
+/// The task of the NATS library, which should never end (docs/adr/0014).
+const NATS_CLIENT: Component =
+    Component { name: "NATS client", allowed: Duration::ZERO, vital: true };
 
 /// Returns when only a restart helps, with the reason.
 pub(crate) async fn lost(bus: Bus, store: Store) -> String {
-    let mut looks = 0;
+    let mut failed = 0;
     bus.pulse().beat(POOL);
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(CHECK_EVERY).await;
         if let Some(why) = bus.disowned() {
             return why;
         }
         if matches!(tokio::time::timeout(ANSWER, store.ping()).await, Ok(Ok(()))) {
             bus.pulse().beat(POOL);
         }
-        let ill = ill(&bus, &store).await;
-        looks = if ill.is_empty() { 0 } else { looks + 1 };
-        if looks >= LOOKS {
-            let ill = ill.iter().map(words).collect::<Vec<_>>().join("; ");
+        let stalls = stalls(&bus, &store).await;
+        failed = if stalls.is_empty() { 0 } else { failed + 1 };
+        if failed >= CHECKS_TO_FAIL {
+            let stalls = stalls.iter().map(words).collect::<Vec<_>>().join("; ");
             return format!(
-                "{ill}, although NATS and the database answer: only a restart helps; nothing is \
+                "{stalls}, although NATS and the database answer: only a restart helps; nothing is \
                  lost by it"
             );
         }
     }
 }
 
-/// The vital parts that stand still although NATS and the database answer. A question that the
+/// The vital components that are stalled although NATS and the database answer. A query that the
 /// database works on for long, or that waits for a lock there, explains any of them; the pool may
-/// also be wanted by more than it has.
-pub(crate) async fn ill(bus: &Bus, store: &Store) -> Vec<Still> {
+/// also be exhausted by work.
+pub(crate) async fn stalls(bus: &Bus, store: &Store) -> Vec<Stall> {
     if bus.is_dead().await {
-        return vec![Still { part: NATS_CLIENT, span: Duration::ZERO }];
+        return vec![Stall { component: NATS_CLIENT, span: Duration::ZERO }];
     }
-    let mut still = bus.pulse().still();
-    still.retain(|s| s.part.vital);
-    if still.is_empty() || !bus.answers(ANSWER).await {
+    let mut stalled = bus.pulse().stalled();
+    stalled.retain(|s| s.component.vital);
+    if stalled.is_empty() || !bus.answers(ANSWER).await {
         return Vec::new();
     }
     match store.seen_anew(ANSWER).await {
-        None | Some(Seen { waits: true, .. }) => still.clear(),
-        Some(Seen { moves: true, .. }) => still.retain(|s| s.part != POOL),
+        None | Some(Seen { waits: true, .. }) => stalled.clear(),
+        Some(Seen { moves: true, .. }) => stalled.retain(|s| s.component != POOL),
         Some(Seen { .. }) => {}
     }
-    still
+    stalled
 }
 
-pub(crate) fn words(still: &Still) -> String {
-    format!("{} has stood still for {} s", still.part.name, still.span.as_secs())
+pub(crate) fn words(stall: &Stall) -> String {
+    format!("{} has been stalled for {} s", stall.component.name, stall.span.as_secs())
 }

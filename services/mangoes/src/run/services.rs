@@ -197,22 +197,21 @@ impl Shared<'_> {
                     drain: drain.clone(),
                 };
                 let tools = scheduler::Tools { bus, store, clock, drain };
-                let mut children = scheduler::children(&tools, scheduler::Config::default());
+                let mut children = scheduler::children(&tools);
                 children.extend(maintenance::children(&housekeeping));
                 children
             }
             Service::StalenessScanner => {
                 let tools = staleness_scanner::Tools { bus, store, clock, drain };
-                let config = staleness_scanner::Config { mode: self.config.refresh_mode };
-                staleness_scanner::children(&tools, config)
+                staleness_scanner::children(&tools, self.config.refresh_mode)
             }
             Service::Ingest => {
                 let tools = ingest::Tools { bus, store, tmdb: client()?, clock, drain };
-                ingest::children(&tools, &ingest::Config::default())
+                ingest::children(&tools)
             }
             Service::Refresh => {
                 let tools = refresh::Tools { bus, store, tmdb: client()?, clock, drain };
-                refresh::children(&tools, &refresh::Config::default())
+                refresh::children(&tools)
             }
         })
     }

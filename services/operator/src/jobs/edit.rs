@@ -1,6 +1,7 @@
 //! Creates and changes jobs: what can never fire, or what an action cannot read, is refused before
 //! it is stored.
 
+use calendar::{Calendar, DaylightSaving};
 use proto::{Action, JobName};
 use serde_json::Value;
 use store::{Author, JobEdit, JobRow, Store};
@@ -9,7 +10,6 @@ use time::OffsetDateTime;
 use super::{
     payload::{action_of, check},
     read::get,
-    times::ClockRules,
 };
 use crate::{Noun, OperatorError};
 
@@ -85,12 +85,12 @@ struct Timing<'a> {
 impl Timing<'_> {
     /// Refuses what can never fire.
     fn check(&self, edit: &JobEdit, now: OffsetDateTime) -> Result<(), OperatorError> {
-        let rules = ClockRules {
+        let rules = DaylightSaving {
             gap: edit.dst_gap.unwrap_or_default(),
             overlap: edit.dst_overlap.unwrap_or_default(),
         };
         let from = edit.starts_at.map_or(now, |start| start.max(now));
-        let next = rules.calendar(self.schedule, self.zone)?.next_after(from);
+        let next = Calendar::parse(self.schedule, self.zone, rules)?.next_after(from);
         if next.is_none_or(|at| edit.ends_at.is_some_and(|end| at > end)) {
             return Err(OperatorError::Invalid(format!(
                 "schedule '{}' never fires from now on",
@@ -98,7 +98,7 @@ impl Timing<'_> {
             )));
         }
         if let Some(exclusions) = &edit.exclusions {
-            rules.calendar(exclusions, self.zone)?;
+            Calendar::parse(exclusions, self.zone, rules)?;
         }
         Ok(())
     }

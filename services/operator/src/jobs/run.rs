@@ -59,9 +59,11 @@ pub async fn run(
         check(action_of(&job)?, &with_fields(&job.payload, replaced)?)?;
     }
     let run_id = store.run_job(&request.name, (payload, request.force), author).await;
-    let run_id = run_id.map_err(|error| match error {
-        StoreError::Refused(why) => OperatorError::Overlaps(why),
-        other => OperatorError::about(Noun::Job, &request.name)(other),
+    let run_id = run_id.map_err(|error| {
+        if let StoreError::Refused(why) = error {
+            return OperatorError::Overlaps(why);
+        }
+        OperatorError::about(Noun::Job, &request.name)(error)
     })?;
     run_id.parse().map_err(OperatorError::Unreadable)
 }

@@ -1,6 +1,6 @@
 //! From a job's row to its nominal times. Pure: "now" comes from the caller.
 
-use calendar::{Calendar, Gap, Overlap};
+use calendar::{Calendar, DaylightSaving};
 use store::JobRow;
 use time::{Date, OffsetDateTime, Time};
 
@@ -23,28 +23,14 @@ impl Span {
     }
 }
 
-/// What a job does where the clocks are set.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ClockRules {
-    pub(super) gap: Gap,
-    pub(super) overlap: Overlap,
-}
-
-impl ClockRules {
-    fn of(job: &JobRow) -> Result<Self, OperatorError> {
-        Ok(Self { gap: job.dst_gap.parse()?, overlap: job.dst_overlap.parse()? })
-    }
-
-    /// A schedule under these rules.
-    pub(super) fn calendar(self, schedule: &str, zone: &str) -> Result<Calendar, OperatorError> {
-        Ok(Calendar::parse(schedule, zone, (self.gap, self.overlap))?)
-    }
+fn daylight_saving(job: &JobRow) -> Result<DaylightSaving, OperatorError> {
+    Ok(DaylightSaving { gap: job.dst_gap.parse()?, overlap: job.dst_overlap.parse()? })
 }
 
 /// The times that the job leaves out.
 pub(super) fn exclusions_of(job: &JobRow) -> Result<Option<Calendar>, OperatorError> {
     let Some(schedule) = &job.exclusions else { return Ok(None) };
-    Ok(Some(ClockRules::of(job)?.calendar(schedule, &job.timezone)?))
+    Ok(Some(Calendar::parse(schedule, &job.timezone, daylight_saving(job)?)?))
 }
 
 /// The first nominal times of a job within a span, excluded ones among them.
@@ -53,7 +39,7 @@ pub(super) fn times_of(
     span: Span,
     most: usize,
 ) -> Result<Vec<OffsetDateTime>, OperatorError> {
-    let calendar = ClockRules::of(job)?.calendar(&job.schedule, &job.timezone)?;
+    let calendar = Calendar::parse(&job.schedule, &job.timezone, daylight_saving(job)?)?;
     let first = calendar.next_after(span.from - time::Duration::SECOND);
     let end = job.ends_at.map_or(span.to, |end| end.min(span.to));
     let times = std::iter::successors(first, |at| calendar.next_after(*at));

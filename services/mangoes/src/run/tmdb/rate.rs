@@ -79,7 +79,7 @@ impl SharedRate {
             Err(e) => {
                 warn!(
                     error = %runtime::chain(&e),
-                    "TMDB is not called: the database, which holds the rate of calls, does not answer"
+                    "no TMDB calls: the database, which holds their shared rate, does not answer"
                 );
                 tokio::time::sleep(ASK_AGAIN).await;
             }

@@ -1,0 +1,20 @@
+//! Consuming: pulls as many messages as there are free permits, works on them concurrently, and
+//! settles each after its work is committed.
+//!
+//! `actor` gives the pull loop a supervised life, `pull` fetches, `work` runs handlers and decides
+//! with `delivery::verdict`, `settle` tells the broker; `unreadable` and `advisory` give up what
+//! never comes to a handler. Limits: `nats/consumers/<durable>.json`; permits: the service.
+
+mod actor;
+mod advisory;
+mod decode;
+mod handler;
+mod pull;
+mod settle;
+mod unreadable;
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+pub use actor::{ConsumerArgs, consumer_child};

@@ -1,0 +1,93 @@
+//! The supervised life of a pull loop.
+//!
+//! A broker that is away, or that lost its store, ends a session and no actor: the next session
+//! creates the topology again first. On drain the loop stops pulling, waits for what is in flight
+//! and ends.
+
+use std::sync::Arc;
+
+use delivery::{Handler, Ledger};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use runtime::ChildSpec;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    handler::{AnyHandler, Typed},
+    pull::pull_loop,
+};
+use crate::Bus;
+
+/// What a consumer needs beside its handler.
+#[derive(Clone)]
+pub struct ConsumerArgs {
+    /// The connection.
+    pub bus: Bus,
+    /// Attempts, handled messages and dead letters.
+    pub ledger: Arc<dyn Ledger>,
+    /// Messages in flight at once, at least 1.
+    pub permits: usize,
+    /// Cancelled when the service drains.
+    pub drain: CancellationToken,
+}
+
+struct ConsumerActor;
+
+/// What the actor is started with.
+#[derive(Clone)]
+pub(super) struct Consumer {
+    pub(super) handler: Arc<dyn AnyHandler>,
+    pub(super) args: ConsumerArgs,
+}
+
+/// The loop has ended: the service drains.
+#[derive(Debug)]
+struct Ended;
+
+/// The child that runs this consumer.
+pub fn consumer_child(handler: impl Handler, args: ConsumerArgs) -> ChildSpec {
+    let durable = handler.durable();
+    let consumer = Consumer { handler: Arc::new(Typed(Arc::new(handler))), args };
+    ChildSpec::new(durable, move |root| {
+        let consumer = consumer.clone();
+        async move {
+            Actor::spawn_linked(None, ConsumerActor, consumer, root)
+                .await
+                .map(|(child, _)| child.get_cell())
+        }
+    })
+}
+
+impl Actor for ConsumerActor {
+    type Msg = Ended;
+    type State = ();
+    type Arguments = Consumer;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Ended>,
+        consumer: Consumer,
+    ) -> Result<(), ActorProcessingErr> {
+        let work = tokio::spawn(pull_loop(consumer));
+        tokio::spawn(async move {
+            match work.await {
+                // The actor may have ended before its loop: then nobody waits for this.
+                Ok(()) => {
+                    let _ = myself.cast(Ended);
+                }
+                // It panicked. The actor ends, and its root starts it again.
+                Err(e) => myself.stop(Some(format!("the pull loop stopped unexpectedly: {e}"))),
+            }
+        });
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Ended>,
+        Ended: Ended,
+        (): &mut (),
+    ) -> Result<(), ActorProcessingErr> {
+        myself.stop(Some("drained".to_owned()));
+        Ok(())
+    }
+}

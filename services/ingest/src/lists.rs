@@ -1,0 +1,142 @@
+//! Reads the list pages that a source names, in turns, until enough new titles are found.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use delivery::{Classify, Delivery, Fate};
+use proto::{IngestList, Lane, ListSource, TmdbId};
+use runtime::Clock;
+use store::{FanOut, RunRef, Standing, Store};
+use tmdb::{CallContext, List, ListPage, TmdbError};
+
+use crate::IngestError;
+
+/// A list that waits looks again at least this often; no call is made while TMDB is known to be
+/// down.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What reading lists takes.
+#[derive(Clone)]
+pub(crate) struct Lists {
+    pub(crate) store: Store,
+    pub(crate) tmdb: tmdb::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The lists behind a source (design: mixed_daily = now_playing + trending, mixed_weekly = popular
+/// + trending).
+fn lists_of(source: ListSource) -> &'static [List] {
+    match source {
+        ListSource::MixedDaily => &[List::NowPlaying, List::TrendingWeek],
+        ListSource::MixedWeekly => &[List::Popular, List::TrendingWeek],
+        ListSource::NowPlaying => &[List::NowPlaying],
+        ListSource::Popular => &[List::Popular],
+        ListSource::Trending => &[List::TrendingWeek],
+        ListSource::Upcoming => &[List::Upcoming],
+        ListSource::TopRated => &[List::TopRated],
+        ListSource::All => {
+            &[List::NowPlaying, List::Popular, List::TrendingWeek, List::Upcoming, List::TopRated]
+        }
+    }
+}
+
+impl Lists {
+    /// Reads the list and writes the run with its items. Repeating is safe until the fan-out is
+    /// committed. A run that is not open is left alone.
+    pub(crate) async fn run(
+        &self,
+        delivery: &Delivery,
+        list: &IngestList,
+        run: &RunRef,
+    ) -> Result<Standing, IngestError> {
+        let payload = serde_json::json!({"source": list.source, "max_movies": list.max_movies});
+        let standing = self.store.start_run(run, &payload, self.clock.now()).await?;
+        if standing != Standing::Open {
+            return Ok(standing);
+        }
+        let context = CallContext {
+            service: "ingest",
+            run_id: Some(run.run_id.clone()),
+            failed_attempts: delivery.failed_attempts,
+            lane: Lane::Fresh,
+        };
+        let found = match self.read(list, &context).await {
+            Err(IngestError::Tmdb(TmdbError::Cancelled)) => return Ok(Standing::Cancelled),
+            found => found?,
+        };
+        self.store.fan_out(&delivery.message, run, &found, self.clock.now()).await?;
+        Ok(Standing::Open)
+    }
+
+    async fn read(&self, list: &IngestList, context: &CallContext) -> Result<FanOut, IngestError> {
+        let max = usize::try_from(list.max_movies.get()).unwrap_or(usize::MAX);
+        let mut found = FanOut {
+            source: list.source,
+            wanted: Vec::new(),
+            skipped: 0,
+            due: Vec::new(),
+            not_needed: 0,
+        };
+        let mut seen = HashSet::new();
+        // Each list with the page that it is at; a list leaves when its last page is read.
+        let mut open: Vec<(List, u32)> = lists_of(list.source).iter().map(|l| (*l, 1)).collect();
+        while !open.is_empty() && found.wanted.len() < max {
+            let mut next = Vec::new();
+            for (kind, page) in open {
+                if found.wanted.len() >= max {
+                    break;
+                }
+                let answer = self.page(kind, page, context).await?;
+                let fresh: Vec<TmdbId> =
+                    answer.rows.iter().map(|r| r.tmdb_id).filter(|id| seen.insert(*id)).collect();
+                self.sort_in(&fresh, max, &mut found).await?;
+                if page < answer.total_pages && page < tmdb::MAX_PAGE && !answer.rows.is_empty() {
+                    next.push((kind, page + 1));
+                }
+            }
+            open = next;
+        }
+        Ok(found)
+    }
+
+    /// One page; where TMDB is unwell or limits the rate the page waits, and not the whole list from its first
+    /// page.
+    async fn page(
+        &self,
+        kind: List,
+        page: u32,
+        context: &CallContext,
+    ) -> Result<ListPage, IngestError> {
+        loop {
+            match self.tmdb.list(kind, page, context).await {
+                Err(TmdbError::Draining) => return Err(TmdbError::Draining.into()),
+                Err(e) => match e.fate() {
+                    Fate::Wait { after } => tokio::time::sleep(after.min(LOOK_AGAIN)).await,
+                    Fate::Retry { .. } | Fate::Reject(_) | Fate::Missing => return Err(e.into()),
+                },
+                Ok(page) => return Ok(page),
+            }
+        }
+    }
+
+    async fn sort_in(
+        &self,
+        ids: &[TmdbId],
+        max: usize,
+        found: &mut FanOut,
+    ) -> Result<(), IngestError> {
+        let known = self.store.known(ids).await?;
+        for id in ids {
+            match known.iter().find(|(k, _)| k == id) {
+                Some((_, due)) => {
+                    found.skipped += 1;
+                    if *due {
+                        found.due.push(*id);
+                    }
+                }
+                None if found.wanted.len() < max => found.wanted.push(*id),
+                None => found.not_needed += 1,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Fetches one movie and stores it. Woken by `IngestMovie` on `movies.ingest.movie`.
+//!
+//! Writes, through the writer, everything that a movie is, with its events in the outbox. At least
+//! once: a redelivery meets its inbox row. A movie that the catalogue has and that is fresh is left
+//! alone, unless forced. Limits: `nats/consumers/ingest-movie.json`.
+
+use delivery::{Delivery, Effect, Handler, Outcome};
+use proto::{IngestMovie, Lane, MessageKey};
+use store::{Gone, Save, Writer};
+use time::OffsetDateTime;
+use tmdb::{CallContext, TmdbError};
+
+use crate::{CANCELLED, IngestError, lists::Lists};
+
+/// The consumer of single movies.
+pub(crate) struct Movie {
+    pub(crate) lists: Lists,
+    pub(crate) writer: Writer,
+}
+
+/// A movie that is asked for, and why.
+struct Question<'a> {
+    event: &'a IngestMovie,
+    delivery: &'a Delivery,
+    call: CallContext,
+    asked_at: OffsetDateTime,
+}
+
+impl Handler for Movie {
+    type Event = IngestMovie;
+    type Error = IngestError;
+
+    fn durable(&self) -> &'static str {
+        "ingest-movie"
+    }
+
+    async fn handle(
+        &self,
+        event: IngestMovie,
+        delivery: &Delivery,
+    ) -> Result<Outcome, IngestError> {
+        let (store, clock) = (&self.lists.store, &self.lists.clock);
+        if !event.force && store.known(&[event.tmdb_id]).await?.iter().any(|(_, due)| !due) {
+            let item = (event.run_id.as_deref(), event.tmdb_id);
+            store.skip_item(&delivery.message, item, clock.now()).await?;
+            return Ok(Outcome::Skipped(
+                "the catalogue has it and it is fresh; force: true fetches it all the same",
+            ));
+        }
+        let lane = if event.run_id.is_some() { Lane::Fresh } else { Lane::Now };
+        let call = CallContext {
+            service: "ingest",
+            run_id: event.run_id.clone(),
+            failed_attempts: delivery.failed_attempts,
+            lane,
+        };
+        let question = Question { event: &event, delivery, call, asked_at: clock.now() };
+        let fetched = match self.lists.tmdb.movie(event.tmdb_id, &question.call).await {
+            Ok(fetched) => fetched,
+            Err(e @ TmdbError::NotFound(_)) => return self.missing(&question, e).await,
+            Err(TmdbError::Cancelled) => return Ok(Outcome::Skipped(CANCELLED)),
+            Err(e) => return Err(e.into()),
+        };
+        let cause = if event.run_id.is_some() { "listed" } else { "ingest" };
+        let save = Save {
+            message: delivery.message.clone(),
+            movie: fetched.movie,
+            fetched_at: clock.now() - fetched.sent.elapsed(),
+            cause: cause.to_owned(),
+            run_id: event.run_id,
+        };
+        self.writer.save(save).await?;
+        Ok(Outcome::Done)
+    }
+
+    fn effect(&self, event: &IngestMovie, _: &MessageKey) -> Effect {
+        let item = |run| Effect::Item { run, movie: event.tmdb_id };
+        event.run_id.clone().map_or(Effect::None, item)
+    }
+}
+
+impl Movie {
+    /// What the catalogue holds is remembered as missing; what it never held is the sender's
+    /// mistake.
+    async fn missing(
+        &self,
+        question: &Question<'_>,
+        not_found: TmdbError,
+    ) -> Result<Outcome, IngestError> {
+        let (store, clock) = (&self.lists.store, &self.lists.clock);
+        let id = question.event.tmdb_id;
+        let survivor = match store.imdb_id_of_missing(id, clock.now()).await? {
+            Some(imdb_id) => self.lists.tmdb.survivor(id, &imdb_id, &question.call).await?,
+            None => None,
+        };
+        let gone = Gone {
+            tmdb_id: id,
+            cause: "ingest",
+            run_id: question.event.run_id.as_deref(),
+            asked_at: question.asked_at,
+            survivor,
+        };
+        match store.missing(&question.delivery.message, gone, clock.now()).await? {
+            Some(_) => Ok(Outcome::Skipped("TMDB answered 404 for a movie of the catalogue")),
+            None => Err(not_found.into()),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Removes what delivery does not need any more: events that were published long ago, inbox rows
+//! whose messages no stream can deliver again. Woken by its own interval, for these tables grow
+//! with every movie and not with every day.
+//!
+//! In small steps, so that no lock lasts long. Several processes that do it at once find less to
+//! remove each.
+
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use runtime::ChildSpec;
+use store::Store;
+use tracing::warn;
+
+/// Between two steps.
+const EVERY: Duration = Duration::from_secs(60);
+
+struct Prune;
+
+/// Time for the next step.
+#[derive(Debug)]
+struct Step;
+
+/// The child that prunes.
+pub(crate) fn child(store: Store) -> ChildSpec {
+    ChildSpec::new("prune", move |root| {
+        let store = store.clone();
+        async move {
+            Actor::spawn_linked(None, Prune, store, root).await.map(|(child, _)| child.get_cell())
+        }
+    })
+    .serving()
+}
+
+impl Actor for Prune {
+    type Msg = Step;
+    type State = Store;
+    type Arguments = Store;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Step>,
+        store: Store,
+    ) -> Result<Store, ActorProcessingErr> {
+        myself.send_interval(EVERY, || Step);
+        Ok(store)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Step>,
+        Step: Step,
+        store: &mut Store,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Err(e) = store.prune().await {
+            warn!(error = %runtime::chain(&e), "old rows were not removed; the next step does it");
+        }
+        Ok(())
+    }
+}
