@@ -1,26 +1,46 @@
 //! All SQL. One module per table or per transaction that several tables take part in. The only room
 //! that names `sqlx`.
 
+#[path = "upstream/call_log.rs"]
 mod api_log;
+#[path = "upstream/budget.rs"]
 mod budget;
+#[path = "db/clock.rs"]
 mod clock;
+#[path = "db/connect.rs"]
 mod connect;
+#[path = "jobs/control.rs"]
 mod control;
+#[path = "delivery/dead_letters/write.rs"]
 mod dead_letter;
+#[path = "delivery/dead_letters.rs"]
 mod dead_letters;
+#[path = "db/error.rs"]
 mod error;
+#[path = "jobs/read.rs"]
 mod job_rows;
+#[path = "jobs/schedule.rs"]
 mod jobs;
+#[path = "delivery/attempts.rs"]
 mod ledger;
+#[path = "catalogue/read.rs"]
 mod lookup;
+#[path = "jobs/retention.rs"]
 mod maintain;
+#[path = "catalogue/missing.rs"]
 mod missing;
+#[path = "delivery/outbox.rs"]
 mod outbox;
+#[path = "catalogue/refresh_queue.rs"]
 mod queue;
+#[path = "jobs/runs.rs"]
 mod runs;
+#[path = "catalogue/save.rs"]
 mod save;
 mod status;
+#[path = "db/deadline.rs"]
 mod within;
+#[path = "catalogue/writer.rs"]
 mod writer;
 
 use sqlx::PgPool;
