@@ -32,7 +32,8 @@ const MACROS: [(&str, &str); 7] = [
 ];
 
 /// What becomes of a wall-clock time that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Gap {
     /// It does not run.
     Skip,
@@ -44,7 +45,8 @@ pub enum Gap {
 }
 
 /// What becomes of a wall-clock time that exists twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// The first time.
     #[default]
@@ -53,6 +55,30 @@ pub enum Overlap {
     Second,
     /// Both times.
     Both,
+}
+
+impl Gap {
+    /// The word used in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::RunAfter => "run_after",
+            Self::RunBefore => "run_before",
+        }
+    }
+}
+
+impl Overlap {
+    /// The word used in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Second => "second",
+            Self::Both => "both",
+        }
+    }
 }
 
 impl std::str::FromStr for Gap {

@@ -107,11 +107,12 @@ async fn job(
     payload: Option<serde_json::Value>,
     out: Out,
 ) -> Result<RunRow> {
+    let run = store::ManualRun { payload: payload.as_ref(), force: true };
     let demo = store::Author { by: "demo".to_owned(), request_id: None };
-    let run_id = store.run_job(name, (payload.as_ref(), true), &demo).await?;
+    let run_id = store.run_job(name, run, &demo).await?;
     let run = progress::follow_run(store, &run_id, (out.json, STEP_LIMIT)).await?;
     out.say(&format!("{name}: {} ({} done, {} failed)", run.status, run.done, run.failed));
-    if run.status != "succeeded" {
+    if run.status != proto::RunState::Succeeded {
         bail!("{name} ended as {}: {}", run.status, run.error.unwrap_or_default());
     }
     Ok(run)
@@ -120,13 +121,14 @@ async fn job(
 /// Waits until every event is published; says how many there were.
 async fn settled_outbox(store: &Store) -> Result<i64> {
     let begun = Instant::now();
-    while store.outbox_backlog().await? > 0 {
+    while store.unsent_events().await? > 0 {
         if begun.elapsed() > STEP_LIMIT {
             bail!("events are still unpublished");
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    Ok(store.events_published().await?)
+    let subjects = bus::topology::subjects_of(bus::topology::EVENTS);
+    Ok(store.events_published(&subjects).await?)
 }
 
 async fn print(store: &Store, runs: &[RunRow], events: i64, out: Out) -> Result<()> {
@@ -143,7 +145,7 @@ async fn print(store: &Store, runs: &[RunRow], events: i64, out: Out) -> Result<
     let rows = fresh
         .iter()
         .map(|r| {
-            let mut row = vec![r.job.clone()];
+            let mut row = vec![r.job.to_string()];
             row.extend(
                 [r.checked, r.skipped, r.done, r.failed, r.tmdb_calls].map(|n| n.to_string()),
             );

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use operator::{Author, jobs};
+use proto::RunState;
 use runtime::{Clock, Config, ConfigError, SystemClock};
 use serde_json::{Value, json};
-use store::{JobEdit, JobRow, RunRow, Store};
+use store::{BackfillOutcome, JobEdit, JobRow, RunRow, Store};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
@@ -97,14 +98,14 @@ fn print_dry_run(plan: &jobs::DryRun, out: Out) {
 }
 
 /// The last runs as marks, oldest first.
-fn strip(history: &[String]) -> String {
-    let mark = |status: &String| match status.as_str() {
-        "succeeded" => '+',
-        "partial" => '~',
-        "failed" | "lost" => '!',
-        "cancelled" => 'x',
-        "skipped" => '.',
-        _ => '>',
+fn strip(history: &[RunState]) -> String {
+    let mark = |state: &RunState| match state {
+        RunState::Succeeded => '+',
+        RunState::Partial => '~',
+        RunState::Failed | RunState::Lost => '!',
+        RunState::Cancelled => 'x',
+        RunState::Skipped => '.',
+        RunState::Waiting | RunState::Queued | RunState::Running => '>',
     };
     history.iter().take(STRIP).rev().map(mark).collect()
 }
@@ -120,7 +121,7 @@ pub(crate) async fn list(config: &Config, out: Out) -> Result<()> {
         .iter()
         .map(|j| {
             vec![
-                j.name.clone(),
+                j.name.to_string(),
                 j.schedule.clone(),
                 j.timezone.clone(),
                 next_words(j, now),
@@ -138,7 +139,7 @@ fn last_words(job: &JobRow, now: OffsetDateTime) -> String {
     match job.last_fired_at {
         Some(at) => format!(
             "{} {}{overdue}",
-            job.last_status.as_deref().unwrap_or_default(),
+            job.last_status.map(RunState::as_str).unwrap_or_default(),
             relative(Some(at), now)
         ),
         None => format!("never{overdue}"),
@@ -174,8 +175,8 @@ pub(crate) async fn show(config: &Config, name: &str, out: Out) -> Result<()> {
         .map_or_else(|| "never".to_owned(), |n| format!("after {n} failed runs in a row"));
     let stamp = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok());
     let mut pairs = vec![
-        ("name", job.name.clone()),
-        ("action", job.action.clone()),
+        ("name", job.name.to_string()),
+        ("action", job.action.to_string()),
         ("payload", job.payload.to_string()),
         ("schedule", format!("{}   {}", job.schedule, job.timezone)),
         ("next", format!("{}   {}", next_words(&job, now), stamp(job.next_at).unwrap_or_default())),
@@ -187,9 +188,9 @@ pub(crate) async fn show(config: &Config, name: &str, out: Out) -> Result<()> {
                 strip(&job.history)
             ),
         ),
-        ("when clocks skip", job.dst_gap.clone()),
-        ("when clocks repeat", job.dst_overlap.clone()),
-        ("overlapping runs", job.overlap_policy.clone()),
+        ("when clocks skip", job.dst_gap.as_str().to_owned()),
+        ("when clocks repeat", job.dst_overlap.as_str().to_owned()),
+        ("overlapping runs", job.overlap_policy.to_string()),
         (
             "makes up for",
             format!("{} of what was missed by at most {} s", job.catch_up_max, job.catch_up_secs),
@@ -250,7 +251,7 @@ async fn run_to_cancel(store: &Store, name: &str) -> Result<String> {
     }
     let open = store.runs(Some(name), None, 100).await?.into_iter().find(|r| r.ended_at.is_none());
     match open {
-        Some(run) => Ok(run.run_id),
+        Some(run) => Ok(run.run_id.into()),
         None => bail!("no run of {name} is open; `mangoes jobs runs {name}` shows them"),
     }
 }
@@ -282,14 +283,14 @@ pub(crate) async fn backfill(
         (jobs::instant(from)?, if to == "now" { SystemClock.now() } else { jobs::instant(to)? });
     let request = jobs::Backfill { name: name.to_owned(), from, to, dry_run };
     let begun = jobs::backfill(&world::connect_migrated(config).await?, &request, &me()).await?;
-    let word = |outcome: &str| match outcome {
-        "there" => "ran before".to_owned(),
-        word => word.to_owned(),
+    let word = |outcome: BackfillOutcome| {
+        let ran = outcome == BackfillOutcome::There;
+        if ran { "ran before" } else { outcome.as_str() }.to_owned()
     };
     let rows = begun.iter().map(|b| {
         vec![
             b.scheduled_for.format(&Rfc3339).unwrap_or_default(),
-            word(&b.outcome),
+            word(b.outcome),
             b.run_id.clone(),
         ]
     });
@@ -406,9 +407,9 @@ pub(crate) fn print_runs(runs: &[RunRow], out: Out) {
         .iter()
         .map(|r| {
             let mut row = vec![
-                r.job.clone(),
-                r.status.clone(),
-                r.trigger_type.clone(),
+                r.job.to_string(),
+                r.status.to_string(),
+                r.trigger_type.to_string(),
                 relative(Some(r.fired_at), now),
             ];
             row.extend(

@@ -165,19 +165,15 @@ fn children(
     let client = || tmdb.cloned().context("this service needs TMDB");
     Ok(match part {
         Part::Scheduler => {
-            let housekeeping = maintenance::Tools {
-                bus: bus.clone(),
-                store: store.clone(),
-                clock: Arc::clone(&clock) as Arc<dyn runtime::Clock>,
-                drain: drain.clone(),
-            };
+            let housekeeping =
+                maintenance::Tools { bus: bus.clone(), store: store.clone(), drain: drain.clone() };
             let tools = scheduler::Tools { bus, store, clock, drain };
             let mut children = scheduler::children(&tools, scheduler::Config::default());
             children.extend(maintenance::children(&housekeeping));
             children
         }
         Part::Scanner => {
-            let tools = staleness_scanner::Tools { bus, store, clock, drain };
+            let tools = staleness_scanner::Tools { bus, store, drain };
             staleness_scanner::children(&tools, config.refresh_mode)
         }
         Part::Ingest => {

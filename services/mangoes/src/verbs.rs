@@ -7,7 +7,7 @@ use operator::movies;
 use proto::{ListSource, MaxMovies, TmdbId};
 use runtime::{Clock, Config, SystemClock};
 use serde_json::{Value, json};
-use store::Store;
+use store::{MessageEnd, Store};
 
 use crate::{
     cli::config::simulator_control,
@@ -158,14 +158,14 @@ async fn follow_messages(
             }
         };
         match (end, store.movie(*id).await?) {
-            (Some(error), _) => {
+            (MessageEnd::DeadLetter(error), _) => {
                 show::note(&format!("{id}: {error}"));
                 code = ExitCode::FAILURE;
             }
-            (None, Some(movie)) => {
+            (MessageEnd::Done, Some(movie)) => {
                 out.say(&format!("{id}: {} (revision {})", movie.title, movie.revision))
             }
-            (None, None) => out.say(&format!("{id}: done")),
+            (MessageEnd::Done, None) => out.say(&format!("{id}: done")),
         }
     }
     Ok(code)
@@ -175,7 +175,7 @@ pub(crate) async fn follow(config: &Config, run_id: &str, out: Out) -> Result<Ex
     let store = world::connect_migrated(config).await?;
     let run = progress::follow_run(&store, run_id, (out.json, FOLLOW_LIMIT)).await?;
     jobs::print_runs(std::slice::from_ref(&run), out);
-    Ok(if run.status == "succeeded" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if run.status == proto::RunState::Succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub(crate) async fn refresh_due(config: &Config, wait: bool, out: Out) -> Result<ExitCode> {

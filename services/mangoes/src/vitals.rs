@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use runtime::{Part, Still};
-use store::{Seen, Store};
+use store::{SessionActivity, Store};
 
 /// How often the process looks at itself.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -60,10 +60,10 @@ pub(crate) async fn ill(bus: &Bus, store: &Store) -> Vec<Still> {
     if still.is_empty() || !bus.answers(ANSWER).await {
         return Vec::new();
     }
-    match store.seen_anew(ANSWER).await {
-        None | Some(Seen { waits: true, .. }) => still.clear(),
-        Some(Seen { moves: true, .. }) => still.retain(|s| s.part != POOL),
-        Some(Seen { .. }) => {}
+    match store.session_activity(ANSWER).await {
+        None | Some(SessionActivity { waits: true, .. }) => still.clear(),
+        Some(SessionActivity { moves: true, .. }) => still.retain(|s| s.part != POOL),
+        Some(SessionActivity { .. }) => {}
     }
     still
 }

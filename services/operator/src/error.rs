@@ -26,12 +26,13 @@ pub enum ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unknown(text) => Self::Unknown(text),
+            StoreError::Unknown { .. } => Self::Unknown(error.to_string()),
             StoreError::Refused(text) => Self::Refused(text),
             StoreError::Repeated(answer) => Self::Repeated(answer),
             StoreError::Data(_) => Self::Invalid(runtime::chain(&error)),
             StoreError::Unavailable(_)
             | StoreError::Conflict(_)
+            | StoreError::Row { .. }
             | StoreError::Setup(_)
             | StoreError::Other(_) => Self::Unavailable(runtime::chain(&error)),
         }

@@ -3,10 +3,11 @@
 mod edit;
 
 use calendar::Calendar;
+use proto::Action;
 use runtime::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{Author, Begun, JobRow, RunRow, Store};
+use store::{Author, BackfillOutcome, Backfilled, JobRow, ManualRun, Pause, RunRow, Store};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use self::edit::payload_fits;
@@ -130,7 +131,7 @@ pub async fn get(store: &Store, name: &str) -> Result<JobRow, ApiError> {
         .jobs()
         .await?
         .into_iter()
-        .find(|j| j.name == name)
+        .find(|j| j.name.as_str() == name)
         .ok_or_else(|| ApiError::Unknown(format!("there is no job {name}")))
 }
 
@@ -201,7 +202,7 @@ fn policies(gap: &str, overlap: &str) -> Result<(calendar::Gap, calendar::Overla
 }
 
 fn exclusions_of(job: &JobRow) -> Result<Option<Calendar>, ApiError> {
-    let policies = policies(&job.dst_gap, &job.dst_overlap)?;
+    let policies = (job.dst_gap, job.dst_overlap);
     Ok(job
         .exclusions
         .as_deref()
@@ -214,8 +215,7 @@ fn times_of(
     (from, to): (OffsetDateTime, OffsetDateTime),
     n: usize,
 ) -> Result<Vec<OffsetDateTime>, ApiError> {
-    let calendar =
-        Calendar::parse(&job.schedule, &job.timezone, policies(&job.dst_gap, &job.dst_overlap)?)?;
+    let calendar = Calendar::parse(&job.schedule, &job.timezone, (job.dst_gap, job.dst_overlap))?;
     let end = job.ends_at.map_or(to, |end| end.min(to));
     let times = std::iter::successors(calendar.next_after(from), |at| calendar.next_after(*at));
     Ok(times.take_while(|at| *at <= end).take(n).collect())
@@ -233,9 +233,9 @@ pub async fn run(
 ) -> Result<String, ApiError> {
     if let Some(payload) = payload {
         let job = get(store, name).await?;
-        payload_fits(&job.action, &merged(&job.payload, payload)?)?;
+        payload_fits(job.action.as_str(), &merged(&job.payload, payload)?)?;
     }
-    Ok(store.run_job(name, (payload, force), author).await?)
+    Ok(store.run_job(name, ManualRun { payload, force }, author).await?)
 }
 
 fn merged(payload: &Value, with: &Value) -> Result<Value, ApiError> {
@@ -264,10 +264,10 @@ pub async fn dry_run(
 ) -> Result<DryRun, ApiError> {
     let job = get(store, name).await?;
     let payload = payload.map_or(Ok(job.payload.clone()), |with| merged(&job.payload, with))?;
-    payload_fits(&job.action, &payload)?;
+    payload_fits(job.action.as_str(), &payload)?;
     let number = |key: &str| payload.get(key).and_then(Value::as_i64).unwrap_or(0);
-    let (movies, calls, sample, words) = match job.action.as_str() {
-        "ingest" => {
+    let (movies, calls, sample, words) = match job.action {
+        Action::Ingest => {
             let max = number("max_movies");
             // Pages of 20 rows, of which the catalogue has some already.
             (
@@ -277,17 +277,17 @@ pub async fn dry_run(
                 "reads the list's pages and ingests at most so many new titles".to_owned(),
             )
         }
-        "scan" => {
-            let (due, sample) = store.would_scan(number("limit"), SAMPLE).await?;
+        Action::Scan => {
+            let due = store.would_scan(number("limit"), SAMPLE).await?;
             (
-                due,
-                due,
-                sample,
+                due.movies,
+                due.movies,
+                due.titles,
                 "queues the movies that are due, the longest due first; each is one call"
                     .to_owned(),
             )
         }
-        "refresh" => {
+        Action::Refresh => {
             let waiting = store.would_release(number("max_items")).await?;
             (
                 waiting,
@@ -296,13 +296,13 @@ pub async fn dry_run(
                 "publishes queue rows that nobody works on; each is one call".to_owned(),
             )
         }
-        _ => (0, 0, Vec::new(), "removes old rows; asks TMDB nothing".to_owned()),
+        Action::Maintain => (0, 0, Vec::new(), "removes old rows; asks TMDB nothing".to_owned()),
     };
     let lowered = store.budget().await?.lowered_rate;
     let rate = lowered.unwrap_or(f64::from(tmdb_rate));
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     let seconds = (rate > 0.0).then(|| calls as f64 / rate);
-    Ok(DryRun { name: job.name, movies, tmdb_calls: calls, seconds, sample, words })
+    Ok(DryRun { name: job.name.into(), movies, tmdb_calls: calls, seconds, sample, words })
 }
 
 /// Fills in the nominal times of a span that did not run.
@@ -313,7 +313,7 @@ pub async fn backfill(
     store: &Store,
     request: &Backfill,
     author: &Author,
-) -> Result<Vec<Begun>, ApiError> {
+) -> Result<Vec<Backfilled>, ApiError> {
     let job = get(store, &request.name).await?;
     if request.to > SystemClock.now() || request.from > request.to {
         return Err(ApiError::Invalid("to must not lie in the future, nor before from".to_owned()));
@@ -333,12 +333,14 @@ pub async fn backfill(
     if !request.dry_run {
         return Ok(store.backfill_job(&job.name, &times, author).await?);
     }
-    let there = store.times_that_ran(&job.name, span).await?;
-    let outcome = |at: &OffsetDateTime| if there.contains(at) { "there" } else { "would run" };
-    let begun = times.iter().map(|at| Begun {
+    let there = store.times_that_ran(&job.name, span.0..=span.1).await?;
+    let outcome = |at: &OffsetDateTime| {
+        if there.contains(at) { BackfillOutcome::There } else { BackfillOutcome::WouldRun }
+    };
+    let begun = times.iter().map(|at| Backfilled {
         scheduled_for: *at,
         run_id: store::run_id(&job.name, *at),
-        outcome: outcome(at).to_owned(),
+        outcome: outcome(at),
     });
     Ok(begun.collect())
 }
@@ -383,7 +385,7 @@ pub async fn pause(
     if until.is_some_and(|at| at <= SystemClock.now()) {
         return Err(ApiError::Invalid("until must lie in the future".to_owned()));
     }
-    store.pause_job(name, (note, until), author).await?;
+    store.pause_job(name, Pause { note, until }, author).await?;
     get(store, name).await
 }
 

@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use delivery::CONSUMERS;
 use futures::{StreamExt, TryStreamExt, stream};
-use proto::TriggerType;
+use proto::{Action, TriggerType};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Part};
 use sha2::{Digest, Sha256};
-use store::{DueJob, Nominal, NominalFate, Store, StoreError};
+use store::{DueJob, LossCheck, NextTime, Nominal, NominalFate, Store, StoreError};
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
@@ -140,9 +141,8 @@ impl Actor for Scheduler {
 }
 
 fn calendar_of(job: &DueJob) -> Result<(Calendar, Option<Calendar>), CalendarError> {
-    let calendar = |schedule: &str| {
-        Calendar::parse(schedule, &job.timezone, (job.dst_gap.parse()?, job.dst_overlap.parse()?))
-    };
+    let calendar =
+        |schedule: &str| Calendar::parse(schedule, &job.timezone, (job.dst_gap, job.dst_overlap));
     Ok((calendar(&job.schedule)?, job.exclusions.as_deref().map(calendar).transpose()?))
 }
 
@@ -266,10 +266,11 @@ impl State {
             warn!(jobs = overdue, "jobs had no success for longer than they allow");
         }
         for run in self.tools.store.quiet_runs().await? {
-            if !self.carried(&run.action).await {
+            if !self.carried(run.action).await {
                 let again = match self.tools.store.lose_run(&run.run_id).await {
-                    Ok(Some(again)) => again,
-                    Ok(None) => continue,
+                    Ok(LossCheck::Replaced(again)) => Some(again),
+                    Ok(LossCheck::Ended) => None,
+                    Ok(LossCheck::Alive) => continue,
                     Err(e @ StoreError::Unavailable(_)) => return Err(e.into()),
                     Err(e) => {
                         warn!(run = %run.run_id, error = %runtime::chain(&e), "the run is looked at again later");
@@ -284,15 +285,9 @@ impl State {
 
     /// Whether a message may still carry work of this action; a broker that does not answer may
     /// hold one.
-    async fn carried(&self, action: &str) -> bool {
-        let consumers: &[&str] = match action {
-            "ingest" => &["ticks-ingest", "ingest-list", "ingest-movie"],
-            "scan" => &["ticks-scan", "refresh-now", "refresh-fresh", "refresh-bulk"],
-            "refresh" => &["ticks-refresh"],
-            _ => &["ticks-maintain"],
-        };
-        for consumer in consumers {
-            if !matches!(self.tools.bus.is_idle(consumer).await, Ok(true)) {
+    async fn carried(&self, action: Action) -> bool {
+        for consumer in CONSUMERS.iter().filter(|consumer| consumer.action == action) {
+            if !matches!(self.tools.bus.is_idle(consumer.durable).await, Ok(true)) {
                 return true;
             }
         }
@@ -301,11 +296,12 @@ impl State {
 
     async fn set_alarm(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         let next = self.tools.store.next_alarm().await?;
-        if next.map(|(at, _)| at) == self.alarm_at {
+        if next.map(|next| next.at) == self.alarm_at {
             return Ok(());
         }
-        self.alarm_at = next.map(|(at, _)| at);
-        let Some(after) = next.and_then(|(_, secs)| Duration::try_from_secs_f64(secs).ok()) else {
+        self.alarm_at = next.map(|next| next.at);
+        let after = next.and_then(|next| Duration::try_from_secs_f64(next.in_secs).ok());
+        let Some(after) = after else {
             return Ok(());
         };
         let myself = myself.clone();
@@ -333,7 +329,10 @@ async fn fire(
     let next_after = |at: OffsetDateTime| {
         calendar.next_after(at).filter(|at| job.ends_at.is_none_or(|end| *at <= end))
     };
-    let with_jitter = |next: Option<OffsetDateTime>| (next, next.map_or(0, |at| jitter(job, at)));
+    let with_jitter = |at: Option<OffsetDateTime>| NextTime {
+        at,
+        jitter_secs: at.map_or(0, |at| jitter(job, at)),
+    };
     let Some(first) = job.next_at else {
         let from =
             job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
@@ -368,11 +367,11 @@ mod tests {
 
     fn job() -> DueJob {
         DueJob {
-            name: "job".to_owned(),
+            name: "job".parse().unwrap(),
             schedule: "* * * * *".to_owned(),
             timezone: "UTC".to_owned(),
-            dst_gap: "run_after".to_owned(),
-            dst_overlap: "first".to_owned(),
+            dst_gap: calendar::Gap::RunAfter,
+            dst_overlap: calendar::Overlap::First,
             next_at: None,
             catch_up_secs: 3_600,
             catch_up_max: 1,

@@ -1,54 +1,69 @@
-//! What a save tells: `movies.refreshed`, `movies.changed`, and the movie's history.
+//! Writes the events of a save: `movies.refreshed`, `movies.changed`, and the movie's timeline
+//! (`work_events`).
 
 use proto::{MovieChanged, MovieRefreshed, RefreshOutcome};
 use serde_json::Value;
 use sqlx::PgConnection;
-use time::OffsetDateTime;
 
-use super::Change;
 use crate::{
     StoreError,
-    outbox::{self, Entry, entry},
+    catalogue::change::Change,
+    delivery::outbox::{self, Entry, Envelope},
 };
 
-pub(super) async fn write(
-    tx: &mut PgConnection,
-    changes: &[Change<'_>],
-    now: OffsetDateTime,
-) -> Result<(), StoreError> {
-    let entries: Vec<Entry> = changes.iter().flat_map(events).collect();
+pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    let entries: Vec<Entry> = changes.iter().flat_map(entries).collect();
     outbox::enqueue(tx, &entries).await?;
-    let real: Vec<&Change<'_>> =
-        changes.iter().filter(|c| c.outcome != RefreshOutcome::Unchanged).collect();
-    let works: Vec<i64> = real.iter().map(|c| c.work_id).collect();
-    let ids: Vec<i64> = real.iter().map(|c| c.movie.tmdb_id.get()).collect();
-    let kinds: Vec<String> = real
-        .iter()
-        .map(|c| {
-            if c.outcome == RefreshOutcome::Created { "created" } else { "updated" }.to_owned()
-        })
-        .collect();
-    let causes: Vec<String> = real.iter().map(|c| c.save.cause.clone()).collect();
-    let revisions: Vec<i64> = real.iter().map(|c| c.revision).collect();
-    let diffs: Vec<Value> =
-        real.iter().map(|c| serde_json::to_value(&c.diff).unwrap_or_default()).collect();
+    let timeline: Vec<TimelineRow<'_>> = changes.iter().filter_map(TimelineRow::of).collect();
+    write_timeline(tx, &timeline).await
+}
+
+/// An entry of a movie's timeline.
+struct TimelineRow<'a> {
+    kind: &'static str,
+    change: &'a Change<'a>,
+}
+
+impl<'a> TimelineRow<'a> {
+    /// `None`: nothing changed.
+    fn of(change: &'a Change<'_>) -> Option<Self> {
+        let kind = match change.outcome {
+            RefreshOutcome::Created => "created",
+            RefreshOutcome::Updated => "updated",
+            RefreshOutcome::Unchanged => return None,
+        };
+        Some(Self { kind, change })
+    }
+}
+
+async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Result<(), StoreError> {
+    let works: Vec<i64> = rows.iter().map(|row| row.change.work_id).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.change.movie.tmdb_id.get()).collect();
+    let kinds: Vec<String> = rows.iter().map(|row| row.kind.to_owned()).collect();
+    let causes: Vec<String> = rows.iter().map(|row| row.change.save.cause.clone()).collect();
+    let revisions: Vec<i64> = rows.iter().map(|row| row.change.revision).collect();
+    let diff = |row: &TimelineRow<'_>| serde_json::to_value(&row.change.diff).unwrap_or_default();
+    let diffs: Vec<Value> = rows.iter().map(diff).collect();
     sqlx::query!(
-        "insert into work_events (work_id, tmdb_id, kind, cause, revision, diff, at)
-         select w, t, k, c, r, d, $7 from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::jsonb[]) as x(w, t, k, c, r, d)",
+        "
+        insert into work_events (work_id, tmdb_id, kind, cause, revision, diff, at)
+        select work_id, tmdb_id, kind, cause, revision, diff, now()
+        from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::jsonb[])
+            as t (work_id, tmdb_id, kind, cause, revision, diff)
+        ",
         &works,
         &ids,
         &kinds,
         &causes,
         &revisions,
-        &diffs,
-        now
+        &diffs
     )
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
     Ok(())
 }
 
-fn events(change: &Change<'_>) -> Vec<Entry> {
+fn entries(change: &Change<'_>) -> Vec<Entry> {
     let (save, id) = (change.save, change.movie.tmdb_id);
     let refreshed = MovieRefreshed {
         work_id: change.work_id,
@@ -60,14 +75,16 @@ fn events(change: &Change<'_>) -> Vec<Entry> {
         refreshed_at: save.fetched_at,
         cause: save.cause.clone(),
     };
-    let cause = save.run_id.as_deref().unwrap_or(&save.message.key);
-    let event_id =
-        |kind: &str| format!("{kind}:{id}:{}:{}", save.message.consumer, save.message.key);
-    let mut entries =
-        vec![entry(&refreshed, event_id("refreshed"), id.to_string(), cause, save.fetched_at)];
+    let envelope = |kind: &str| Envelope {
+        message_id: format!("{kind}:{id}:{}:{}", save.message.consumer, save.message.key),
+        ordering_key: id.to_string(),
+        cause: save.run_id.as_deref().unwrap_or(&save.message.key),
+        at: save.fetched_at,
+    };
+    let mut entries = vec![Entry::new(&refreshed, envelope("refreshed"))];
     if change.outcome == RefreshOutcome::Updated {
         let changed = MovieChanged { refreshed, diff: change.diff.clone() };
-        entries.push(entry(&changed, event_id("changed"), id.to_string(), cause, save.fetched_at));
+        entries.push(Entry::new(&changed, envelope("changed")));
     }
     entries
 }

@@ -2,18 +2,19 @@
 //! in one transaction.
 //!
 //! Woken by handlers through [`Writer`]. A batch that fails on its data is repeated row by row, so
-//! that a poison row fails alone. Restarted by its root; what was pending then fails at the
-//! handlers and comes again from the broker.
+//! that a poison row fails alone. When its root restarts it, the pending movies fail at the
+//! handlers, and the broker delivers their messages again.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    Save, Saved, Store, StoreError,
-    within::{SHORT, within},
+    Outage, Store, StoreError,
+    catalogue::change::{Save, Saved},
+    db::deadline::{SHORT, within},
 };
 
 /// A batch goes out at this size.
@@ -23,10 +24,15 @@ const BATCH_AGE: Duration = Duration::from_millis(15);
 
 type Reply = oneshot::Sender<Result<Saved, StoreError>>;
 
-/// What the writer is told.
+/// A movie that waits for its batch.
+pub(crate) struct PendingSave {
+    save: Save,
+    reply: Reply,
+}
+
+/// What wakes the writer.
 pub(crate) enum WriterMsg {
-    /// Store this movie.
-    Add(Box<Save>, Reply),
+    Add(Box<PendingSave>),
     /// The oldest pending movie is old enough.
     Flush,
 }
@@ -44,16 +50,17 @@ impl Default for Writer {
 }
 
 impl Writer {
-    /// Stores a movie with others; returns after the commit.
+    /// Stores a movie together with others; returns after the commit.
     ///
     /// # Errors
     /// The movie is not stored; repeating is safe.
     pub async fn save(&self, save: Save) -> Result<Saved, StoreError> {
-        let gone = || StoreError::Unavailable(sqlx::Error::PoolClosed);
-        let actor = self.actor.borrow().clone().ok_or_else(gone)?;
+        let restarts = || StoreError::Unavailable(Outage::WriterRestarts);
+        let actor = self.actor.borrow().clone().ok_or_else(restarts)?;
         let (reply, answer) = oneshot::channel();
-        actor.cast(WriterMsg::Add(Box::new(save), reply)).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let pending = Box::new(PendingSave { save, reply });
+        actor.cast(WriterMsg::Add(pending)).map_err(|_| restarts())?;
+        answer.await.map_err(|_| restarts())?
     }
 }
 
@@ -61,14 +68,20 @@ struct WriterActor;
 
 struct State {
     store: Store,
-    pending: Vec<(Save, Reply)>,
+    pending: Vec<PendingSave>,
+}
+
+/// What the writer starts with.
+struct WriterArgs {
+    store: Store,
+    writer: Writer,
 }
 
 /// The child that runs the writer.
 #[must_use]
 pub fn writer_child(store: Store, writer: Writer) -> ChildSpec {
     ChildSpec::new("writer", move |root| {
-        let args = (store.clone(), writer.clone());
+        let args = WriterArgs { store: store.clone(), writer: writer.clone() };
         async move {
             Actor::spawn_linked(None, WriterActor, args, root)
                 .await
@@ -81,15 +94,15 @@ pub fn writer_child(store: Store, writer: Writer) -> ChildSpec {
 impl Actor for WriterActor {
     type Msg = WriterMsg;
     type State = State;
-    type Arguments = (Store, Writer);
+    type Arguments = WriterArgs;
 
     async fn pre_start(
         &self,
         myself: ActorRef<WriterMsg>,
-        (store, writer): (Store, Writer),
+        args: WriterArgs,
     ) -> Result<State, ActorProcessingErr> {
-        writer.actor.send_replace(Some(myself));
-        Ok(State { store, pending: Vec::new() })
+        args.writer.actor.send_replace(Some(myself));
+        Ok(State { store: args.store, pending: Vec::new() })
     }
 
     async fn handle(
@@ -99,11 +112,11 @@ impl Actor for WriterActor {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            WriterMsg::Add(save, reply) => {
+            WriterMsg::Add(pending) => {
                 if state.pending.is_empty() {
                     myself.send_after(BATCH_AGE, || WriterMsg::Flush);
                 }
-                state.pending.push((*save, reply));
+                state.pending.push(*pending);
                 if state.pending.len() >= BATCH_MAX {
                     state.flush().await;
                 }
@@ -121,16 +134,17 @@ impl State {
             match within(SHORT, self.store.save(&saves)).await {
                 Ok(saved) => {
                     for (reply, saved) in replies.into_iter().zip(saved) {
-                        // A handler that is gone was cancelled; its message comes again and meets
-                        // the inbox.
-                        let _ = reply.send(Ok(saved));
+                        answer(reply, Ok(saved));
                     }
                 }
-                Err(StoreError::Unavailable(e)) => fail_all(replies, &e),
+                Err(StoreError::Unavailable(outage)) => fail_all(replies, outage),
                 Err(e) if saves.len() == 1 => {
-                    replies.into_iter().for_each(|reply| drop(reply.send(Err(unsent(&e)))))
+                    if let Some(reply) = replies.into_iter().next() {
+                        answer(reply, Err(e));
+                    }
                 }
-                Err(_) => self.one_by_one(saves, replies).await,
+                // Each row once more, which tells the one at fault from the others.
+                Err(_) => self.save_one_by_one(saves, replies).await,
             }
         }
     }
@@ -139,34 +153,36 @@ impl State {
     fn next_batch(&mut self) -> (Vec<Save>, Vec<Reply>) {
         let mut seen = HashSet::new();
         let (mut saves, mut replies, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-        for (save, reply) in self.pending.drain(..) {
-            if saves.len() < BATCH_MAX && seen.insert(save.movie.tmdb_id) {
-                saves.push(save);
-                replies.push(reply);
+        for pending in self.pending.drain(..) {
+            if saves.len() < BATCH_MAX && seen.insert(pending.save.movie.tmdb_id) {
+                saves.push(pending.save);
+                replies.push(pending.reply);
             } else {
-                rest.push((save, reply));
+                rest.push(pending);
             }
         }
         self.pending = rest;
         (saves, replies)
     }
 
-    async fn one_by_one(&self, saves: Vec<Save>, replies: Vec<Reply>) {
+    async fn save_one_by_one(&self, saves: Vec<Save>, replies: Vec<Reply>) {
         for (save, reply) in saves.into_iter().zip(replies) {
-            let written = within(SHORT, self.store.save(std::slice::from_ref(&save))).await;
-            let _ = reply.send(written.map(|s| s.first().copied().unwrap_or(Saved::Superseded)));
+            let saved = within(SHORT, self.store.save(std::slice::from_ref(&save))).await;
+            answer(reply, saved.map(|s| s.first().copied().unwrap_or(Saved::Superseded)));
         }
     }
 }
 
-fn fail_all(replies: Vec<Reply>, error: &sqlx::Error) {
-    tracing::warn!(error = %error, movies = replies.len(), "a batch could not be stored");
-    for reply in replies {
-        let _ = reply.send(Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)));
-    }
+fn answer(reply: Reply, saved: Result<Saved, StoreError>) {
+    // A handler that is gone was cancelled; its message is delivered again and meets the inbox.
+    let _ = reply.send(saved);
 }
 
-/// The error of a single row, for its one handler.
-fn unsent(error: &StoreError) -> StoreError {
-    StoreError::Setup(runtime::chain(error))
+fn fail_all(replies: Vec<Reply>, outage: Outage) {
+    let error = runtime::chain(&outage);
+    tracing::warn!(error = %error, movies = replies.len(), "a batch could not be stored");
+    let outage = Arc::new(outage);
+    for reply in replies {
+        answer(reply, Err(StoreError::Unavailable(Outage::Batch(Arc::clone(&outage)))));
+    }
 }

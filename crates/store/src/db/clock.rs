@@ -1,7 +1,7 @@
-//! The time of the database, for all processes alike: what is compared across machines must come
-//! from one clock.
+//! The time of the database, for all processes alike: times that are compared across machines must
+//! come from one clock.
 //!
-//! Between two looks it runs on this machine's monotonic clock, which nobody sets.
+//! Between two readings it runs on this machine's monotonic clock, which nobody sets.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -13,35 +13,47 @@ use time::OffsetDateTime;
 
 use crate::{
     Store, StoreError,
-    within::{SHORT, within},
+    db::deadline::{SHORT, within},
 };
 
-/// How often the database is asked again.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
-/// A question that takes longer tells little of the time.
+/// How often the clock is read again.
+const READ_EVERY: Duration = Duration::from_secs(20);
+/// A reading that takes longer says little about the time.
 const SLOW: Duration = Duration::from_millis(200);
-/// Looks at the start, at most.
-const FIRST_LOOKS: u32 = 5;
+/// Readings at the start, at most.
+const FIRST_READINGS: u32 = 5;
+
+/// A reading of the database's clock.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    /// The time in the middle of the query.
+    time: OffsetDateTime,
+    /// When that was on this machine's monotonic clock.
+    at: Instant,
+    /// How long the query took: the time is off by half of it at most.
+    took: Duration,
+}
 
 /// The database's clock. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct DatabaseClock(Arc<RwLock<(OffsetDateTime, Instant)>>);
+pub struct DatabaseClock(Arc<RwLock<Reading>>);
 
 impl DatabaseClock {
-    /// Asks for the time, and keeps asking until the process ends.
+    /// Reads the time, and reads it again every 20 s until the process ends.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn start(store: &Store) -> Result<Self, StoreError> {
-        let clock = Self(Arc::new(RwLock::new(first(store).await?)));
+        let clock = Self(Arc::new(RwLock::new(first_reading(store).await?)));
         let (shared, store) = (clock.clone(), store.clone());
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(LOOK_EVERY).await;
-                if let Ok((seen, took)) = look(&store).await {
-                    let mut known = shared.0.write().unwrap_or_else(PoisonError::into_inner);
-                    if is_better(*known, seen, took) {
-                        *known = seen;
+                tokio::time::sleep(READ_EVERY).await;
+                // Without an answer the last reading goes on.
+                if let Ok(new) = read(&store).await {
+                    let mut last = shared.0.write().unwrap_or_else(PoisonError::into_inner);
+                    if new.replaces(*last) {
+                        *last = new;
                     }
                 }
             }
@@ -56,44 +68,43 @@ impl DatabaseClock {
     }
 }
 
-/// A quick look is. A slow one is off by half of the time that it took at most, so it is better
-/// than a clock that differs from it by more than all of that time: of a machine that slept, or
-/// from before the database's clock was set.
-fn is_better(
-    (at, seen): (OffsetDateTime, Instant),
-    (new, when): (OffsetDateTime, Instant),
-    took: Duration,
-) -> bool {
-    let kept = at + when.saturating_duration_since(seen);
-    took <= SLOW || (new - kept).unsigned_abs() > took
+impl Reading {
+    fn time_at(&self, instant: Instant) -> OffsetDateTime {
+        self.time + instant.saturating_duration_since(self.at)
+    }
+
+    /// A quick reading replaces the last one. A slow one does so only where the two differ by more
+    /// than all the time that it took: then the last one is wrong, for example because the machine
+    /// slept or the database's clock was set.
+    fn replaces(&self, last: Self) -> bool {
+        self.took <= SLOW || (self.time - last.time_at(self.at)).unsigned_abs() > self.took
+    }
 }
 
-/// The quickest of a few looks, or the first that is quick enough.
-async fn first(store: &Store) -> Result<(OffsetDateTime, Instant), StoreError> {
-    let (mut best, mut least) = look(store).await?;
-    for _ in 1..FIRST_LOOKS {
-        if least <= SLOW {
+/// The quickest of a few readings, or the first that is quick enough.
+async fn first_reading(store: &Store) -> Result<Reading, StoreError> {
+    let mut best = read(store).await?;
+    for _ in 1..FIRST_READINGS {
+        if best.took <= SLOW {
             break;
         }
-        let (seen, took) = look(store).await?;
-        (best, least) = if took < least { (seen, took) } else { (best, least) };
+        let next = read(store).await?;
+        best = if next.took < best.took { next } else { best };
     }
     Ok(best)
 }
 
-/// The time in the middle of the question, and how long it took.
-async fn look(store: &Store) -> Result<((OffsetDateTime, Instant), Duration), StoreError> {
+async fn read(store: &Store) -> Result<Reading, StoreError> {
     let asked = Instant::now();
-    let at = sqlx::query_scalar!(r#"select clock_timestamp() as "at!""#);
-    let at = within(SHORT, async { Ok(at.fetch_one(&store.pool).await?) }).await?;
+    let time = sqlx::query_scalar!(r#"select clock_timestamp() as "at!""#);
+    let time = within(SHORT, async { Ok(time.fetch_one(&store.pool).await?) }).await?;
     let took = asked.elapsed();
-    Ok(((at, asked + took / 2), took))
+    Ok(Reading { time, at: asked + took / 2, took })
 }
 
 impl Clock for DatabaseClock {
     fn now(&self) -> OffsetDateTime {
-        let (at, seen) = *self.0.read().unwrap_or_else(PoisonError::into_inner);
-        at + seen.elapsed()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).time_at(Instant::now())
     }
 }
 
@@ -102,15 +113,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_look_counts_when_it_proves_the_old_one_wrong() {
+    fn a_slow_reading_replaces_one_that_it_proves_wrong() {
         let (began, later) = (OffsetDateTime::UNIX_EPOCH, Duration::from_secs(20));
-        let seen = Instant::now();
-        let better = |off_millis: i64, took_millis| {
-            let new = began + later + time::Duration::milliseconds(off_millis);
-            is_better((began, seen), (new, seen + later), Duration::from_millis(took_millis))
+        let last = Reading { time: began, at: Instant::now(), took: Duration::ZERO };
+        let replaces = |off_millis: i64, took_millis| {
+            let time = began + later + time::Duration::milliseconds(off_millis);
+            let took = Duration::from_millis(took_millis);
+            Reading { time, at: last.at + later, took }.replaces(last)
         };
-        assert!(better(90, 200), "quick");
-        assert!(!better(900, 1_000) && !better(-900, 1_000), "the old one may be right");
-        assert!(better(1_100, 1_000) && better(-1_100, 1_000), "the old one is further off");
+        assert!(replaces(90, 200), "quick");
+        assert!(!replaces(900, 1_000) && !replaces(-900, 1_000), "the last one may be right");
+        assert!(replaces(1_100, 1_000) && replaces(-1_100, 1_000), "the last one is further off");
     }
 }

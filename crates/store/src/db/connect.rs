@@ -1,52 +1,42 @@
-//! Connecting and migrating.
+//! Connects to Postgres, checks its version, applies `migrations/`, and closes the connections.
 
 use std::{str::FromStr, time::Duration};
 
 use runtime::Secret;
 use sqlx::{
-    ConnectOptions,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use crate::{
     Store, StoreError,
-    within::{SHORT, within},
+    db::deadline::{SHORT, within},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
-/// For a connection, also one of the pool: whoever waits longer takes the database for away, and
-/// comes again.
+/// How long a caller waits for a connection, also for one of the pool. After that the database
+/// counts as unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the end may wait for connections that are in use.
+/// How long the shutdown waits for connections that are in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
-/// What each session asks of the server: a client that stands still in a transaction, or is gone
-/// without a word, must not hold its locks until somebody looks. Between two statements of a
-/// transaction nothing but this machine's own time passes; the relay, which publishes meanwhile,
-/// asks for more.
-const SESSION: &str =
-    "set idle_in_transaction_session_timeout = '5s'; set tcp_keepalives_idle = 15;
-    set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3";
+/// The settings of each session. A client that hangs in a transaction, or that vanished, must not
+/// hold its locks. Between two statements of a transaction a process only computes, so five seconds
+/// are enough; the relay, which publishes meanwhile, sets more for itself.
+const SESSION: &str = "
+    set idle_in_transaction_session_timeout = '5s';
+    set tcp_keepalives_idle = 15;
+    set tcp_keepalives_interval = 5;
+    set tcp_keepalives_count = 3";
 /// Oldest Postgres that is supported.
 const MIN_VERSION: i32 = 150_000;
 
-/// What the database sees of a process's sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// It works on a question of one of them, or has it wait for a lock, for more than five
-    /// seconds.
-    pub waits: bool,
-    /// One of them asked something within five seconds.
-    pub moves: bool,
-}
-
 impl Store {
-    /// Connects, checks the server's version. `application_name` shows in `pg_stat_activity`, with
-    /// a number that no other process has.
+    /// Connects and checks the server's version. `application_name` shows in `pg_stat_activity`,
+    /// with a number that differs between processes.
     ///
     /// # Errors
-    /// Within about 3 s: one sentence with the remedy, without the password.
+    /// Within about 3 s: a sentence that says what to do, without the password.
     pub async fn connect(
         url: &Secret,
         application_name: &str,
@@ -54,8 +44,8 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let shown = runtime::config::mask_url(url.reveal());
         let options = PgConnectOptions::from_str(&with_known_options(url.reveal()))
-            .map_err(|e| StoreError::Setup(format!("DATABASE_URL is no usable URL: {e}")))?
-            .application_name(&format!("{application_name} {:08x}", own_number()));
+            .map_err(|e| StoreError::Setup(format!("DATABASE_URL is not a usable URL: {e}")))?
+            .application_name(&format!("{application_name} {:08x}", process_number()));
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -65,24 +55,33 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|e| StoreError::Setup(explain(&shown, &e)))?;
-        let version = sqlx::query_scalar!(
-            r#"select current_setting('server_version_num')::int as "version!""#
-        );
-        let version = within(SHORT, async { Ok(version.fetch_one(&pool).await?) }).await?;
+        let store = Self { pool };
+        let version = within(SHORT, store.server_version()).await?;
         if version < MIN_VERSION {
             return Err(StoreError::Setup(format!(
                 "Postgres at {shown} is version {}; 15 or later is needed",
                 version / 10_000
             )));
         }
-        Ok(Self { pool })
+        Ok(store)
     }
 
-    /// Applies what is missing of `migrations/`, however long that takes. Several processes may do
-    /// it at once; a database that a newer program has taken further is left alone.
+    async fn server_version(&self) -> Result<i32, StoreError> {
+        let version = sqlx::query_scalar!(
+            r#"
+            select current_setting('server_version_num')::int as "version!"
+            "#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(version)
+    }
+
+    /// Applies the missing migrations, however long that takes. Several processes may do it at
+    /// once. A database that a newer program has migrated further is left as it is.
     ///
     /// # Errors
-    /// Names the migration.
+    /// Names the migration that failed.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         if within(SHORT, self.is_migrated()).await? {
             return Ok(());
@@ -99,17 +98,25 @@ impl Store {
     /// When the database does not answer.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
         let table = sqlx::query_scalar!(
-            r#"select to_regclass('_sqlx_migrations') is not null as "there!""#
+            r#"
+            select to_regclass('_sqlx_migrations') is not null as "there!"
+            "#
         )
         .fetch_one(&self.pool)
         .await?;
         if !table {
             return Ok(false);
         }
-        let applied: i64 =
-            sqlx::query_scalar("select count(*) from _sqlx_migrations where success")
-                .fetch_one(&self.pool)
-                .await?;
+        // Unchecked: the database that the checked queries are prepared with has no such table.
+        let applied: i64 = sqlx::query_scalar(
+            "
+            select count(*)
+            from _sqlx_migrations
+            where success
+            ",
+        )
+        .fetch_one(&self.pool)
+        .await?;
         Ok(usize::try_from(applied).unwrap_or(0) >= MIGRATIONS.iter().count())
     }
 
@@ -118,7 +125,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn installation_id(&self) -> Result<String, StoreError> {
-        let id = sqlx::query_scalar!(r#"select id::text as "id!" from mangoes_installation"#);
+        let id = sqlx::query_scalar!(
+            r#"
+            select id::text as "id!"
+            from mangoes_installation
+            "#
+        );
         within(SHORT, async { Ok(id.fetch_one(&self.pool).await?) }).await
     }
 
@@ -131,52 +143,17 @@ impl Store {
         Ok(())
     }
 
-    /// What the database itself sees of this process, asked on a connection of its own. `None`: it
-    /// does not answer within `limit`.
-    pub async fn seen_anew(&self, limit: Duration) -> Option<Seen> {
-        let options = self.pool.connect_options();
-        let asked = async {
-            let mut session = options.connect().await?;
-            sqlx::query!(
-                r#"select coalesce(bool_or(state = 'active' and query_start < now() - interval '5 seconds'), false) as "waits!",
-                    coalesce(bool_or(state_change > now() - interval '5 seconds'), false) as "moves!"
-                from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()"#,
-                options.get_application_name()
-            )
-            .fetch_one(&mut session)
-            .await
-        };
-        let row = tokio::time::timeout(limit, asked).await.ok()?.ok()?;
-        Some(Seen { waits: row.waits, moves: row.moves })
-    }
-
-    /// Whether the database works on a transaction of this process that is older than five seconds,
-    /// asked on a connection of its own. False also when it does not answer within `limit`.
-    pub(crate) async fn is_in_a_transaction(&self, limit: Duration) -> bool {
-        let options = self.pool.connect_options();
-        let asked = async {
-            let mut session = options.connect().await?;
-            // A relay's session that stands idle while it publishes is not meant.
-            sqlx::query_scalar!(
-                r#"select exists (select 1 from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()
-                    and xact_start < now() - interval '5 seconds' and (state = 'active' or state_change > now() - interval '5 seconds')) as "seen!""#,
-                options.get_application_name()
-            )
-            .fetch_one(&mut session)
-            .await
-        };
-        matches!(tokio::time::timeout(limit, asked).await, Ok(Ok(true)))
-    }
-
-    /// Closes all connections, but waits for none that never comes back.
+    /// Closes all connections. One that does not come back in time is left to the server.
     pub async fn close(&self) {
         if tokio::time::timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
-            tracing::warn!("connections to the database were still in use at the end");
+            tracing::warn!(
+                "some connections to the database were still in use when the process closed them"
+            );
         }
     }
 }
 
-/// What sqlx 0.9 reads behind the `?` of an address.
+/// The options that sqlx 0.9 reads behind the `?` of an address.
 const OPTIONS: [&str; 18] = [
     "sslmode",
     "ssl-mode",
@@ -198,8 +175,8 @@ const OPTIONS: [&str; 18] = [
     "options",
 ];
 
-/// Without the options that only other clients know, as `channel_binding` or `sslpassword`: sqlx
-/// ignores them as well, but writes their values into its log.
+/// The address without the options that only other clients know, such as `channel_binding` or
+/// `sslpassword`: sqlx ignores them as well, but writes their values into its log.
 fn with_known_options(url: &str) -> String {
     let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
     let is_known = |option: &&str| {
@@ -211,7 +188,7 @@ fn with_known_options(url: &str) -> String {
 }
 
 /// In containers every process has the same id.
-fn own_number() -> u32 {
+fn process_number() -> u32 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default()
 }

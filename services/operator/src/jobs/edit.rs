@@ -40,6 +40,7 @@ pub async fn create(
     }
     check(edit, ("", "UTC"), action)?;
     payload_fits(action, edit.payload.as_ref().unwrap_or(&Value::Object(serde_json::Map::new())))?;
+    let action: Action = action.parse().map_err(ApiError::Invalid)?;
     store.create_job(name, action, edit, author).await?;
     get(store, name).await
 }
@@ -60,7 +61,7 @@ pub async fn set(
         ));
     }
     let job = get(store, name).await?;
-    check(edit, (&job.schedule, &job.timezone), &job.action)?;
+    check(edit, (&job.schedule, &job.timezone), job.action.as_str())?;
     store.set_job(name, edit, author).await?;
     get(store, name).await
 }
@@ -133,7 +134,7 @@ pub fn both_days(schedule: &str) -> Option<String> {
 pub async fn lint(store: &Store) -> Result<Vec<Problem>, ApiError> {
     let mut found = Vec::new();
     for job in store.jobs().await? {
-        let mut say = |problem: String| found.push(Problem { job: job.name.clone(), problem });
+        let mut say = |problem: String| found.push(Problem { job: job.name.to_string(), problem });
         match times_of(
             &job,
             (SystemClock.now(), OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT)),
@@ -149,7 +150,7 @@ pub async fn lint(store: &Store) -> Result<Vec<Problem>, ApiError> {
             say(format!("exclusions: {e}"));
         }
         both_days(&job.schedule).into_iter().for_each(&mut say);
-        if let Err(e) = payload_fits(&job.action, &job.payload) {
+        if let Err(e) = payload_fits(job.action.as_str(), &job.payload) {
             say(e.to_string());
         }
     }
