@@ -2,7 +2,7 @@
 
 use proto::JobName;
 use serde::Deserialize;
-use store::{Author, JobRow, Store};
+use store::{Author, JobRow, Pause, Store};
 
 use super::read::get;
 use crate::{Moment, Noun, OperatorError};
@@ -32,7 +32,8 @@ pub async fn pause(
     if until.is_some_and(|at| at <= now) {
         return Err(OperatorError::Invalid("until must lie in the future".to_owned()));
     }
-    let paused = store.pause_job(name, (request.note.as_deref(), until), author).await;
+    let paused =
+        store.pause_job(name, Pause { note: request.note.as_deref(), until }, author).await;
     paused.map_err(OperatorError::about(Noun::Job, name))?;
     get(store, name).await
 }
