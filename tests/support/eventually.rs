@@ -1,0 +1,67 @@
+//! Waiting for a condition. Whoever waits in vain is told what for, and what was seen last.
+
+use std::{
+    fmt::Debug,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::program::last_lines;
+
+/// Generous: two cores may be busy with other worlds.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// So much of a log is shown.
+const LINES_SHOWN: usize = 40;
+
+/// Waits until what `look` sees is as wanted, and returns it.
+pub async fn eventually<T: Debug>(
+    what: &str,
+    look: impl AsyncFnMut() -> T,
+    wanted: impl Fn(&T) -> bool,
+) -> T {
+    Wait::within(PATIENCE).until(what, look, wanted).await
+}
+
+/// How long to wait, and which log to show when that time is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait<'a> {
+    limit: Duration,
+    log: Option<&'a Path>,
+}
+
+impl<'a> Wait<'a> {
+    /// Gives up after this time.
+    pub const fn within(limit: Duration) -> Self {
+        Self { limit, log: None }
+    }
+
+    /// Shows the end of this log when the time is over.
+    pub const fn showing(self, log: &'a Path) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// Waits until what `look` sees is as wanted, and returns it.
+    pub async fn until<T: Debug>(
+        self,
+        what: &str,
+        mut look: impl AsyncFnMut() -> T,
+        wanted: impl Fn(&T) -> bool,
+    ) -> T {
+        let begun = Instant::now();
+        loop {
+            let seen = look().await;
+            if wanted(&seen) {
+                return seen;
+            }
+            if begun.elapsed() > self.limit {
+                let log = self.log.map(|path| last_lines(path, LINES_SHOWN)).unwrap_or_default();
+                panic!(
+                    "waited {:.1} s in vain: {what}; last seen: {seen:?}\n{log}",
+                    begun.elapsed().as_secs_f64()
+                );
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
