@@ -45,21 +45,32 @@ impl<'a> Wait<'a> {
     pub async fn until<T: Debug>(
         self,
         what: &str,
-        mut look: impl AsyncFnMut() -> T,
+        look: impl AsyncFnMut() -> T,
         wanted: impl Fn(&T) -> bool,
     ) -> T {
+        let last = match self.try_until(look, wanted).await {
+            Ok(seen) => return seen,
+            Err(last) => last,
+        };
+        let secs = self.limit.as_secs_f64();
+        let log = self.log.map(|path| last_lines(path, LINES_SHOWN)).unwrap_or_default();
+        panic!("waited {secs:.1} s in vain: {what}; last seen: {last:?}\n{log}")
+    }
+
+    /// As `until`; in vain: what was seen last.
+    pub async fn try_until<T>(
+        self,
+        mut look: impl AsyncFnMut() -> T,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Result<T, T> {
         let begun = Instant::now();
         loop {
             let seen = look().await;
             if wanted(&seen) {
-                return seen;
+                return Ok(seen);
             }
             if begun.elapsed() > self.limit {
-                let log = self.log.map(|path| last_lines(path, LINES_SHOWN)).unwrap_or_default();
-                panic!(
-                    "waited {:.1} s in vain: {what}; last seen: {seen:?}\n{log}",
-                    begun.elapsed().as_secs_f64()
-                );
+                return Err(seen);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

@@ -105,7 +105,13 @@ impl Process {
 
     /// Asks it to stop, as an orchestrator does.
     pub fn terminate(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        // It may have ended by itself a moment ago.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// kill -9.
