@@ -110,16 +110,19 @@ async fn recover(scene: &mut Scene, promised: Duration) -> Settled {
 
 /// Work is done again, so every replica has to say so soon.
 async fn all_ready(scene: &mut Scene, after: Fault) {
-    let (begun, mut told) = (Instant::now(), Vec::new());
+    let (begun, mut at_first) = (Instant::now(), Vec::new());
     loop {
         let not_ready = scene.not_ready().await;
         if not_ready.is_empty() {
             return if begun.elapsed() > WORTH_A_WORD {
-                println!("      ready only {:.0} s later: {told:?}", begun.elapsed().as_secs_f64());
+                println!(
+                    "      ready only {:.0} s later: {at_first:?}",
+                    begun.elapsed().as_secs_f64()
+                );
             };
         }
         if begun.elapsed() <= WORTH_A_WORD {
-            told.clone_from(&not_ready);
+            at_first.clone_from(&not_ready);
         }
         if begun.elapsed() > READY_LIMIT {
             scene.violations.push(format!(

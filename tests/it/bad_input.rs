@@ -23,8 +23,8 @@ const fn stale(payload: &'static [u8], reason: &'static str, words: &'static str
 }
 
 const INVALID: &str = "invalid-payload";
-const LONG: [u8; 1 << 20] = [b'x'; 1 << 20];
-const CASES: [Bad; 20] = [
+static LONG: [u8; 1 << 20] = [b'x'; 1 << 20];
+static CASES: [Bad; 20] = [
     movie(b"hello", INVALID, "JSON object"),
     movie(b"[603]", INVALID, "an array"),
     movie(br#"{"tmdb_id": "603"}"#, INVALID, "tmdb_id"),

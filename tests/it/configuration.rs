@@ -132,7 +132,7 @@ async fn what_is_refused() {
     postgres.stop().await.unwrap();
 }
 
-/// A user who may not publish everything is told so at the start: later it would look like a slow
+/// A user who may not publish everything learns it at the start: later it would look like a slow
 /// broker.
 #[tokio::test]
 async fn a_missing_permission_is_told_at_the_start() {

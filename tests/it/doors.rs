@@ -132,7 +132,7 @@ fn half_of_a_pair_of_servers_is_refused() {
             "nothing was started"
         );
         let text = run(&folder, &[(set, url)], &["up", "--demo", "--embed-missing"]).text;
-        assert!(!text.contains("is not: set both"), "told so by a flag: {text}");
+        assert!(!text.contains("is not: set both"), "the flag says so: {text}");
     }
 }
 
@@ -143,7 +143,7 @@ fn owner(stream: &str) -> Option<String> {
 }
 
 /// A process whose database is not the streams' own refuses to start, and takes them over only when
-/// told so.
+/// the flag says so.
 #[tokio::test]
 async fn streams_belong_to_one_database() {
     let mut world = World::start("owner").await;
@@ -179,7 +179,7 @@ async fn streams_belong_to_one_database() {
     postgres.stop().await.unwrap();
 }
 
-/// A request that names nothing changes nothing, and is told what the verb takes.
+/// A request that names nothing changes nothing; the answer says what the verb takes.
 #[tokio::test]
 async fn an_empty_request_changes_nothing() {
     let world = World::start("empty-request").await;

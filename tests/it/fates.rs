@@ -109,7 +109,7 @@ fn words(fate: Fate) -> String {
         Fate::Retry { after: Some(after) } => {
             format!("retry after {} s, at most 3 times", after.as_secs())
         }
-        Fate::Wait { after } => format!("wait at least {} s; burns no try", after.as_secs()),
+        Fate::Wait { after } => format!("wait at least {} s; uses up no attempt", after.as_secs()),
         Fate::Reject(reason) => format!("dead letter `{reason}` at once"),
         Fate::Missing => {
             "movie of the catalogue: remembered, a tombstone after a second 404 a day later; \

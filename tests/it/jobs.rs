@@ -138,7 +138,7 @@ async fn a_failing_job_pauses_itself() {
     for _ in 0..2 {
         world.verb_fails(&["jobs", "run", JOB, "--follow"]);
     }
-    world.job(JOB).paused().noted("paused itself after 2 failed runs").becomes(1).await;
+    world.job(JOB).paused().with_note_like("paused itself after 2 failed runs").becomes(1).await;
 }
 
 /// `status --check` says by its exit code whether the freshness promise is kept.

@@ -64,8 +64,8 @@ impl Field {
         Process::start(&mut command, &self.folder.0.join("log"))
     }
 
-    async fn end(self, schedulers: Vec<Process>) {
-        drop(schedulers);
+    async fn end(self, mut schedulers: Vec<Process>) {
+        schedulers.iter_mut().for_each(Process::kill);
         self.database.close().await;
         self.servers.stop().await.unwrap();
     }
@@ -118,8 +118,8 @@ async fn kill_until_all_have_fired(field: &mut Field) -> Fired {
     let (mut dice, mut kills, begun) = (Dice(7), 0, Instant::now());
     let (mut postgres_died, mut nats_died) = (false, false);
     loop {
-        // While the database is away nobody can tell.
-        let rows = field.database.runs_of_jobs_like("job-").if_told().await;
+        // While the database is away nobody knows.
+        let rows = field.database.runs_of_jobs_like("job-").if_known().await;
         if rows == Ok(TIMES) {
             break;
         }

@@ -105,27 +105,24 @@ impl Database {
         sqlx::query(AssertSqlSafe(sql)).fetch_one(&self.pool).await
     }
 
-    /// A number, or why it cannot be told now.
+    /// A number, or why it is not known now.
     async fn look(&self, sql: &str) -> Result<i64, String> {
         let row = tokio::time::timeout(LOOK_LIMIT, self.row(sql)).await;
         match row.map_err(|_| "the database does not answer".to_owned())? {
             Ok(row) => Ok(row.get(0)),
-            // Class 42: syntax error or access rule violation.
-            Err(e) if e.as_database_error().and_then(|d| d.code()).is_some_and(is_wrong) => {
-                panic!("{sql}: {e}")
-            }
+            Err(e) if is_wrong(&e) => panic!("{sql}: {e}"),
             Err(e) => Err(e.to_string()),
         }
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as the closure gets it")]
-fn is_wrong(code: std::borrow::Cow<'_, str>) -> bool {
-    code.starts_with("42")
+/// Whether the question itself is wrong. Class 42: syntax error or access rule violation.
+fn is_wrong(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|database| database.code());
+    code.is_some_and(|code| code.starts_with("42"))
 }
 
 impl<'a, Of> Rows<'a, Of> {
-    #[expect(clippy::should_implement_trait, reason = "it is no arithmetic")]
     pub(crate) fn and(mut self, condition: impl Into<String>) -> Self {
         self.conditions.push(condition.into());
         self
@@ -165,8 +162,8 @@ impl<'a, Of> Rows<'a, Of> {
         let _ = self.database.eventually(&format!("[{sql}] {what}"), look, wanted).await;
     }
 
-    /// Their number, or why it cannot be told now: the database may be away.
-    pub async fn if_told(self) -> Result<i64, String> {
+    /// Their number, or why it is not known now: the database may be away.
+    pub async fn if_known(self) -> Result<i64, String> {
         self.database.look(&self.sql()).await
     }
 }

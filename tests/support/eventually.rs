@@ -1,4 +1,4 @@
-//! Waiting for a condition. Whoever waits in vain is told what for, and what was seen last.
+//! Waiting for a condition. Whoever waits in vain learns what for, and what was seen last.
 
 use std::{
     fmt::Debug,

@@ -40,8 +40,8 @@ impl Drop for Folder {
             // It may have gone with its servers.
             let _ = std::fs::remove_dir_all(elsewhere.trim());
         }
-        // A server whose parent was killed is told so, and writes into its folder until it has
-        // ended: the loop tries again.
+        // A server whose parent was killed gets a signal, and writes into its folder until it has
+        // ended: a file may stand there again.
         let begun = Instant::now();
         while self.0.exists() && begun.elapsed() < SERVERS_END_WITHIN {
             let _ = std::fs::remove_dir_all(&self.0);

@@ -1,5 +1,5 @@
-//! NATS as a plain client speaks it: its text protocol over TCP, without a library that would refuse
-//! what a stranger may send.
+//! NATS as a plain client speaks it: its text protocol over TCP, without a library that would
+//! refuse what a stranger may send.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -32,7 +32,7 @@ const SERVER_FINDS_OUT: Duration = Duration::from_secs(30);
 enum End {
     /// They are closed.
     Cut,
-    /// No byte passes any more, and nobody is told: a firewall forgot them.
+    /// No byte passes any more, and nobody learns it: a firewall forgot them.
     Silence,
 }
 
@@ -93,7 +93,7 @@ async fn pass(
         _ = end.changed() => *end.borrow() == End::Silence,
     };
     if silent {
-        // The server's own probes find out after a while; the client is never told.
+        // The server's own probes find out after a while; the client never does.
         tokio::time::sleep(SERVER_FINDS_OUT).await;
         drop((from_server, to_server));
         std::future::pending::<()>().await;

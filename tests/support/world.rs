@@ -228,11 +228,11 @@ impl World {
         self.process.end().is_none()
     }
 
-    /// Waits for the first dead letter (true) or for the end of the process (false), whichever comes
-    /// first.
+    /// Waits for the first dead letter (true) or for the end of the process (false), whichever
+    /// comes first.
     pub async fn lives_until_a_dead_letter(&mut self) -> bool {
         // A database that died with the process answers nothing: the next look is at the process.
-        let look = async || (self.process.end(), self.database.dead_letters().if_told().await);
+        let look = async || (self.process.end(), self.database.dead_letters().if_known().await);
         let log = self.folder.0.join("up.log");
         let wait = Wait::within(DEATH_WITHIN).showing(&log);
         let one = |n: &Result<i64, String>| matches!(n, Ok(1..));

@@ -1,4 +1,5 @@
-//! Attempts: whether each was asked for, and whether a message was attempted again only for a cause.
+//! Attempts: whether each was asked for, and whether a message was attempted again only for a
+//! cause.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -34,8 +35,8 @@ impl Oracle {
         !keys.is_empty() && keys.iter().all(|key| failed.contains(key))
     }
 
-    /// Work that nobody asked for. With as many calls to TMDB as attempts at most, calls stay within
-    /// what was asked for.
+    /// Work that nobody asked for. With as many calls to TMDB as attempts at most, calls stay
+    /// within what was asked for.
     pub(super) async fn unasked_work(&self) -> Vec<String> {
         let all = self.all.lock().unwrap().clone();
         let named: Vec<String> = all.iter().filter(|o| o.named).map(|o| o.key.clone()).collect();

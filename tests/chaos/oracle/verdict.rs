@@ -62,7 +62,8 @@ impl Oracle {
         found
     }
 
-    /// What may become a dead letter, and as what. A movie's own bad answers may use up its attempts.
+    /// What may become a dead letter, and as what. A movie's own bad answers may use up its
+    /// attempts.
     fn may_die(&self, kind: Kind, reason: &str) -> bool {
         let worn_out =
             reason == "retries-exhausted" && self.spoiled_answers.load(Ordering::Relaxed);

@@ -172,7 +172,7 @@ impl Rows<'_, Jobs> {
     }
 
     /// With a note that begins so.
-    pub fn noted(self, beginning: &str) -> Self {
+    pub fn with_note_like(self, beginning: &str) -> Self {
         self.and(format!("note like '{beginning}%'"))
     }
 

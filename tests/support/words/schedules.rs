@@ -79,8 +79,8 @@ impl Database {
         .await;
     }
 
-    /// Moves the job's next nominal time back: so many minutes before now, rounded down to a multiple
-    /// of `every_minutes`.
+    /// Moves the job's next nominal time back: so many minutes before now, rounded down to a
+    /// multiple of `every_minutes`.
     pub async fn set_back(&self, job: &str, minutes: i32, every_minutes: i32) {
         self.execute(&format!(
             "update job
