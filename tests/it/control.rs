@@ -201,8 +201,8 @@ async fn a_run_that_no_message_carries_is_lost_and_begins_anew() {
     assert_eq!(world.movies().complete().await, 30);
 }
 
-/// Nothing happens to the run, yet its messages wait. A run that no message carries, and that was
-/// quiet for a shorter time, is found lost: so the scheduler looked at both, and left this one.
+/// Nothing happens to the run for a minute, yet its messages wait. Another, which no message
+/// carries, is found lost: so the scheduler looked at quiet runs, and left this one.
 async fn is_not_lost_while_messages_wait(world: &World, job: &str) {
     world.edit_job("daily_refresh_enqueue", &[("lost_after_secs", "2")]).await;
     for n in 1.. {
@@ -210,7 +210,7 @@ async fn is_not_lost_while_messages_wait(world: &World, job: &str) {
         world.nothing_happened_to_runs_of(job, 60).await;
         world.add_endless_run(&decoy, "daily_refresh_enqueue", "scan").await;
         world.run_with_id(&decoy).lost().becomes(1).await;
-        if world.run(job).untouched_since(&decoy).await == 1 {
+        if world.run(job).untouched_for_secs(60).await == 1 {
             break;
         }
         assert!(n < 5, "something happens to the run all the time");

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgPoolOptions};
 
 use crate::eventually::{PATIENCE, Wait};
 
-/// A database that is away may come back; a question that it does not understand stays wrong.
+/// A database that says nothing for so long is away.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// A way to the database, with the words for what is in it.
@@ -25,7 +25,8 @@ pub struct Database {
     patience: Duration,
 }
 
-/// Rows that meet some conditions. Awaited it is their number; with a condition more it is fewer.
+/// Rows of a table that meet some conditions: awaited, their number. `Of` says what they are, for
+/// each kind has its own conditions.
 #[derive(Debug, Clone)]
 #[must_use = "nobody asks the database until this is awaited"]
 pub struct Rows<'a, Of> {

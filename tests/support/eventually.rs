@@ -76,3 +76,27 @@ impl<'a> Wait<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Wait;
+
+    #[tokio::test]
+    async fn waits_until_it_is_there() {
+        let mut looks = 0;
+        let look = async || {
+            looks += 1;
+            looks
+        };
+        let seen = Wait::within(Duration::from_secs(10)).until("three", look, |n| *n == 3).await;
+        assert_eq!(seen, 3);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "in vain: seven; last seen: 5")]
+    async fn in_vain_shows_what_was_awaited_and_what_was_seen() {
+        Wait::within(Duration::ZERO).until("seven", async || 5, |n| *n == 7).await;
+    }
+}

@@ -1,5 +1,10 @@
 //! What the test binaries share: a World with words for what is in it, the program under test,
 //! servers, private folders, a proxy, dice, a clock that is wrong.
+//!
+//! A test reads as a story: it starts a [`World`], does something in its words, waits for a
+//! condition ([`Rows::becomes`], [`World::complete`](Database::complete), [`eventually`]) and
+//! compares what it finds. No test sleeps to see that nothing happens, and none holds SQL: a
+//! question that no word asks yet becomes a word in `words/`, in the file of its room.
 
 #![expect(
     clippy::unwrap_used,

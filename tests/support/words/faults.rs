@@ -133,8 +133,8 @@ impl Database {
         self.rows("tmdb_api_logs_before_mangoes")
     }
 
-    /// Writes what the older schema forbade: a rating without votes, a trigger of ours, a second row
-    /// in the queue.
+    /// Writes what the older schema forbade: a rating without votes, a trigger of ours, a second
+    /// row in the queue.
     pub async fn write_what_older_rules_forbade(&self) {
         for sql in [
             "insert into rating_sources (work_id, source_name, votes_count)

@@ -59,11 +59,6 @@ impl Rows<'_, Runs> {
         self.and("ended_at is not null")
     }
 
-    /// Begun by a person or an app.
-    pub fn by_hand(self) -> Self {
-        self.and("trigger_type = 'manual'")
-    }
-
     /// Of the schedule: not begun by hand.
     pub fn not_by_hand(self) -> Self {
         self.and("trigger_type <> 'manual'")
@@ -115,11 +110,9 @@ impl Rows<'_, Runs> {
         self.and(format!("fired_at - scheduled_for > interval '{secs} seconds'"))
     }
 
-    /// To which nothing has happened since something happened to this other one.
-    pub fn untouched_since(self, run_id: &str) -> Self {
-        self.and(format!(
-            "touched_at < (select o.touched_at from job_run o where o.run_id = '{run_id}')"
-        ))
+    /// To which nothing has happened for so long.
+    pub fn untouched_for_secs(self, secs: i32) -> Self {
+        self.and(format!("touched_at < now() - interval '{secs} seconds'"))
     }
 
     /// With work left.
