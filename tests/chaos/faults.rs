@@ -117,10 +117,10 @@ impl Fault {
             Self::KillNats => kill_nats(scene, dice, secs).await,
             Self::DeleteStore => delete_store(scene).await,
             Self::LoseBoth => lose_services_and_store(scene).await,
-            Self::KillLeader => return kill_leader(scene, dice, secs).await,
-            Self::StopLeader => return freeze_leader(scene, dice).await,
-            Self::StepDown => return depose_leader(scene, dice).await,
-            Self::LoseCopy => return lose_copy(scene, dice, secs).await,
+            Self::KillLeader => return in_words(kill_leader(scene, dice, secs).await),
+            Self::StopLeader => return in_words(freeze_leader(scene, dice).await),
+            Self::StepDown => return in_words(depose_leader(scene, dice).await),
+            Self::LoseCopy => return in_words(lose_copy(scene, dice, secs).await),
             Self::KillPostgres => kill_postgres(scene, secs).await,
             Self::Orphans => scene.oracle.leave_orphans().await,
             Self::SilentNats => scene.broker.silence(),
@@ -238,15 +238,27 @@ struct Leader {
     server: usize,
 }
 
+/// A stream without a leader: nothing was done.
+struct NoLeader {
+    stream: &'static str,
+}
+
+/// What was done to a leader.
+type Done = Result<String, NoLeader>;
+
+fn in_words(done: Done) -> String {
+    done.unwrap_or_else(|NoLeader { stream }| format!("{stream} has no leader; nothing done"))
+}
+
 impl Leader {
     /// Copies that lag behind are what an operator waits for before the next server goes; so does
-    /// this. An error says why there is none.
-    async fn find(scene: &mut Scene, dice: &mut Dice) -> Result<Self, String> {
+    /// this.
+    async fn find(scene: &mut Scene, dice: &mut Dice) -> Result<Self, NoLeader> {
         let stream = Broker::any_stream(dice);
         scene.until_caught_up().await;
         match scene.broker.leader(stream).await {
             Some(server) => Ok(Self { stream, server }),
-            None => Err(format!("{stream} has no leader; nothing done")),
+            None => Err(NoLeader { stream }),
         }
     }
 
@@ -255,47 +267,35 @@ impl Leader {
     }
 }
 
-async fn kill_leader(scene: &mut Scene, dice: &mut Dice, secs: Duration) -> String {
-    let leader = match Leader::find(scene, dice).await {
-        Ok(leader) => leader,
-        Err(why) => return why,
-    };
+async fn kill_leader(scene: &mut Scene, dice: &mut Dice, secs: Duration) -> Done {
+    let leader = Leader::find(scene, dice).await?;
     scene.broker.servers[leader.server].kill().await.unwrap();
     scene.wait(secs).await;
     scene.broker.servers[leader.server].restart().await.unwrap();
-    leader.in_words()
+    Ok(leader.in_words())
 }
 
-async fn freeze_leader(scene: &mut Scene, dice: &mut Dice) -> String {
-    let leader = match Leader::find(scene, dice).await {
-        Ok(leader) => leader,
-        Err(why) => return why,
-    };
+async fn freeze_leader(scene: &mut Scene, dice: &mut Dice) -> Done {
+    let leader = Leader::find(scene, dice).await?;
     let pid = Pid::from_raw(scene.broker.servers[leader.server].pid()).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
     scene.wait(STOPPED).await;
     kill_process(pid, Signal::CONT).unwrap();
-    leader.in_words()
+    Ok(leader.in_words())
 }
 
-async fn depose_leader(scene: &mut Scene, dice: &mut Dice) -> String {
-    let leader = match Leader::find(scene, dice).await {
-        Ok(leader) => leader,
-        Err(why) => return why,
-    };
+async fn depose_leader(scene: &mut Scene, dice: &mut Dice) -> Done {
+    let leader = Leader::find(scene, dice).await?;
     scene.broker.step_down(leader.stream).await;
-    leader.in_words()
+    Ok(leader.in_words())
 }
 
-async fn lose_copy(scene: &mut Scene, dice: &mut Dice, secs: Duration) -> String {
-    let leader = match Leader::find(scene, dice).await {
-        Ok(leader) => leader,
-        Err(why) => return why,
-    };
+async fn lose_copy(scene: &mut Scene, dice: &mut Dice, secs: Duration) -> Done {
+    let leader = Leader::find(scene, dice).await?;
     scene.broker.servers[leader.server].delete_store().await.unwrap();
     scene.wait(secs).await;
     scene.broker.servers[leader.server].restart().await.unwrap();
-    leader.in_words()
+    Ok(leader.in_words())
 }
 
 async fn outage(scene: &mut Scene, secs: Duration) {

@@ -35,14 +35,23 @@ async fn rate_over(sim: &Sim, span: Duration) -> f64 {
     calls / begun.elapsed().as_secs_f64()
 }
 
+/// What was made of the budget over a while.
+#[derive(Debug)]
+struct Use {
+    /// Calls a second.
+    rate: f64,
+    /// Calls that TMDB refused.
+    refused: u64,
+}
+
 /// Waits for a span in which the budget is used and nobody is refused.
 async fn budget_is_used(sim: &Sim, wait: Wait<'_>) {
     let look = async || {
         let before = refused(sim);
         let rate = rate_over(sim, STEADY).await;
-        (rate, refused(sim) - before)
+        Use { rate, refused: refused(sim) - before }
     };
-    let used = |(rate, refused): &(f64, u64)| *rate >= FULL && *refused == 0;
+    let used = |seen: &Use| seen.rate >= FULL && seen.refused == 0;
     wait.until("the budget is used and nobody is refused", look, used).await;
 }
 

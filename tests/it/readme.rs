@@ -1,7 +1,7 @@
 //! Every command of README.md, as it stands there, against a running program.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -103,7 +103,7 @@ async fn up(folder: &Folder) -> Process {
     command.args(UP.split(' ').skip(1)).env("TMDB_RATE", "10");
     let log = folder.0.join("up.log");
     let mut up = Process::start(in_checkout(folder, &mut command), &log);
-    let endpoints: PathBuf = folder.0.join(".mangoes/endpoints.json");
+    let endpoints = folder.0.join(".mangoes/endpoints.json");
     let look = async || (endpoints.exists(), up.end());
     let wait = Wait::within(PATIENCE).showing(&log);
     let (_, end) = wait.until("it is up", look, |(is_up, end)| *is_up || end.is_some()).await;
