@@ -14,8 +14,9 @@ const FULL: f64 = 0.95 * RATE;
 const MEASURED_SECS: u64 = 12;
 /// So long a span with the full rate is no accident: a burst would fill a shorter one.
 const STEADY: Duration = Duration::from_secs(2);
-/// So soon the others use the share of a process that died; the last look may begin then.
-const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(5);
+/// So soon the others use the share of a process that died: it takes a slice of a second or so with
+/// it, and two busy cores take their time.
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
 
 fn measured() -> Duration {
     let secs = std::env::var("MANGOES_BUDGET_SECS")
