@@ -2,7 +2,7 @@
 //! ls|info|stats` shows it.
 //!
 //! Every process that runs it is a replica: a queue group gives each request to one of them. The
-//! library subscribes anew after an outage of the broker by itself.
+//! library subscribes again after an outage of the broker by itself.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -72,14 +72,8 @@ struct ServiceActor<A>(std::marker::PhantomData<A>);
 
 /// The service as a child of a root.
 pub fn service_child<A: Answers>(args: ServiceArgs<A>) -> ChildSpec {
-    ChildSpec::new(args.name, move |root| {
-        let args = args.clone();
-        async move {
-            Actor::spawn_linked(None, ServiceActor(std::marker::PhantomData), args, root)
-                .await
-                .map(|(c, _)| c.get_cell())
-        }
-    })
+    let name = args.name;
+    ChildSpec::actor(name, || ServiceActor(std::marker::PhantomData), args)
 }
 
 /// The service's subscriptions have ended.
@@ -170,7 +164,8 @@ async fn serve<A: Answers>(
     }
     tasks.close();
     tasks.wait().await;
-    drop(myself.cast(Ended));
+    // The actor may have ended before.
+    let _ = myself.cast(Ended);
 }
 
 fn fitting(body: Vec<u8>, limit: usize) -> Result<Vec<u8>, ServiceError> {

@@ -23,13 +23,7 @@ struct Step;
 
 /// The child that prunes.
 pub(crate) fn child(store: Store) -> ChildSpec {
-    ChildSpec::new("prune", move |root| {
-        let store = store.clone();
-        async move {
-            Actor::spawn_linked(None, Prune, store, root).await.map(|(child, _)| child.get_cell())
-        }
-    })
-    .serving()
+    ChildSpec::actor("prune", || Prune, store).serving()
 }
 
 impl Actor for Prune {

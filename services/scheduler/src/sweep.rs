@@ -68,20 +68,18 @@ fn ask(myself: &ActorRef<Wake>, asked: &Asked) {
     }
 }
 
+/// The actor may be gone: then nothing is left to end.
+fn end(myself: &ActorRef<Wake>) {
+    let _ = myself.cast(Wake::Drain);
+}
+
 /// The actor may be gone: then nothing is left to wake.
 fn wake(myself: &ActorRef<Wake>) {
     let _ = myself.cast(Wake::Sweep);
 }
 
 pub(crate) fn child(tools: Tools) -> ChildSpec {
-    ChildSpec::new("clock", move |root| {
-        let args = tools.clone();
-        async move {
-            Actor::spawn_linked(None, Scheduler, args, root)
-                .await
-                .map(|(child, _)| child.get_cell())
-        }
-    })
+    ChildSpec::actor("clock", || Scheduler, tools)
 }
 
 impl Actor for Scheduler {
@@ -101,13 +99,13 @@ impl Actor for Scheduler {
         let store = tools.store.clone();
         let waking = tokio::spawn(async move {
             tokio::select! {
-                () = drain.cancelled() => drop(edited.cast(Wake::Drain)),
+                () = drain.cancelled() => end(&edited),
                 // Lost notifications cost nothing but the time until the next sweep.
                 _ = store.listen("mangoes_jobs", || ask(&edited, &waking)) => {}
             }
             drain.cancelled().await;
             tokio::time::sleep(DRAIN_CHECK).await;
-            drop(edited.cast(Wake::Drain));
+            end(&edited);
         });
         tools.bus.pulse().beat(COMPONENT);
         Ok(State {

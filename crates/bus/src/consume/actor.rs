@@ -26,14 +26,7 @@ struct Ended;
 pub fn consumer_child(handler: impl Handler, args: ConsumerArgs) -> ChildSpec {
     let durable = handler.durable();
     let consumer = Consumer { handler: Arc::new(Typed(Arc::new(handler))), args };
-    ChildSpec::new(durable, move |root| {
-        let consumer = consumer.clone();
-        async move {
-            Actor::spawn_linked(None, ConsumerActor, consumer, root)
-                .await
-                .map(|(child, _)| child.get_cell())
-        }
-    })
+    ChildSpec::actor(durable, || ConsumerActor, consumer)
 }
 
 impl Actor for ConsumerActor {
