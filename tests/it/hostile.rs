@@ -40,7 +40,7 @@ async fn headers_that_cannot_be_read_become_dead_letters() {
     while !world.buried_within(Duration::from_secs(60)).await {
         ends += 1;
         assert!(ends < 3, "it ends for ever");
-        assert!(world.log().contains("only a new start helps"), "{}", world.log());
+        assert!(world.log().contains("only a restart helps"), "{}", world.log());
         world = World::start_in(world.kill().await).await;
     }
     world.until(letters, 1).await;

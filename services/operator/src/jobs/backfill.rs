@@ -88,8 +88,9 @@ fn times_to_fill(job: &JobRow, span: Span) -> Result<Vec<OffsetDateTime>, Operat
     let times = times_of(job, span, MOST_TIMES + 1)?;
     if times.len() > MOST_TIMES {
         return Err(OperatorError::Invalid(format!(
-            "there are more than {MOST_TIMES} nominal times from {} to {}: give a shorter span",
-            span.from, span.to
+            "the job has more than {MOST_TIMES} times from {} to {}: give a shorter span",
+            span.from.date(),
+            span.to.date()
         )));
     }
     let excluded = exclusions_of(job)?;
