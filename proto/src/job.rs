@@ -37,6 +37,12 @@ impl OverlapPolicy {
     }
 }
 
+impl std::fmt::Display for OverlapPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl std::str::FromStr for OverlapPolicy {
     type Err = String;
 
@@ -102,6 +108,12 @@ impl RunState {
             Self::Cancelled => "cancelled",
             Self::Lost => "lost",
         }
+    }
+}
+
+impl std::fmt::Display for RunState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -45,6 +45,17 @@ impl Lane {
     }
 }
 
+impl std::str::FromStr for Lane {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|lane| lane.as_str() == text)
+            .ok_or_else(|| format!("unknown lane '{text}': use now, fresh or bulk"))
+    }
+}
+
 /// A stored movie is due, or was asked for.
 ///
 /// Subject `movies.stale.<lane>`, stream `MOVIES_STALE`; from `staleness-scanner`, `ingest`, any

@@ -37,6 +37,12 @@ impl Action {
     }
 }
 
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl std::str::FromStr for Action {
     type Err = String;
 
@@ -63,6 +69,9 @@ pub enum TriggerType {
 }
 
 impl TriggerType {
+    /// Every trigger.
+    pub const ALL: [Self; 4] = [Self::Scheduled, Self::Manual, Self::CatchUp, Self::Backfill];
+
     /// The word used in payloads and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -72,6 +81,23 @@ impl TriggerType {
             Self::CatchUp => "catch_up",
             Self::Backfill => "backfill",
         }
+    }
+}
+
+impl std::fmt::Display for TriggerType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for TriggerType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|trigger| trigger.as_str() == text)
+            .ok_or_else(|| format!("unknown trigger '{text}'"))
     }
 }
 

@@ -11,7 +11,7 @@ use proto::{Action, TmdbId};
 use refresh::RefreshError;
 use runtime::chain;
 use staleness_scanner::ScanError;
-use store::StoreError;
+use store::{Noun, Outage, StoreError};
 use tmdb::TmdbError;
 
 fn movie() -> TmdbId {
@@ -59,11 +59,17 @@ fn name_of_tmdb(error: &TmdbError) -> &'static str {
 fn store_errors() -> Vec<StoreError> {
     let sql = || sqlx::Error::RowNotFound;
     vec![
-        StoreError::Unavailable(sqlx::Error::PoolTimedOut),
+        StoreError::Unavailable(Outage::WriterRestarts),
         StoreError::Conflict(sql()),
         StoreError::Data(sql()),
+        StoreError::Row {
+            table: "job",
+            column: "action",
+            key: "x".to_owned(),
+            problem: "unknown action 'y'".to_owned(),
+        },
         StoreError::Setup("migration failed".to_owned()),
-        StoreError::Unknown("there is no job x".to_owned()),
+        StoreError::Unknown { what: Noun::Job, name: "x".to_owned() },
         StoreError::Refused("x is not over".to_owned()),
         StoreError::Repeated(serde_json::Value::Null),
         StoreError::Other(sql()),
@@ -75,8 +81,9 @@ fn name_of_store(error: &StoreError) -> &'static str {
         StoreError::Unavailable(_) => "Unavailable",
         StoreError::Conflict(_) => "Conflict",
         StoreError::Data(_) => "Data",
+        StoreError::Row { .. } => "Row",
         StoreError::Setup(_) => "Setup",
-        StoreError::Unknown(_) => "Unknown",
+        StoreError::Unknown { .. } => "Unknown",
         StoreError::Refused(_) => "Refused",
         StoreError::Repeated(_) => "Repeated",
         StoreError::Other(_) => "Other",

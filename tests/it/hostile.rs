@@ -7,7 +7,7 @@ use delivery::Ledger;
 use proto::MessageKey;
 use runtime::{Clock, Secret, SystemClock};
 use serde_json::json;
-use store::{Gone, Store};
+use store::{MissingMovie, NotFoundUpstream, Store};
 use tests::message;
 
 use crate::world::World;
@@ -135,22 +135,22 @@ async fn a_late_404_changes_nothing() {
     world.execute("insert into refresh_queue (work_id, tmdb_id, status) select work_id, 603, 'processing' from works").await;
     let store = Store::connect(&Secret::new(world.database_url.clone()), "late", 2).await.unwrap();
     let now = SystemClock.now();
-    let gone = |asked_at| Gone {
-        tmdb_id: 603.try_into().unwrap(),
+    let gone = |asked_at| NotFoundUpstream {
+        movie: 603.try_into().unwrap(),
         cause: "test",
         run_id: None,
         asked_at,
         survivor: None,
     };
     let missing = async |key, asked_at| {
-        store.missing(&message("refresh-now", key), gone(asked_at), now).await.unwrap()
+        store.missing(&message("refresh-now", key), gone(asked_at)).await.unwrap()
     };
     let counted =
         "select count(*) from works where missing_since is not null or hold_until is not null";
-    assert_eq!(missing("late", now - time::Duration::HOUR).await, Some(false));
+    assert_eq!(missing("late", now - time::Duration::HOUR).await, MissingMovie::Overtaken);
     assert_eq!(world.one(counted).await, 0);
     assert_eq!(world.one("select count(*) from refresh_queue where status = 'completed'").await, 1);
-    assert_eq!(missing("new", now).await, Some(false));
+    assert_eq!(missing("new", now).await, MissingMovie::Remembered);
     assert_eq!(world.one(counted).await, 1, "it is remembered");
 }
 

@@ -10,7 +10,7 @@ use std::{
 use embedded::{Options, Servers, free_port};
 use runtime::{Clock, Secret, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
-use store::{RunRef, Store, StoreError};
+use store::{RunRef, ScanOrder, Store, StoreError};
 use tests::{Folder, Proxy, http_get, mangoes, message};
 use tmdb_sim::Sim;
 
@@ -258,8 +258,9 @@ async fn long_work_is_told_from_a_silent_connection() {
         ("daily_refresh_enqueue".parse().unwrap(), proto::Action::Scan, proto::TriggerType::Manual);
     let run =
         RunRef { run_id: "long".parse().unwrap(), job, action, trigger_type, scheduled_for: now };
-    store.start_run(&run, &serde_json::json!({"limit": 10}), now).await.unwrap();
-    let scan = async |key| store.scan(&message("ticks-scan", key), &run, (10, true), now).await;
+    store.start_run(&run, &serde_json::json!({"limit": 10})).await.unwrap();
+    let order = ScanOrder { limit: 10, release: true };
+    let scan = async |key| store.scan(&message("ticks-scan", key), &run.run_id, order).await;
     let pool = sqlx::PgPool::connect(&servers.database_url()).await.unwrap();
     let mut lock = pool.begin().await.unwrap();
     sqlx::raw_sql("lock table refresh_queue in access exclusive mode")

@@ -1,7 +1,10 @@
 //! Streams and consumers: made from `nats/*.json`, compared with `nats/*.json`, never written
 //! anywhere else.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::LazyLock,
+};
 
 use async_nats::jetstream::{
     consumer::{self, FromConsumer, pull},
@@ -21,6 +24,9 @@ macro_rules! files {
 
 /// Name and text of every file in `nats/streams`.
 pub const STREAMS: [(&str, &str); 5] = files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
+
+/// The stream of what other systems read.
+pub const EVENTS: &str = "MOVIES_EVENTS";
 
 /// The key of a stream's metadata that says which installation it belongs to: the id of its
 /// database.
@@ -64,26 +70,54 @@ pub fn stream_of(durable: &str) -> Result<String, BusError> {
     Ok(consumer_file(durable)?.stream_name)
 }
 
-/// The patterns of subjects that a stream takes, by the stream's name.
-static SUBJECTS: LazyLock<Vec<(&str, Vec<String>)>> = LazyLock::new(|| {
-    let read = |text| {
-        let config = serde_json::from_str::<stream::Config>(text);
-        config.map(|config| config.subjects).unwrap_or_default()
-    };
-    let subjects = |text| read(text).iter().map(ToString::to_string).collect();
-    STREAMS.iter().map(|(name, text)| (*name, subjects(text))).collect()
-});
+/// A stream with the subjects that its file names.
+struct StreamSubjects {
+    stream: &'static str,
+    subjects: Vec<String>,
+}
+
+fn subjects_by_stream() -> &'static [StreamSubjects] {
+    static SUBJECTS: LazyLock<Vec<StreamSubjects>> = LazyLock::new(|| {
+        let read = |text| {
+            serde_json::from_str::<stream::Config>(text)
+                .map(|config| config.subjects.iter().map(ToString::to_string).collect())
+                .unwrap_or_default()
+        };
+        STREAMS
+            .iter()
+            .map(|(stream, text)| StreamSubjects { stream, subjects: read(text) })
+            .collect()
+    });
+    &SUBJECTS
+}
 
 /// Every pattern of subjects that a stream takes.
 pub(crate) fn subjects() -> impl Iterator<Item = &'static str> {
-    SUBJECTS.iter().flat_map(|(_, subjects)| subjects).map(String::as_str)
+    subjects_by_stream().iter().flat_map(|s| &s.subjects).map(String::as_str)
 }
 
 /// The stream that takes messages of this subject.
 #[must_use]
 pub fn stream_taking(subject: &str) -> Option<&'static str> {
-    let takes = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, subject));
-    SUBJECTS.iter().find(|(_, patterns)| takes(patterns)).map(|(stream, _)| *stream)
+    let takes = |stream: &&StreamSubjects| stream.subjects.iter().any(|p| matches(p, subject));
+    subjects_by_stream().iter().find(takes).map(|stream| stream.stream)
+}
+
+/// What a stream takes; may have wildcards.
+#[must_use]
+pub fn subjects_of(stream: &str) -> Vec<String> {
+    let found = subjects_by_stream().iter().filter(|s| s.stream == stream);
+    found.flat_map(|s| s.subjects.iter().cloned()).collect()
+}
+
+/// What the streams of work take: those that our consumers read. May have wildcards.
+///
+/// # Errors
+/// Names the consumer whose file cannot be read.
+pub fn subjects_of_work() -> Result<Vec<String>, BusError> {
+    let streams = CONSUMERS.iter().map(|consumer| stream_of(consumer.durable));
+    let streams: BTreeSet<String> = streams.collect::<Result<_, _>>()?;
+    Ok(streams.iter().flat_map(|stream| subjects_of(stream)).collect())
 }
 
 /// Whether a stream takes messages of this subject.
@@ -422,6 +456,24 @@ mod tests {
             ["movies.run.a.b", "movies.run.", "movies.run.a b", "movies.run.*", "movies.else", ""]
         {
             assert!(!is_taken(subject), "{subject:?}");
+        }
+    }
+
+    #[test]
+    fn the_files_say_which_subjects_share_a_stream() {
+        assert_eq!(stream_taking("movies.changed.603"), Some(EVENTS));
+        assert_eq!(stream_taking("movies.else"), None);
+        assert!(subjects_of(EVENTS).contains(&"movies.run.*".to_owned()));
+        let work = subjects_of_work().unwrap();
+        let is_work = |subject: &str| work.iter().any(|pattern| matches(pattern, subject));
+        for (subject, expected) in [
+            ("movies.tick.scan.nightly", true),
+            ("movies.ingest.list", true),
+            ("movies.stale.bulk", true),
+            ("movies.refreshed.603", false),
+            ("movies.dead.refresh-now", false),
+        ] {
+            assert_eq!(is_work(subject), expected, "{subject}");
         }
     }
 

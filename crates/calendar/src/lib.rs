@@ -8,14 +8,15 @@
 //! overlap repeats runs the `first` time, the `second` or `both`. A job of every hour (`*` as its
 //! hour) keeps its pace: nothing is added after a gap, nothing is left out in an overlap.
 
+mod daylight_saving;
 mod error;
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
-use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+pub use daylight_saving::{DaylightSaving, Gap, Overlap};
 pub use error::CalendarError;
 
 /// Widest shift of any zone's clock: some zones left out or repeated a whole day.
@@ -31,69 +32,6 @@ const MACROS: [(&str, &str); 7] = [
     ("@midnight", "0 0 * * *"),
     ("@hourly", "0 * * * *"),
 ];
-
-/// What becomes of a wall-clock time that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gap {
-    /// It does not run.
-    Skip,
-    /// It runs at the first instant after the gap.
-    #[default]
-    RunAfter,
-    /// It runs at the last second before the gap.
-    RunBefore,
-}
-
-/// What becomes of a wall-clock time that exists twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overlap {
-    /// The first time.
-    #[default]
-    First,
-    /// The second time.
-    Second,
-    /// Both times.
-    Both,
-}
-
-impl std::str::FromStr for Gap {
-    type Err = CalendarError;
-
-    fn from_str(word: &str) -> Result<Self, CalendarError> {
-        match word {
-            "skip" => Ok(Self::Skip),
-            "run_after" => Ok(Self::RunAfter),
-            "run_before" => Ok(Self::RunBefore),
-            _ => Err(CalendarError::Policy(format!(
-                "'{word}' is not a rule for a gap: use skip, run_after or run_before"
-            ))),
-        }
-    }
-}
-
-impl std::str::FromStr for Overlap {
-    type Err = CalendarError;
-
-    fn from_str(word: &str) -> Result<Self, CalendarError> {
-        match word {
-            "first" => Ok(Self::First),
-            "second" => Ok(Self::Second),
-            "both" => Ok(Self::Both),
-            _ => Err(CalendarError::Policy(format!(
-                "'{word}' is not a rule for an overlap: use first, second or both"
-            ))),
-        }
-    }
-}
-
-/// What daylight saving makes of a job's wall-clock times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DaylightSaving {
-    pub gap: Gap,
-    pub overlap: Overlap,
-}
 
 enum Rule {
     Cron {

@@ -1,47 +1,57 @@
-//! All SQL. One module per table or per transaction that several tables take part in. The only room
-//! that names `sqlx`.
+//! All SQL, and the only crate that names `sqlx`.
+//!
+//! Five rooms: `db` at the bottom, then `delivery`, `jobs`, `catalogue` (each may use those before
+//! it), and `upstream`. `ledger`, `lost_streams` and `status` take from several rooms and stand
+//! above them.
 
-mod api_log;
-mod budget;
-mod clock;
-mod connect;
-mod control;
-mod dead_letter;
-mod dead_letters;
-mod error;
-mod job_rows;
+mod catalogue;
+mod db;
+mod delivery;
 mod jobs;
 mod ledger;
-mod lookup;
-mod maintain;
-mod missing;
-mod outbox;
-mod queue;
-mod runs;
-mod save;
+mod lost_streams;
 mod status;
-mod within;
-mod writer;
+mod upstream;
 
 use sqlx::PgPool;
 
-pub use api_log::ApiCall;
-pub use budget::{BudgetRow, Lease};
-pub use clock::DatabaseClock;
-pub use connect::Seen;
-pub use control::{Author, Begun, JobEdit};
-pub use dead_letters::{DeadFilter, DeadGroup, DeadRow, Replay};
-pub use error::StoreError;
-pub use job_rows::{JobRow, RunRow};
-pub use jobs::{DueJob, Nominal, NominalFate, QuietRun, UnreadableJob, run_id};
-pub use lookup::{MovieRow, WorkEvent};
-pub use missing::Gone;
-pub use outbox::{Held, Pass, Relayed, Sent};
-pub use queue::{Beginning, Scan};
-pub use runs::{FanOut, RunRef, Standing};
-pub use save::{Save, Saved};
-pub use status::{Band, Status};
-pub use writer::{Writer, writer_child};
+pub use self::{
+    catalogue::{
+        change::{Save, Saved},
+        fan_out::FanOut,
+        missing::{MissingMovie, NotFoundUpstream},
+        read::{ListedMovie, MovieRow, WorkEvent},
+        refresh_queue::RefreshClaim,
+        scan::{ScanOrder, ScanPreview},
+        writer::{Writer, writer_child},
+    },
+    db::{
+        clock::DatabaseClock,
+        error::{Noun, Outage, StoreError},
+        sessions::SessionActivity,
+    },
+    delivery::{
+        attempts::MessageEnd,
+        dead_letters::{DeadFilter, DeadGroup, DeadRow, replay::Replay},
+        relay::{LockWait, OutboxRow, PublishOutcome, Refusal, RelayStep, Withheld},
+    },
+    jobs::{
+        backfill::{BackfillOutcome, Backfilled},
+        claim::{Nominal, NominalFate, run_id},
+        control::{Author, ManualRun, Pause},
+        edit::JobEdit,
+        read::{JobRow, RunRow},
+        runs::{RunRef, RunStart},
+        schedule::{DueJob, NextAlarm, NextTime, UnreadableJob},
+        watch::{LossCheck, QuietRun},
+    },
+    lost_streams::StreamGeneration,
+    status::{Band, Status},
+    upstream::{
+        budget::{BudgetRow, Lease},
+        call_log::ApiCall,
+    },
+};
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,17 +1,17 @@
-//! The state of everything, for people.
+//! The state of everything, for people. Above the rooms: it counts in all of them.
 
-use crate::{BudgetRow, Store, StoreError, UnreadableJob};
+use crate::{Store, StoreError, jobs::schedule::UnreadableJob, upstream::budget::BudgetRow};
 
 /// Movies of one freshness band.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Band {
     /// Its name in `staleness_policy`.
     pub band: String,
-    /// Days that its movies may go unread.
+    /// Days between two refreshes of its movies.
     pub interval_days: i32,
     /// Movies in it.
     pub titles: i64,
-    /// Of these, how many are within the policy.
+    /// Movies in it that are not due.
     pub fresh: i64,
 }
 
@@ -20,32 +20,49 @@ pub struct Band {
 pub struct Status {
     /// Movies that TMDB still has.
     pub titles: i64,
-    /// Of these, within the policy.
+    /// Those of them that are not due.
     pub fresh: i64,
     /// Tombstones.
     pub removed: i64,
-    /// By band.
     pub bands: Vec<Band>,
     /// Queue rows that wait.
     pub queued: i64,
-    /// Queue rows in hand.
+    /// Queue rows whose movie is in flight.
     pub processing: i64,
     /// Runs that are not over.
     pub open_runs: i64,
-    /// Events not yet published.
+    /// Unsent events.
     pub outbox: i64,
-    /// Dead letters, all.
+    /// Dead letters that were not replayed.
     pub dead_letters: i64,
     /// TMDB calls within the last hour.
     pub calls_last_hour: i64,
-    /// Of these, answered with an error, or not at all.
+    /// Those of them that were answered with an error, or not at all.
     pub errors_last_hour: i64,
-    /// Of these, refused with 429.
+    /// Those of them that were refused with 429.
     pub refused_last_hour: i64,
-    /// The TMDB budget.
     pub budget: BudgetRow,
     /// Jobs that are paused because their schedule cannot be read.
     pub unreadable_jobs: Vec<UnreadableJob>,
+}
+
+/// Rows of all rooms.
+struct Counts {
+    titles: i64,
+    fresh: i64,
+    removed: i64,
+    queued: i64,
+    processing: i64,
+    open_runs: i64,
+    outbox: i64,
+    dead_letters: i64,
+}
+
+/// TMDB calls within the last hour.
+struct Calls {
+    all: i64,
+    errors: i64,
+    refused: i64,
 }
 
 impl Store {
@@ -54,49 +71,101 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn status(&self) -> Result<Status, StoreError> {
-        let bands = sqlx::query_as!(
-            Band,
-            r#"with by_days as (
-                select calculate_staleness_days(release_date, coalesce(last_refreshed_at, now())) as days, release_date is null as unknown,
-                    count(*) as titles, count(*) filter (where due_at > now()) as fresh
-                from works where removed_at is null group by 1, 2)
-            select p.band, p.interval_days, coalesce(sum(d.titles), 0)::bigint as "titles!", coalesce(sum(d.fresh), 0)::bigint as "fresh!"
-            from staleness_policy p left join by_days d on d.days = p.interval_days and d.unknown = p.applies_to_unknown
-            group by p.band, p.interval_days, p.max_age_days order by p.max_age_days nulls last"#
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        let row = sqlx::query!(
-            r#"select
-                (select count(*) from works where removed_at is null) as "titles!",
-                (select count(*) from works where removed_at is null and due_at > now()) as "fresh!",
-                (select count(*) from works where removed_at is not null) as "removed!",
-                (select count(*) from refresh_queue where status = 'queued') as "queued!",
-                (select count(*) from refresh_queue where status = 'processing') as "processing!",
-                (select count(*) from job_run where status in ('queued', 'running')) as "open_runs!",
-                (select count(*) from outbox where published_at is null) as "outbox!",
-                (select count(*) from dead_letter where replayed_as is null) as "dead_letters!",
-                (select count(*) from tmdb_api_logs where created_at > now() - interval '1 hour') as "calls!",
-                (select count(*) from tmdb_api_logs where created_at > now() - interval '1 hour' and (http_status is null or http_status >= 400)) as "errors!",
-                (select count(*) from tmdb_api_logs where created_at > now() - interval '1 hour' and http_status = 429) as "refused!""#
-        )
-        .fetch_one(&self.pool)
-        .await?;
+        let (counts, calls) = (self.counts().await?, self.calls().await?);
         Ok(Status {
-            titles: row.titles,
-            fresh: row.fresh,
-            removed: row.removed,
-            bands,
-            queued: row.queued,
-            processing: row.processing,
-            open_runs: row.open_runs,
-            outbox: row.outbox,
-            dead_letters: row.dead_letters,
-            calls_last_hour: row.calls,
-            errors_last_hour: row.errors,
-            refused_last_hour: row.refused,
+            titles: counts.titles,
+            fresh: counts.fresh,
+            removed: counts.removed,
+            bands: self.bands().await?,
+            queued: counts.queued,
+            processing: counts.processing,
+            open_runs: counts.open_runs,
+            outbox: counts.outbox,
+            dead_letters: counts.dead_letters,
+            calls_last_hour: calls.all,
+            errors_last_hour: calls.errors,
+            refused_last_hour: calls.refused,
             budget: self.budget().await?,
             unreadable_jobs: self.unreadable_jobs().await?,
         })
+    }
+
+    async fn bands(&self) -> Result<Vec<Band>, StoreError> {
+        let bands = sqlx::query_as!(
+            Band,
+            r#"
+            with by_days as (
+                select
+                    calculate_staleness_days(
+                        release_date,
+                        coalesce(last_refreshed_at, now())
+                    ) as days,
+                    release_date is null as unknown,
+                    count(*) as titles,
+                    count(*) filter (where due_at > now()) as fresh
+                from works
+                where removed_at is null
+                group by 1, 2
+            )
+            select
+                p.band,
+                p.interval_days,
+                coalesce(sum(d.titles), 0)::bigint as "titles!",
+                coalesce(sum(d.fresh), 0)::bigint as "fresh!"
+            from staleness_policy p
+            left join by_days d
+                on d.days = p.interval_days and d.unknown = p.applies_to_unknown
+            group by p.band, p.interval_days, p.max_age_days
+            order by p.max_age_days nulls last
+            "#
+        );
+        Ok(bands.fetch_all(&self.pool).await?)
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        let counts = sqlx::query_as!(
+            Counts,
+            r#"
+            select
+                (select count(*) from works where removed_at is null) as "titles!",
+                (
+                    select count(*)
+                    from works
+                    where removed_at is null and due_at > now()
+                ) as "fresh!",
+                (select count(*) from works where removed_at is not null) as "removed!",
+                (select count(*) from refresh_queue where status = 'queued') as "queued!",
+                (
+                    select count(*)
+                    from refresh_queue
+                    where status = 'processing'
+                ) as "processing!",
+                (
+                    select count(*)
+                    from job_run
+                    where status in ('queued', 'running')
+                ) as "open_runs!",
+                (select count(*) from outbox where published_at is null) as "outbox!",
+                (select count(*) from dead_letter where replayed_as is null) as "dead_letters!"
+            "#
+        );
+        Ok(counts.fetch_one(&self.pool).await?)
+    }
+
+    async fn calls(&self) -> Result<Calls, StoreError> {
+        let calls = sqlx::query_as!(
+            Calls,
+            r#"
+            select
+                count(*) as "all!",
+                count(*) filter (
+                    where http_status is null or http_status >= 400
+                ) as "errors!",
+                count(*) filter (where http_status = 429) as "refused!"
+            from tmdb_api_logs
+            where created_at > now() - interval '1 hour'
+            "#
+        );
+        Ok(calls.fetch_one(&self.pool).await?)
     }
 }

@@ -5,7 +5,7 @@
 
 use delivery::{Delivery, Effect, Handler, Outcome};
 use proto::{Action, IngestList, JobName, MessageKey, RunId};
-use store::{RunRef, Standing};
+use store::{RunRef, RunStart};
 use time::OffsetDateTime;
 
 use crate::{CANCELLED, IngestError, lists::Lists};
@@ -45,13 +45,13 @@ impl Handler for List {
         let key = &delivery.message.key;
         let run = run_of(&event, key, self.0.clock.now());
         match self.0.run(delivery, &event, &run).await? {
-            Standing::Open => Ok(Outcome::Done),
-            Standing::Cancelled => Ok(Outcome::Skipped(CANCELLED)),
+            RunStart::Open => Ok(Outcome::Done),
+            RunStart::Cancelled => Ok(Outcome::Skipped(CANCELLED)),
             // Sent again for a run whose first message was not lost after all.
-            Standing::Over if key.starts_with(&format!("{}:again:", run.run_id)) => {
+            RunStart::Over if key.starts_with(&format!("{}:again:", run.run_id)) => {
                 Ok(Outcome::Skipped("its run is over"))
             }
-            Standing::Over => Err(IngestError::RunOver(run.run_id)),
+            RunStart::Over => Err(IngestError::RunOver(run.run_id)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use delivery::{Classify, Delivery, Fate};
 use proto::{IngestList, Lane, ListSource, TmdbId};
 use runtime::Clock;
-use store::{FanOut, RunRef, Standing, Store};
+use store::{FanOut, RunRef, RunStart, Store};
 use tmdb::{CallContext, List, ListPage, TmdbError};
 
 use crate::IngestError;
@@ -47,11 +47,11 @@ impl Lists {
         delivery: &Delivery,
         list: &IngestList,
         run: &RunRef,
-    ) -> Result<Standing, IngestError> {
+    ) -> Result<RunStart, IngestError> {
         let payload = serde_json::json!({"source": list.source, "max_movies": list.max_movies});
-        let standing = self.store.start_run(run, &payload, self.clock.now()).await?;
-        if standing != Standing::Open {
-            return Ok(standing);
+        let start = self.store.start_run(run, &payload).await?;
+        if start != RunStart::Open {
+            return Ok(start);
         }
         let context = CallContext {
             service: "ingest",
@@ -60,11 +60,11 @@ impl Lists {
             lane: Lane::Fresh,
         };
         let found = match self.read(list, &context).await {
-            Err(IngestError::Tmdb(TmdbError::Cancelled)) => return Ok(Standing::Cancelled),
+            Err(IngestError::Tmdb(TmdbError::Cancelled)) => return Ok(RunStart::Cancelled),
             found => found?,
         };
-        self.store.fan_out(&delivery.message, run, &found, self.clock.now()).await?;
-        Ok(Standing::Open)
+        self.store.fan_out(&delivery.message, run, &found).await?;
+        Ok(RunStart::Open)
     }
 
     async fn read(&self, list: &IngestList, context: &CallContext) -> Result<FanOut, IngestError> {
@@ -126,10 +126,10 @@ impl Lists {
     ) -> Result<(), IngestError> {
         let known = self.store.known(ids).await?;
         for id in ids {
-            match known.iter().find(|(k, _)| k == id) {
-                Some((_, due)) => {
+            match known.iter().find(|listed| listed.movie == *id) {
+                Some(listed) => {
                     found.skipped += 1;
-                    if *due {
+                    if listed.is_due {
                         found.due.push(*id);
                     }
                 }

@@ -6,7 +6,7 @@
 
 use delivery::{Delivery, Effect, Handler, Outcome};
 use proto::{IngestMovie, Lane, MessageKey};
-use store::{Gone, Save, Writer};
+use store::{MissingMovie, NotFoundUpstream, Save, Writer};
 use time::OffsetDateTime;
 use tmdb::{CallContext, TmdbError};
 
@@ -40,9 +40,9 @@ impl Handler for Movie {
         delivery: &Delivery,
     ) -> Result<Outcome, IngestError> {
         let (store, clock) = (&self.lists.store, &self.lists.clock);
-        if !event.force && store.known(&[event.tmdb_id]).await?.iter().any(|(_, due)| !due) {
-            let item = (event.run_id.as_deref(), event.tmdb_id);
-            store.skip_item(&delivery.message, item, clock.now()).await?;
+        if !event.force && store.known(&[event.tmdb_id]).await?.iter().any(|m| !m.is_due) {
+            let run = event.run_id.as_ref();
+            store.skip_item(&delivery.message, run, event.tmdb_id).await?;
             return Ok(Outcome::Skipped(
                 "the catalogue has it and it is fresh; force: true fetches it all the same",
             ));
@@ -69,8 +69,7 @@ impl Handler for Movie {
             cause: cause.to_owned(),
             run_id: event.run_id,
         };
-        self.writer.save(save).await?;
-        Ok(Outcome::Done)
+        Ok(self.writer.save(save).await?.into())
     }
 
     fn effect(&self, event: &IngestMovie, _: &MessageKey) -> Effect {
@@ -87,22 +86,25 @@ impl Movie {
         question: &Question<'_>,
         not_found: TmdbError,
     ) -> Result<Outcome, IngestError> {
-        let (store, clock) = (&self.lists.store, &self.lists.clock);
+        let store = &self.lists.store;
         let id = question.event.tmdb_id;
-        let survivor = match store.imdb_id_of_missing(id, clock.now()).await? {
+        let survivor = match store.imdb_id_of_missing(id).await? {
             Some(imdb_id) => self.lists.tmdb.survivor(id, &imdb_id, &question.call).await?,
             None => None,
         };
-        let gone = Gone {
-            tmdb_id: id,
+        let answer = NotFoundUpstream {
+            movie: id,
             cause: "ingest",
             run_id: question.event.run_id.as_deref(),
             asked_at: question.asked_at,
             survivor,
         };
-        match store.missing(&question.delivery.message, gone, clock.now()).await? {
-            Some(_) => Ok(Outcome::Skipped("TMDB answered 404 for a movie of the catalogue")),
-            None => Err(not_found.into()),
+        match store.missing(&question.delivery.message, answer).await? {
+            MissingMovie::Tombstone | MissingMovie::Remembered => {
+                Ok(Outcome::Skipped("TMDB answered 404 for a movie of the catalogue"))
+            }
+            MissingMovie::Overtaken => Ok(Outcome::Skipped("the catalogue holds a newer answer")),
+            MissingMovie::Unknown => Err(not_found.into()),
         }
     }
 }

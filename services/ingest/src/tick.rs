@@ -2,7 +2,7 @@
 
 use delivery::{Delivery, Effect, Handler, Outcome};
 use proto::{IngestList, JobPayload, MessageKey, Tick};
-use store::{RunRef, Standing};
+use store::{RunRef, RunStart};
 
 use crate::{CANCELLED, IngestError, lists::Lists};
 
@@ -21,9 +21,9 @@ impl Handler for ListByTick {
         let mut list = IngestList::read(&tick.payload)?;
         list.trigger_type = tick.trigger_type;
         match self.0.run(delivery, &list, &RunRef::from(&tick)).await? {
-            Standing::Open => Ok(Outcome::Done),
-            Standing::Cancelled => Ok(Outcome::Skipped(CANCELLED)),
-            Standing::Over => Ok(Outcome::Skipped("its run is over")),
+            RunStart::Open => Ok(Outcome::Done),
+            RunStart::Cancelled => Ok(Outcome::Skipped(CANCELLED)),
+            RunStart::Over => Ok(Outcome::Skipped("its run is over")),
         }
     }
 

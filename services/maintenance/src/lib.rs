@@ -8,7 +8,7 @@ mod prune;
 use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
-use runtime::{ChildSpec, Clock};
+use runtime::ChildSpec;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,6 @@ use maintain::Maintain;
 pub struct Tools {
     pub bus: Bus,
     pub store: Store,
-    pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
 }
@@ -28,7 +27,7 @@ pub struct Tools {
 /// The children of this service's root.
 #[must_use]
 pub fn children(tools: &Tools) -> Vec<ChildSpec> {
-    let maintain = Maintain { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
+    let maintain = Maintain { store: tools.store.clone() };
     let args = ConsumerArgs {
         bus: tools.bus.clone(),
         ledger: Arc::new(tools.store.clone()),

@@ -2,19 +2,15 @@
 //!
 //! Idempotent: a redelivery finds nothing left to remove.
 
-use std::sync::Arc;
-
 use delivery::{Delivery, Effect, Handler, Outcome};
 use proto::{JobPayload, MessageKey, Retention, Tick};
-use runtime::Clock;
-use store::{RunRef, Standing, Store};
+use store::{RunRef, RunStart, Store};
 
 use crate::MaintenanceError;
 
 /// The consumer of ticks.
 pub(crate) struct Maintain {
     pub(crate) store: Store,
-    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Handler for Maintain {
@@ -27,11 +23,11 @@ impl Handler for Maintain {
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, MaintenanceError> {
         let keep = Retention::read(&tick.payload)?;
-        let (run, now) = (RunRef::from(&tick), self.clock.now());
-        if self.store.start_run(&run, &tick.payload, now).await? != Standing::Open {
+        let run = RunRef::from(&tick);
+        if self.store.start_run(&run, &tick.payload).await? != RunStart::Open {
             return Ok(Outcome::Skipped("its run is over"));
         }
-        let removed = self.store.maintain(&delivery.message, &run, &keep, now).await?;
+        let removed = self.store.maintain(&delivery.message, &run.run_id, &keep).await?;
         tracing::info!(removed, run.id = %run.run_id, "old rows were removed");
         Ok(Outcome::Done)
     }

@@ -52,7 +52,8 @@ impl Actor for Prune {
         Step: Step,
         store: &mut Store,
     ) -> Result<(), ActorProcessingErr> {
-        if let Err(e) = store.prune().await {
+        let work = bus::topology::subjects_of_work()?;
+        if let Err(e) = store.prune(&work).await {
             warn!(error = %runtime::chain(&e), "old rows were not removed; the next step does it");
         }
         Ok(())

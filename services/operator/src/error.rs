@@ -13,6 +13,15 @@ pub enum Noun {
     DeadLetter,
 }
 
+impl From<store::Noun> for Noun {
+    fn from(noun: store::Noun) -> Self {
+        match noun {
+            store::Noun::Job => Self::Job,
+            store::Noun::Run => Self::Run,
+        }
+    }
+}
+
 impl std::fmt::Display for Noun {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -58,24 +67,14 @@ impl OperatorError {
     pub(crate) fn unknown(what: Noun, name: impl ToString) -> Self {
         Self::Unknown { what, name: name.to_string() }
     }
-
-    /// What the database said about a thing that was asked for by its name.
-    pub(crate) fn about(what: Noun, name: &str) -> impl FnOnce(StoreError) -> Self {
-        move |error| {
-            if matches!(error, StoreError::Unknown(_)) {
-                Self::unknown(what, name)
-            } else {
-                error.into()
-            }
-        }
-    }
 }
 
 impl From<StoreError> for OperatorError {
     fn from(error: StoreError) -> Self {
         match error {
-            // Who asks for a thing by its name uses `about`, and the name is not lost.
-            StoreError::Unknown(why) | StoreError::Refused(why) => Self::Refused(why),
+            StoreError::Unknown { what, name } => Self::Unknown { what: what.into(), name },
+            StoreError::Refused(why) => Self::Refused(why),
+            StoreError::Row { .. } => Self::Unreadable(error.to_string()),
             StoreError::Repeated(answer) => Self::Repeated(answer),
             StoreError::Data(_) => Self::Invalid(runtime::chain(&error)),
             StoreError::Unavailable(_)

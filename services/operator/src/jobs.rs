@@ -12,7 +12,7 @@ mod runs;
 mod times;
 
 pub use self::{
-    backfill::{BackfillOutcome, BackfillRequest, BackfilledTime, backfill},
+    backfill::{BackfillRequest, backfill},
     control::{PauseRequest, delete, hold, pause, release, resume},
     edit::{JobDraft, create, set},
     lint::{LintFinding, day_and_weekday, lint},

@@ -10,7 +10,7 @@ use proto::{
 };
 use serde::Serialize;
 use serde_json::json;
-use store::{Author, MovieRow, Store, WorkEvent};
+use store::{Author, MessageEnd, MovieRow, Store, WorkEvent};
 use uuid::Uuid;
 
 use crate::{
@@ -78,7 +78,10 @@ pub async fn history(
 /// When the database does not answer.
 pub async fn ending(store: &Store, message: &Accepted) -> Result<Option<Ending>, OperatorError> {
     let end = store.message_end(&message.message_id).await?;
-    Ok(end.map(|error| error.map_or(Ending::Done, Ending::DeadLetter)))
+    Ok(end.map(|end| match end {
+        MessageEnd::Done => Ending::Done,
+        MessageEnd::DeadLetter(error) => Ending::DeadLetter(error),
+    }))
 }
 
 /// Sends one message per movie to `ingest`.

@@ -11,11 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bus::{Bus, BusError, Outgoing};
+use bus::{Bus, BusError, Outgoing, topology};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Component};
-use store::{Held, Relayed, Sent, Store, StoreError};
+use store::{
+    LockWait, OutboxRow, PublishOutcome, Refusal, Store, StoreError, StreamGeneration, Withheld,
+};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, warn};
 
@@ -45,6 +47,24 @@ struct State {
     _listening: AbortOnDropHandle<()>,
 }
 
+/// Why the relay could not do its step.
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Topology(BusError),
+    /// A stream belongs to another installation: nothing may be published into it.
+    #[error("{0}")]
+    Disowned(String),
+}
+
+/// What the relay starts with.
+struct RelayArgs {
+    bus: Bus,
+    store: Store,
+}
+
 /// Something may wait in the outbox.
 #[derive(Debug)]
 struct Look;
@@ -53,7 +73,7 @@ struct Look;
 #[must_use]
 pub fn relay_child(bus: Bus, store: Store) -> ChildSpec {
     ChildSpec::new("outbox-relay", move |root| {
-        let args = (bus.clone(), store.clone());
+        let args = RelayArgs { bus: bus.clone(), store: store.clone() };
         async move {
             Actor::spawn_linked(None, Relay, args, root).await.map(|(child, _)| child.get_cell())
         }
@@ -64,21 +84,26 @@ pub fn relay_child(bus: Bus, store: Store) -> ChildSpec {
 impl Actor for Relay {
     type Msg = Look;
     type State = State;
-    type Arguments = (Bus, Store);
+    type Arguments = RelayArgs;
 
     async fn pre_start(
         &self,
         myself: ActorRef<Look>,
-        (bus, store): (Bus, Store),
+        RelayArgs { bus, store }: RelayArgs,
     ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(SWEEP_EVERY, || Look);
         let (listener, listening) = (myself.clone(), store.clone());
         let listening = tokio::spawn(async move {
             loop {
-                if let Err(e) =
-                    listening.listen("mangoes_outbox", || drop(listener.cast(Look))).await
-                {
-                    tracing::debug!(error = %runtime::chain(&e), "no notifications from the database for a while; the sweep goes on");
+                // A relay that has ended needs no notification.
+                let look = || {
+                    let _ = listener.cast(Look);
+                };
+                if let Err(e) = listening.listen("mangoes_outbox", look).await {
+                    tracing::debug!(
+                        error = %runtime::chain(&e),
+                        "no notifications from the database for a while; the sweep goes on"
+                    );
                 }
                 tokio::time::sleep(SWEEP_EVERY).await;
             }
@@ -108,24 +133,24 @@ impl Actor for Relay {
 impl State {
     /// Everything that is unsent, once. A row that cannot be sent holds up those of its own key and
     /// no others.
-    async fn send_all(&mut self) -> Result<(), StoreError> {
+    async fn send_all(&mut self) -> Result<(), RelayError> {
         if self.births_seen.is_none_or(|at| at.elapsed() >= BIRTHS_EVERY) {
             self.note_births().await?;
         }
         // Looked at after the streams: nothing goes into one of somebody else.
         if let Some(why) = self.bus.disowned() {
-            return Err(StoreError::Setup(why));
+            return Err(RelayError::Disowned(why));
         }
         let (blocked, begun) = (Blocked::default(), Instant::now());
         while begun.elapsed() < BIRTHS_EVERY {
-            let (bus, held) = (self.bus.clone(), blocked.held());
+            let (bus, withheld) = (self.bus.clone(), blocked.withheld());
             let publish = |rows| publish(bus, rows, blocked.clone());
-            let Some(pass) = self.store.relay((&held, BATCH_MAX), publish).await? else { break };
+            let Some(step) = self.store.relay(&withheld, BATCH_MAX, publish).await? else { break };
             self.bus.pulse().beat(PART);
-            if pass.sent + pass.left == 0 || !self.bus.is_connected() {
+            if step.sent + step.left == 0 || !self.bus.is_connected() {
                 break;
             }
-            if pass.sent == 0 {
+            if step.sent == 0 {
                 self.note_births().await?;
             }
         }
@@ -133,12 +158,12 @@ impl State {
     }
 
     /// Looks whether streams were made anew, while nobody publishes.
-    async fn note_births(&mut self) -> Result<(), StoreError> {
+    async fn note_births(&mut self) -> Result<(), RelayError> {
         if !self.bus.is_connected() {
             return Ok(());
         }
-        let work =
-            self.store.while_nothing_is_relayed(false, make_and_fill_again(&self.bus, &self.store));
+        let work = make_and_fill_again(&self.bus, &self.store);
+        let work = self.store.while_nothing_is_relayed(LockWait::Never, work);
         // Marking a million rows takes long; each of its steps has a deadline.
         let beats = async {
             loop {
@@ -161,12 +186,12 @@ impl State {
 
 /// Makes what is missing, and has what a stream lost published again before anything new: else a
 /// movie's events would stand in the wrong order. To be called while nothing is relayed.
-async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), StoreError> {
+async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), RelayError> {
     let births = match bus.stream_births().await {
         Ok(births) => births,
         // The process ends (`vitals`); nothing more goes into a stream of somebody else.
         Err(e @ BusError::OtherInstallation { .. }) => {
-            return Err(StoreError::Setup(e.to_string()));
+            return Err(RelayError::Disowned(e.to_string()));
         }
         Err(missing) => {
             warn!(error = %missing, "a stream is away; it is made anew");
@@ -180,8 +205,14 @@ async fn make_and_fill_again(bus: &Bus, store: &Store) -> Result<(), StoreError>
             }
         }
     };
+    let work = topology::subjects_of_work().map_err(RelayError::Topology)?;
     for birth in births {
-        let again = store.note_generation(birth.stream, &birth.created_at, &birth.subjects).await?;
+        let stream = StreamGeneration {
+            stream: birth.stream,
+            created_at: &birth.created_at,
+            subjects: &birth.subjects,
+        };
+        let again = store.record_generation(stream, &work).await?;
         if again > 0 {
             warn!(
                 stream = birth.stream,
@@ -202,56 +233,54 @@ pub async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()> {
         bus.ensure_topology().await?;
         anyhow::Ok(make_and_fill_again(bus, store).await?)
     };
-    store.while_nothing_is_relayed(true, work).await?.transpose()?;
+    store.while_nothing_is_relayed(LockWait::UntilFree, work).await?.transpose()?;
     Ok(())
 }
 
-/// Keys whose earlier row could not be sent, with their stream's kinds of event: later ones wait,
-/// so that their order stays.
+/// Keys whose earlier event could not be sent, each with the stream of that event: later events of
+/// the key wait, so that their order stays.
 #[derive(Clone, Default)]
-struct Blocked(Arc<Mutex<HashMap<String, &'static [&'static str]>>>);
+struct Blocked(Arc<Mutex<HashMap<String, &'static str>>>);
 
 impl Blocked {
     fn hold(&self, key: String, subject: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, kinds(subject));
+        // An event that no stream takes is refused, and never held.
+        let Some(stream) = topology::stream_taking(subject) else { return };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, stream);
     }
 
-    fn held(&self) -> Held {
+    fn withheld(&self) -> Withheld {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut refused: HashMap<&[&str], usize> = HashMap::new();
-        keys.values().for_each(|kinds| *refused.entry(kinds).or_default() += 1);
-        let full =
-            refused.into_iter().filter(|(_, n)| *n > REFUSED_MAX).flat_map(|(kinds, _)| kinds);
-        Held {
+        let mut refused: HashMap<&str, usize> = HashMap::new();
+        keys.values().for_each(|stream| *refused.entry(stream).or_default() += 1);
+        let full = refused.into_iter().filter(|(_, n)| *n > REFUSED_MAX);
+        Withheld {
             keys: keys.keys().cloned().collect(),
-            kinds: full.map(|kind| (*kind).to_owned()).collect(),
+            subjects: full.flat_map(|(stream, _)| topology::subjects_of(stream)).collect(),
         }
     }
 }
 
-/// The second words of the subjects that stand in the same stream.
-fn kinds(subject: &str) -> &'static [&'static str] {
-    match subject.split('.').nth(1) {
-        Some("tick") => &["tick"],
-        Some("ingest") => &["ingest"],
-        Some("stale") => &["stale"],
-        Some("dead") => &["dead"],
-        Some(_) | None => &["refreshed", "changed", "removed", "run"],
-    }
+/// Where events that are being published go.
+struct Publisher {
+    bus: Bus,
+    blocked: Blocked,
+    /// After it no event is begun.
+    deadline: Instant,
 }
 
 /// Rows of one key one after the other, keys side by side. What is not begun in time waits for the
 /// next step.
-async fn publish(bus: Bus, rows: Vec<Relayed>, blocked: Blocked) -> Sent {
-    let mut by_key: BTreeMap<String, Vec<Relayed>> = BTreeMap::new();
+async fn publish(bus: Bus, rows: Vec<OutboxRow>, blocked: Blocked) -> PublishOutcome {
+    let mut by_key: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
     for row in rows {
         by_key.entry(row.ordering_key.clone()).or_default().push(row);
     }
-    let deadline = Instant::now() + PASS_MAX;
-    let sent = stream::iter(by_key)
-        .map(|(key, rows)| publish_in_order(bus.clone(), (key, rows), (blocked.clone(), deadline)));
-    sent.buffer_unordered(IN_FLIGHT)
-        .fold(Sent::default(), |mut all, mut one| async move {
+    let publisher = &Publisher { bus, blocked, deadline: Instant::now() + PASS_MAX };
+    stream::iter(by_key)
+        .map(|(key, rows)| publisher.publish_in_order(key, rows))
+        .buffer_unordered(IN_FLIGHT)
+        .fold(PublishOutcome::default(), |mut all, mut one| async move {
             all.confirmed.append(&mut one.confirmed);
             all.refused.append(&mut one.refused);
             all
@@ -259,36 +288,34 @@ async fn publish(bus: Bus, rows: Vec<Relayed>, blocked: Blocked) -> Sent {
         .await
 }
 
-async fn publish_in_order(
-    bus: Bus,
-    (key, rows): (String, Vec<Relayed>),
-    (blocked, deadline): (Blocked, Instant),
-) -> Sent {
-    let mut sent = Sent::default();
-    for row in rows {
-        if Instant::now() > deadline {
-            break;
-        }
-        let (id, subject) = (row.id, row.subject.clone());
-        let message = Outgoing {
-            subject: row.subject,
-            message_id: row.message_id,
-            headers: row.headers,
-            payload: row.payload.to_string().into(),
-        };
-        match bus.publish(message).await {
-            Ok(_) => sent.confirmed.push(id),
-            Err(e @ (BusError::TooLarge { .. } | BusError::Unpublishable { .. })) => {
-                error!(error = %e, "never published; it is a dead letter now");
-                sent.refused.push((id, e.to_string()));
-            }
-            Err(_) if runtime::fault_injection::without("outbox") => sent.confirmed.push(id),
-            Err(e) => {
-                warn!(error = %e, %subject, "not published; it stays in the outbox");
-                blocked.hold(key, &subject);
+impl Publisher {
+    async fn publish_in_order(&self, key: String, rows: Vec<OutboxRow>) -> PublishOutcome {
+        let mut outcome = PublishOutcome::default();
+        for row in rows {
+            if Instant::now() > self.deadline {
                 break;
             }
+            let (id, subject) = (row.id, row.subject.clone());
+            let message = Outgoing {
+                subject: row.subject,
+                message_id: row.message_id,
+                headers: row.headers,
+                payload: row.payload.to_string().into(),
+            };
+            match self.bus.publish(message).await {
+                Ok(_) => outcome.confirmed.push(id),
+                Err(e @ (BusError::TooLarge { .. } | BusError::Unpublishable { .. })) => {
+                    error!(error = %e, "an event can never be published; it is a dead letter now");
+                    outcome.refused.push(Refusal { id, error: e.to_string() });
+                }
+                Err(_) if runtime::fault_injection::without("outbox") => outcome.confirmed.push(id),
+                Err(e) => {
+                    warn!(error = %e, %subject, "an event is not published; it stays unsent");
+                    self.blocked.hold(key, &subject);
+                    break;
+                }
+            }
         }
+        outcome
     }
-    sent
 }

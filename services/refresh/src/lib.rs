@@ -53,7 +53,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         };
         consumer_child(handler, consumer(MOVIES_IN_FLIGHT_PER_LANE))
     });
-    let sweep = Sweep { store: tools.store.clone(), clock: Arc::clone(&tools.clock) };
+    let sweep = Sweep { store: tools.store.clone() };
     let mut children = vec![writer_child(tools.store.clone(), writer.clone())];
     children.extend(lanes);
     children.push(consumer_child(sweep, consumer(1)));

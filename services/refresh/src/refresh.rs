@@ -10,7 +10,7 @@ use std::sync::Arc;
 use delivery::{Classify, Delivery, Effect, Fate, Handler, Outcome};
 use proto::{Lane, MessageKey, MovieStale};
 use runtime::Clock;
-use store::{Beginning, Gone, Save, Store, Writer};
+use store::{MissingMovie, NotFoundUpstream, RefreshClaim, Save, Store, Writer};
 use time::OffsetDateTime;
 use tmdb::{CallContext, TmdbError};
 
@@ -59,21 +59,21 @@ impl Handler for Refresh {
             && self.tmdb.cancelled().contains(Some(run))
         {
             // The cancel leaves out a row that is in flight at that moment.
-            self.store.cancelled_in_hand(event.tmdb_id, run).await?;
+            self.store.cancelled_in_flight(event.tmdb_id, run).await?;
             return Ok(Outcome::Skipped(CANCELLED));
         }
-        match self.store.begin_refresh(&event, self.clock.now()).await? {
-            Beginning::Begun => {}
-            Beginning::Unknown => return Err(RefreshError::Unknown(event.tmdb_id)),
-            Beginning::Over => {
-                let item = (event.run_id.as_deref(), event.tmdb_id);
-                self.store.skip_item(&delivery.message, item, self.clock.now()).await?;
+        match self.store.claim_refresh(&event).await? {
+            RefreshClaim::Claimed => {}
+            RefreshClaim::UnknownMovie => return Err(RefreshError::Unknown(event.tmdb_id)),
+            RefreshClaim::AlreadyDone => {
+                let run = event.run_id.as_ref();
+                self.store.skip_item(&delivery.message, run, event.tmdb_id).await?;
                 return Ok(Outcome::Skipped("another message has done what it was sent for"));
             }
         }
         match (self.refresh(&event, delivery).await, &event.run_id) {
             (Err(RefreshError::Tmdb(TmdbError::Cancelled)), Some(run)) => {
-                self.store.cancelled_in_hand(event.tmdb_id, run).await?;
+                self.store.cancelled_in_flight(event.tmdb_id, run).await?;
                 Ok(Outcome::Skipped(CANCELLED))
             }
             (Err(error), _) => {
@@ -114,30 +114,32 @@ impl Refresh {
             cause: event.reason.clone(),
             run_id: event.run_id.clone(),
         };
-        self.writer.save(save).await?;
-        Ok(Outcome::Done)
+        Ok(self.writer.save(save).await?.into())
     }
 
     /// A first 404 is remembered; a second one makes a tombstone, and the entry that the movie was
     /// merged into is looked for.
     async fn missing(&self, question: &Question<'_>) -> Result<Outcome, RefreshError> {
         let id = question.event.tmdb_id;
-        let survivor = match self.store.imdb_id_of_missing(id, self.clock.now()).await? {
+        let survivor = match self.store.imdb_id_of_missing(id).await? {
             Some(imdb_id) => self.tmdb.survivor(id, &imdb_id, &question.call).await?,
             None => None,
         };
-        let gone = Gone {
-            tmdb_id: id,
+        let answer = NotFoundUpstream {
+            movie: id,
             cause: &question.event.reason,
             run_id: question.event.run_id.as_deref(),
             asked_at: question.asked_at,
             survivor,
         };
         let message = &question.delivery.message;
-        match self.store.missing(message, gone, self.clock.now()).await? {
-            Some(true) => Ok(Outcome::Skipped("TMDB does not have it any more")),
-            Some(false) => Ok(Outcome::Skipped("TMDB answered 404; it is asked again in a day")),
-            None => Err(RefreshError::Unknown(id)),
+        match self.store.missing(message, answer).await? {
+            MissingMovie::Tombstone => Ok(Outcome::Skipped("TMDB does not have it any more")),
+            MissingMovie::Remembered => {
+                Ok(Outcome::Skipped("TMDB answered 404; it is asked again in a day"))
+            }
+            MissingMovie::Overtaken => Ok(Outcome::Skipped("the catalogue holds a newer answer")),
+            MissingMovie::Unknown => Err(RefreshError::Unknown(id)),
         }
     }
 

@@ -3,19 +3,15 @@
 //! Writes `refresh_queue`, the events of what it releases, and the run, in one transaction; a
 //! redelivery meets its inbox row.
 
-use std::sync::Arc;
-
 use delivery::{Delivery, Effect, Handler, Outcome};
 use proto::{JobPayload, MessageKey, RefreshPayload, Tick};
-use runtime::Clock;
-use store::{RunRef, Standing, Store};
+use store::{RunRef, RunStart, Store};
 
 use crate::RefreshError;
 
 /// The consumer of ticks.
 pub(crate) struct Sweep {
     pub(crate) store: Store,
-    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Handler for Sweep {
@@ -28,11 +24,11 @@ impl Handler for Sweep {
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, RefreshError> {
         let max = RefreshPayload::read(&tick.payload)?.max_items;
-        let (run, now) = (RunRef::from(&tick), self.clock.now());
-        if self.store.start_run(&run, &tick.payload, now).await? != Standing::Open {
+        let run = RunRef::from(&tick);
+        if self.store.start_run(&run, &tick.payload).await? != RunStart::Open {
             return Ok(Outcome::Skipped("its run is over"));
         }
-        let released = self.store.release(&delivery.message, &run.run_id, max, now).await?;
+        let released = self.store.release(&delivery.message, &run.run_id, max).await?;
         tracing::info!(released, run.id = %run.run_id, "the refresh queue was swept");
         Ok(Outcome::Done)
     }

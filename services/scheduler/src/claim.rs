@@ -19,9 +19,9 @@ pub(crate) async fn claim(store: &Store, job: &DueJob) -> Result<(), SchedulerEr
         }
     };
     match decide(job, &calendars) {
-        Decision::Wait(next) => store.set_next(job, (next.at, next.jitter)).await?,
+        Decision::Wait(next) => store.set_next(job, next).await?,
         Decision::Claim { times, next } => {
-            if store.claim(job, &times, (next.at, next.jitter)).await? {
+            if store.claim(job, &times, next).await? {
                 let runs = times.iter().filter(|n| matches!(n.fate, NominalFate::Runs(..))).count();
                 info!(job = %job.name, times = times.len(), runs, "nominal times were claimed");
             }

@@ -3,7 +3,7 @@
 use calendar::{Calendar, CalendarError, DaylightSaving};
 use proto::TriggerType;
 use sha2::{Digest, Sha256};
-use store::{DueJob, Nominal, NominalFate};
+use store::{DueJob, NextTime, Nominal, NominalFate};
 use time::OffsetDateTime;
 
 /// Rows that one claim writes at most; the rest follows in the next sweep.
@@ -11,22 +11,13 @@ const ROWS_MAX: usize = 1_000;
 /// A run that begins later than this after its nominal time is one that catches up.
 const LATE: time::Duration = time::Duration::seconds(30);
 
-/// The next nominal time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Next {
-    /// `None`: there is none.
-    pub(crate) at: Option<OffsetDateTime>,
-    /// Seconds after it at which it fires.
-    pub(crate) jitter: i32,
-}
-
 /// What becomes of a job.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// Nothing has come yet: it waits for its next time.
-    Wait(Next),
+    Wait(NextTime),
     /// These nominal times have come, in their order: each fires or is skipped with a reason.
-    Claim { times: Vec<Nominal>, next: Next },
+    Claim { times: Vec<Nominal>, next: NextTime },
 }
 
 /// When a job fires, and when it does not.
@@ -38,8 +29,7 @@ pub(crate) struct Calendars {
 impl Calendars {
     /// Reads a job's schedule and exclusions.
     pub(crate) fn of(job: &DueJob) -> Result<Self, CalendarError> {
-        let daylight_saving =
-            DaylightSaving { gap: job.dst_gap.parse()?, overlap: job.dst_overlap.parse()? };
+        let daylight_saving = DaylightSaving { gap: job.dst_gap, overlap: job.dst_overlap };
         let read = |schedule: &str| Calendar::parse(schedule, &job.timezone, daylight_saving);
         Ok(Self {
             schedule: read(&job.schedule)?,
@@ -58,7 +48,10 @@ impl Calendars {
 
 /// Decides about every nominal time that has come, and which one is next.
 pub(crate) fn decide(job: &DueJob, calendars: &Calendars) -> Decision {
-    let next = |at: Option<OffsetDateTime>| Next { at, jitter: at.map_or(0, |at| jitter(job, at)) };
+    let next = |at: Option<OffsetDateTime>| NextTime {
+        at,
+        jitter_secs: at.map_or(0, |at| jitter(job, at)),
+    };
     let Some(first) = job.next_at else {
         let from =
             job.starts_at.map_or(job.now, |start| job.now.max(start - time::Duration::SECOND));
@@ -171,11 +164,11 @@ mod tests {
 
     fn job() -> DueJob {
         DueJob {
-            name: "job".to_owned(),
+            name: "job".parse().unwrap(),
             schedule: "* * * * *".to_owned(),
             timezone: "UTC".to_owned(),
-            dst_gap: "run_after".to_owned(),
-            dst_overlap: "first".to_owned(),
+            dst_gap: calendar::Gap::RunAfter,
+            dst_overlap: calendar::Overlap::First,
             next_at: None,
             catch_up_secs: 3_600,
             catch_up_max: 1,
@@ -286,7 +279,7 @@ mod tests {
     #[test]
     fn a_job_waits_fires_or_ends() {
         let at = |m| datetime!(2026-11-24 10:00 UTC) + time::Duration::minutes(m);
-        let next = |at| Next { at, jitter: 0 };
+        let next = |at| NextTime { at, jitter_secs: 0 };
         let decided = |job: &DueJob| decide(job, &Calendars::of(job).unwrap());
         // Edited: its next time has to be computed, and nothing fires.
         assert_eq!(decided(&job()), Decision::Wait(next(Some(at(61)))));
@@ -321,7 +314,6 @@ mod tests {
             DueJob { schedule: "61 * * * *".to_owned(), ..job() },
             DueJob { timezone: "Mars/Base".to_owned(), ..job() },
             DueJob { exclusions: Some("never".to_owned()), ..job() },
-            DueJob { dst_gap: "jump".to_owned(), ..job() },
         ] {
             assert!(Calendars::of(&wrong).is_err(), "{wrong:?}");
         }

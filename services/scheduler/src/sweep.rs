@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use proto::Action;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Component};
-use store::StoreError;
+use store::{LossCheck, StoreError};
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
@@ -182,10 +182,11 @@ impl State {
             warn!(jobs = overdue, "jobs had no success for longer than they allow");
         }
         for run in self.tools.store.quiet_runs().await? {
-            if !self.carried(&run.action).await {
+            if !self.carried(run.action).await {
                 let again = match self.tools.store.lose_run(&run.run_id).await {
-                    Ok(Some(again)) => again,
-                    Ok(None) => continue,
+                    Ok(LossCheck::Replaced(again)) => Some(again),
+                    Ok(LossCheck::Ended) => None,
+                    Ok(LossCheck::Alive) => continue,
                     Err(e @ StoreError::Unavailable(_)) => return Err(e.into()),
                     Err(e) => {
                         warn!(run = %run.run_id, error = %runtime::chain(&e), "the run is looked at again later");
@@ -200,8 +201,7 @@ impl State {
 
     /// Whether a message may still carry work of this action; a broker that does not answer may
     /// hold one.
-    async fn carried(&self, action: &str) -> bool {
-        let Ok(action) = action.parse::<Action>() else { return true };
+    async fn carried(&self, action: Action) -> bool {
         for consumer in CONSUMERS.iter().filter(|consumer| consumer.action == action) {
             if !matches!(self.tools.bus.is_idle(consumer.durable).await, Ok(true)) {
                 return true;
@@ -212,11 +212,12 @@ impl State {
 
     async fn set_alarm(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         let next = self.tools.store.next_alarm().await?;
-        if next.map(|(at, _)| at) == self.alarm_at {
+        if next.map(|next| next.at) == self.alarm_at {
             return Ok(());
         }
-        self.alarm_at = next.map(|(at, _)| at);
-        let Some(after) = next.and_then(|(_, secs)| Duration::try_from_secs_f64(secs).ok()) else {
+        self.alarm_at = next.map(|next| next.at);
+        let after = next.and_then(|next| Duration::try_from_secs_f64(next.in_secs).ok());
+        let Some(after) = after else {
             return Ok(());
         };
         let myself = myself.clone();

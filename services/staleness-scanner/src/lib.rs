@@ -6,7 +6,7 @@ mod scan;
 use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
-use runtime::{ChildSpec, Clock, RefreshMode};
+use runtime::{ChildSpec, RefreshMode};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,6 @@ use scan::Scan;
 pub struct Tools {
     pub bus: Bus,
     pub store: Store,
-    pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
 }
@@ -26,7 +25,7 @@ pub struct Tools {
 /// The children of this service's root.
 #[must_use]
 pub fn children(tools: &Tools, mode: RefreshMode) -> Vec<ChildSpec> {
-    let scan = Scan { store: tools.store.clone(), clock: Arc::clone(&tools.clock), mode };
+    let scan = Scan { store: tools.store.clone(), mode };
     let args = ConsumerArgs {
         bus: tools.bus.clone(),
         ledger: Arc::new(tools.store.clone()),

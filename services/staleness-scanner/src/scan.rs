@@ -4,19 +4,16 @@
 //! Writes `refresh_queue`, `sync_state`, the run with its items and the stale events in one
 //! transaction; a redelivery meets its inbox row.
 
-use std::sync::Arc;
-
 use delivery::{Delivery, Effect, Handler, Outcome};
 use proto::{JobPayload, MessageKey, ScanPayload, Tick};
-use runtime::{Clock, RefreshMode};
-use store::{RunRef, Standing, Store};
+use runtime::RefreshMode;
+use store::{RunRef, RunStart, ScanOrder, Store};
 
 use crate::ScanError;
 
 /// The consumer of ticks.
 pub(crate) struct Scan {
     pub(crate) store: Store,
-    pub(crate) clock: Arc<dyn Clock>,
     /// In `PerTick` mode the events are left to `refresh_worker`.
     pub(crate) mode: RefreshMode,
 }
@@ -31,13 +28,13 @@ impl Handler for Scan {
 
     async fn handle(&self, tick: Tick, delivery: &Delivery) -> Result<Outcome, ScanError> {
         let limit = ScanPayload::read(&tick.payload)?.limit;
-        let (run, now) = (RunRef::from(&tick), self.clock.now());
-        if self.store.start_run(&run, &tick.payload, now).await? != Standing::Open {
+        let run = RunRef::from(&tick);
+        if self.store.start_run(&run, &tick.payload).await? != RunStart::Open {
             return Ok(Outcome::Skipped("its run is over"));
         }
-        let release = self.mode == RefreshMode::Continuous;
-        let scan = self.store.scan(&delivery.message, &run, (limit, release), now).await?;
-        tracing::info!(queued = scan.queued, run.id = %run.run_id, "due movies were queued");
+        let order = ScanOrder { limit, release: self.mode == RefreshMode::Continuous };
+        let queued = self.store.scan(&delivery.message, &run.run_id, order).await?;
+        tracing::info!(queued, run.id = %run.run_id, "due movies were queued");
         Ok(Outcome::Done)
     }
 

@@ -42,7 +42,7 @@ pub(super) async fn run(
 pub(super) async fn run_to_its_end(store: &Store, run_id: &RunId, out: Output) -> Result<ExitCode> {
     let options = FollowOptions { quiet: out.json, limit: RUN_LIMIT };
     let view = follow_run(store, run_id, options).await?;
-    let succeeded = view.state()? == RunState::Succeeded;
+    let succeeded = view.run.status == RunState::Succeeded;
     print_runs(&[view.run], store.now().await?, out);
     Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

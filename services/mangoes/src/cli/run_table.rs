@@ -26,9 +26,9 @@ pub(super) fn print_runs(runs: &[RunRow], now: OffsetDateTime, out: Output) {
 
 fn row(run: &RunRow, now: OffsetDateTime) -> Vec<String> {
     vec![
-        run.job.clone(),
-        run.status.clone(),
-        run.trigger_type.clone(),
+        run.job.to_string(),
+        run.status.to_string(),
+        run.trigger_type.to_string(),
         relative(Some(run.fired_at), now),
         run.checked.to_string(),
         run.skipped.to_string(),

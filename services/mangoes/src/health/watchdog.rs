@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use runtime::{Component, Stall};
-use store::{Seen, Store};
+use store::{SessionActivity, Store};
 
 /// How often the process checks itself.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
@@ -62,10 +62,10 @@ pub(crate) async fn stalls(bus: &Bus, store: &Store) -> Vec<Stall> {
     if stalled.is_empty() || !bus.answers(ANSWER).await {
         return Vec::new();
     }
-    match store.seen_anew(ANSWER).await {
-        None | Some(Seen { waits: true, .. }) => stalled.clear(),
-        Some(Seen { moves: true, .. }) => stalled.retain(|s| s.component != POOL),
-        Some(Seen { .. }) => {}
+    match store.session_activity(ANSWER).await {
+        None | Some(SessionActivity { waits: true, .. }) => stalled.clear(),
+        Some(SessionActivity { moves: true, .. }) => stalled.retain(|s| s.component != POOL),
+        Some(SessionActivity { .. }) => {}
     }
     stalled
 }

@@ -120,7 +120,7 @@ impl Demo<'_> {
         let run_id: RunId = jobs::run(self.store, &request, &author).await?;
         let options = FollowOptions { quiet: self.out.json, limit: STEP_LIMIT };
         let view: RunView = follow_run(self.store, &run_id, options).await?;
-        let state = view.state()?;
+        let state = view.run.status;
         let RunRow { job, done, failed, .. } = &view.run;
         self.out.say(&format!("{job}: {} ({done} done, {failed} failed)", state.as_str()));
         if state != RunState::Succeeded {
@@ -133,13 +133,14 @@ impl Demo<'_> {
     /// Waits until every event is published. Returns how many there were.
     async fn all_published(&self) -> Result<i64> {
         let begun = Instant::now();
-        while self.store.outbox_backlog().await? > 0 {
+        while self.store.unsent_events().await? > 0 {
             if begun.elapsed() > STEP_LIMIT {
                 bail!("some events are still not published after {} s", STEP_LIMIT.as_secs());
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(self.store.events_published().await?)
+        let subjects = bus::topology::subjects_of(bus::topology::EVENTS);
+        Ok(self.store.events_published(&subjects).await?)
     }
 
     async fn print(&self, runs: &[&RunRow], events: i64) -> Result<()> {
@@ -174,7 +175,7 @@ const HEAD: [&str; 7] =
 
 fn row(run: &RunRow) -> Vec<String> {
     vec![
-        run.job.clone(),
+        run.job.to_string(),
         run.checked.to_string(),
         run.skipped.to_string(),
         run.done.to_string(),

@@ -193,7 +193,6 @@ impl Shared<'_> {
                 let housekeeping = maintenance::Tools {
                     bus: bus.clone(),
                     store: store.clone(),
-                    clock: Arc::clone(&clock) as Arc<dyn runtime::Clock>,
                     drain: drain.clone(),
                 };
                 let tools = scheduler::Tools { bus, store, clock, drain };
@@ -202,7 +201,7 @@ impl Shared<'_> {
                 children
             }
             Service::StalenessScanner => {
-                let tools = staleness_scanner::Tools { bus, store, clock, drain };
+                let tools = staleness_scanner::Tools { bus, store, drain };
                 staleness_scanner::children(&tools, self.config.refresh_mode)
             }
             Service::Ingest => {

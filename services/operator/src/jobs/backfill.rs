@@ -2,15 +2,15 @@
 
 use calendar::Calendar;
 use proto::JobName;
-use serde::{Deserialize, Serialize};
-use store::{Author, Begun, JobRow, Store};
+use serde::Deserialize;
+use store::{Author, BackfillOutcome, Backfilled, JobRow, Store};
 use time::OffsetDateTime;
 
 use super::{
     read::get,
     times::{MOST_TIMES, Span, exclusions_of, times_of},
 };
-use crate::{Noun, OperatorError};
+use crate::OperatorError;
 
 /// Which nominal times are backfilled.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,31 +28,6 @@ pub struct BackfillRequest {
     pub dry_run: bool,
 }
 
-/// What became of a nominal time that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum BackfillOutcome {
-    #[serde(rename = "queued")]
-    Queued,
-    /// For an earlier run of the job.
-    #[serde(rename = "waiting")]
-    Waiting,
-    /// It ran before.
-    #[serde(rename = "there")]
-    There,
-    /// Of a dry run.
-    #[serde(rename = "would run")]
-    WouldRun,
-}
-
-/// A nominal time with its run.
-#[derive(Debug, Clone, Serialize)]
-pub struct BackfilledTime {
-    #[serde(with = "time::serde::rfc3339")]
-    pub scheduled_for: OffsetDateTime,
-    pub run_id: String,
-    pub outcome: BackfillOutcome,
-}
-
 /// Begins a run for each nominal time of the span that has none.
 ///
 /// # Errors
@@ -61,7 +36,7 @@ pub async fn backfill(
     store: &Store,
     request: &BackfillRequest,
     author: &Author,
-) -> Result<Vec<BackfilledTime>, OperatorError> {
+) -> Result<Vec<Backfilled>, OperatorError> {
     let job = get(store, &request.name).await?;
     let span = Span { from: request.from, to: request.to };
     check_span(span, store.now().await?)?;
@@ -69,9 +44,7 @@ pub async fn backfill(
     if request.dry_run {
         return preview(store, &job, &times).await;
     }
-    let begun = store.backfill_job(&job.name, &times, author).await;
-    let begun = begun.map_err(OperatorError::about(Noun::Job, &job.name))?;
-    begun.into_iter().map(BackfilledTime::try_from).collect()
+    Ok(store.backfill_job(&job.name, &times, author).await?)
 }
 
 fn check_span(span: Span, now: OffsetDateTime) -> Result<(), OperatorError> {
@@ -104,39 +77,13 @@ async fn preview(
     store: &Store,
     job: &JobRow,
     times: &[OffsetDateTime],
-) -> Result<Vec<BackfilledTime>, OperatorError> {
+) -> Result<Vec<Backfilled>, OperatorError> {
     let (Some(first), Some(last)) = (times.first(), times.last()) else { return Ok(Vec::new()) };
-    let ran = store.times_that_ran(&job.name, (*first, *last)).await?;
-    let time = |at: &OffsetDateTime| BackfilledTime {
+    let ran = store.times_that_ran(&job.name, *first..=*last).await?;
+    let time = |at: &OffsetDateTime| Backfilled {
         scheduled_for: *at,
         run_id: store::run_id(&job.name, *at),
         outcome: if ran.contains(at) { BackfillOutcome::There } else { BackfillOutcome::WouldRun },
     };
     Ok(times.iter().map(time).collect())
-}
-
-impl TryFrom<Begun> for BackfilledTime {
-    type Error = OperatorError;
-
-    fn try_from(begun: Begun) -> Result<Self, OperatorError> {
-        let outcomes = [BackfillOutcome::Queued, BackfillOutcome::Waiting, BackfillOutcome::There];
-        let outcome = outcomes.into_iter().find(|outcome| outcome.as_str() == begun.outcome);
-        let outcome = outcome.ok_or_else(|| {
-            OperatorError::Unreadable(format!("job_begin.outcome is '{}'", begun.outcome))
-        })?;
-        Ok(Self { scheduled_for: begun.scheduled_for, run_id: begun.run_id, outcome })
-    }
-}
-
-impl BackfillOutcome {
-    /// The word of the database and of answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Waiting => "waiting",
-            Self::There => "there",
-            Self::WouldRun => "would run",
-        }
-    }
 }

@@ -7,11 +7,8 @@ use serde_json::Value;
 use store::{Author, JobEdit, JobRow, Store};
 use time::OffsetDateTime;
 
-use super::{
-    payload::{action_of, check},
-    read::get,
-};
-use crate::{Noun, OperatorError};
+use super::{payload::check, read::get};
+use crate::OperatorError;
 
 /// A job that is to be.
 #[derive(Debug, Clone)]
@@ -41,7 +38,7 @@ pub async fn create(
     let timing = Timing { schedule, zone: settings.timezone.as_deref().unwrap_or("UTC") };
     timing.check(settings, store.now().await?)?;
     check(*action, settings.payload.as_ref().unwrap_or(&Value::Object(serde_json::Map::new())))?;
-    store.create_job(name, action.as_str(), settings, author).await?;
+    store.create_job(name, *action, settings, author).await?;
     get(store, name).await
 }
 
@@ -70,9 +67,9 @@ pub async fn set(
     };
     timing.check(edit, store.now().await?)?;
     if let Some(payload) = &edit.payload {
-        check(action_of(&job)?, payload)?;
+        check(job.action, payload)?;
     }
-    store.set_job(name, edit, author).await.map_err(OperatorError::about(Noun::Job, name))?;
+    store.set_job(name, edit, author).await?;
     get(store, name).await
 }
 

@@ -5,7 +5,7 @@ use store::{JobRow, Store};
 use time::OffsetDateTime;
 
 use super::{
-    payload::{action_of, check},
+    payload::check,
     times::{Span, exclusions_of, times_of},
 };
 use crate::OperatorError;
@@ -25,7 +25,7 @@ pub async fn lint(store: &Store) -> Result<Vec<LintFinding>, OperatorError> {
     let now = store.now().await?;
     let jobs = store.jobs().await?;
     let findings = jobs.iter().flat_map(|job| {
-        let finding = |problem| LintFinding { job: job.name.clone(), problem };
+        let finding = |problem| LintFinding { job: job.name.to_string(), problem };
         problems(job, now).into_iter().map(finding)
     });
     Ok(findings.collect())
@@ -44,7 +44,7 @@ fn problems(job: &JobRow, now: OffsetDateTime) -> Vec<String> {
         problems.push(format!("exclusions: {error}"));
     }
     problems.extend(day_and_weekday(&job.schedule));
-    if let Err(error) = action_of(job).and_then(|action| check(action, &job.payload)) {
+    if let Err(error) = check(job.action, &job.payload) {
         problems.push(error.to_string());
     }
     problems

@@ -2,16 +2,8 @@
 
 use proto::Action;
 use serde_json::Value;
-use store::JobRow;
 
 use crate::OperatorError;
-
-/// What the job does.
-pub(super) fn action_of(job: &JobRow) -> Result<Action, OperatorError> {
-    job.action
-        .parse()
-        .map_err(|error| OperatorError::Unreadable(format!("job.action of {}: {error}", job.name)))
-}
 
 /// Refuses a payload that the action cannot read.
 pub(super) fn check(action: Action, payload: &Value) -> Result<(), OperatorError> {

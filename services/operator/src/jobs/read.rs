@@ -26,6 +26,6 @@ pub async fn list(store: &Store) -> Result<Jobs, OperatorError> {
 /// # Errors
 /// `Unknown`.
 pub async fn get(store: &Store, name: &str) -> Result<JobRow, OperatorError> {
-    let job = store.jobs().await?.into_iter().find(|job| job.name == name);
+    let job = store.jobs().await?.into_iter().find(|job| &*job.name == name);
     job.ok_or_else(|| OperatorError::unknown(Noun::Job, name))
 }

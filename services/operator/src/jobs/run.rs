@@ -5,13 +5,13 @@ use proto::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use store::{Author, Store, StoreError};
+use store::{Author, ManualRun, Store, StoreError};
 
 use super::{
-    payload::{action_of, check, with_fields},
+    payload::{check, with_fields},
     read::get,
 };
-use crate::{Noun, OperatorError};
+use crate::OperatorError;
 
 /// Titles that a dry run names.
 const SAMPLE: i64 = 10;
@@ -56,14 +56,15 @@ pub async fn run(
     let payload = request.payload.as_ref();
     if let Some(replaced) = payload {
         let job = get(store, &request.name).await?;
-        check(action_of(&job)?, &with_fields(&job.payload, replaced)?)?;
+        check(job.action, &with_fields(&job.payload, replaced)?)?;
     }
-    let run_id = store.run_job(&request.name, (payload, request.force), author).await;
+    let run_id =
+        store.run_job(&request.name, ManualRun { payload, force: request.force }, author).await;
     let run_id = run_id.map_err(|error| {
         if let StoreError::Refused(why) = error {
             return OperatorError::Overlaps(why);
         }
-        OperatorError::about(Noun::Job, &request.name)(error)
+        error.into()
     })?;
     run_id.parse().map_err(OperatorError::Unreadable)
 }
@@ -82,13 +83,13 @@ pub async fn dry_run(
         Some(replaced) => with_fields(&job.payload, replaced)?,
         None => job.payload.clone(),
     };
-    let estimate = estimate(store, action_of(&job)?, &payload).await?;
+    let estimate = estimate(store, job.action, &payload).await?;
     let lowered = store.budget().await?.lowered_rate;
     let rate = lowered.unwrap_or(f64::from(tmdb_rate));
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     let seconds = (rate > 0.0).then(|| estimate.calls as f64 / rate);
     Ok(DryRun {
-        name: job.name,
+        name: job.name.into(),
         movies: estimate.movies,
         tmdb_calls: estimate.calls,
         seconds,
@@ -122,11 +123,11 @@ async fn estimate(
         }
         Action::Scan => {
             let limit = ScanPayload::read(payload).map_err(invalid)?.limit;
-            let (due, sample) = store.would_scan(i64::from(limit), SAMPLE).await?;
+            let due = store.would_scan(i64::from(limit), SAMPLE).await?;
             Estimate {
-                movies: due,
-                calls: due,
-                sample,
+                movies: due.movies,
+                calls: due.movies,
+                sample: due.titles,
                 words: "queue the movies that are due, the longest due first; each costs one call",
             }
         }

@@ -1,6 +1,6 @@
 //! Runs: listed with how far they are, cancelled.
 
-use proto::{JobName, RunId, RunState};
+use proto::{JobName, RunId};
 use serde::{Deserialize, Serialize};
 use store::{Author, RunRow, Store};
 
@@ -31,18 +31,6 @@ pub struct RunView {
     pub rate: f64,
     /// Seconds to its last item.
     pub eta_secs: Option<f64>,
-}
-
-impl RunView {
-    /// How far the run is, as a type.
-    ///
-    /// # Errors
-    /// `Unreadable` when the row holds another word.
-    pub fn state(&self) -> Result<RunState, OperatorError> {
-        self.run.status.parse().map_err(|error| {
-            OperatorError::Unreadable(format!("job_run.status of {}: {error}", self.run.run_id))
-        })
-    }
 }
 
 impl From<RunRow> for RunView {
@@ -90,7 +78,7 @@ pub async fn run_of(store: &Store, run_id: &str) -> Result<RunView, OperatorErro
 pub async fn open_run(store: &Store, name: &JobName) -> Result<Option<RunId>, OperatorError> {
     let latest = RunFilter { name: Some(name.clone()), run_id: None, limit: Some(OPEN_AMONG) };
     let open = runs(store, &latest).await?.into_iter().find(|view| view.run.ended_at.is_none());
-    open.map(|view| view.run.run_id.parse()).transpose().map_err(OperatorError::Unreadable)
+    Ok(open.map(|view| view.run.run_id))
 }
 
 /// Ends a run and what it still wants.
@@ -103,7 +91,6 @@ pub async fn cancel(
     note: Option<&str>,
     author: &Author,
 ) -> Result<RunView, OperatorError> {
-    let cancelled = store.cancel_run(run_id, note, author).await;
-    cancelled.map_err(OperatorError::about(Noun::Run, run_id))?;
+    store.cancel_run(run_id, note, author).await?;
     run_of(store, run_id).await
 }

@@ -23,14 +23,14 @@ impl Span {
     }
 }
 
-fn daylight_saving(job: &JobRow) -> Result<DaylightSaving, OperatorError> {
-    Ok(DaylightSaving { gap: job.dst_gap.parse()?, overlap: job.dst_overlap.parse()? })
+fn daylight_saving(job: &JobRow) -> DaylightSaving {
+    DaylightSaving { gap: job.dst_gap, overlap: job.dst_overlap }
 }
 
 /// The times that the job leaves out.
 pub(super) fn exclusions_of(job: &JobRow) -> Result<Option<Calendar>, OperatorError> {
     let Some(schedule) = &job.exclusions else { return Ok(None) };
-    Ok(Some(Calendar::parse(schedule, &job.timezone, daylight_saving(job)?)?))
+    Ok(Some(Calendar::parse(schedule, &job.timezone, daylight_saving(job))?))
 }
 
 /// The first nominal times of a job within a span, excluded ones among them.
@@ -39,7 +39,7 @@ pub(super) fn times_of(
     span: Span,
     most: usize,
 ) -> Result<Vec<OffsetDateTime>, OperatorError> {
-    let calendar = Calendar::parse(&job.schedule, &job.timezone, daylight_saving(job)?)?;
+    let calendar = Calendar::parse(&job.schedule, &job.timezone, daylight_saving(job))?;
     let first = calendar.next_after(span.from - time::Duration::SECOND);
     let end = job.ends_at.map_or(span.to, |end| end.min(span.to));
     let times = std::iter::successors(first, |at| calendar.next_after(*at));

@@ -30,7 +30,7 @@ pub(in crate::cli) fn print_jobs(all: &Jobs, now: OffsetDateTime, out: Output) {
     }
     let row = |job: &JobRow| {
         vec![
-            job.name.clone(),
+            job.name.to_string(),
             job.schedule.clone(),
             job.timezone.clone(),
             next_words(job, now),
@@ -43,8 +43,8 @@ pub(in crate::cli) fn print_jobs(all: &Jobs, now: OffsetDateTime, out: Output) {
 }
 
 /// The last runs as marks, oldest first.
-fn strip(history: &[String]) -> String {
-    history.iter().take(STRIP).rev().map(|state| state.parse().map_or('?', mark)).collect()
+fn strip(history: &[RunState]) -> String {
+    history.iter().take(STRIP).rev().map(|state| mark(*state)).collect()
 }
 
 const fn mark(state: RunState) -> char {
@@ -61,7 +61,7 @@ const fn mark(state: RunState) -> char {
 fn last_words(job: &JobRow, now: OffsetDateTime) -> String {
     let overdue = if job.overdue_since.is_some() { ", OVERDUE" } else { "" };
     let Some(at) = job.last_fired_at else { return format!("never{overdue}") };
-    let status = job.last_status.as_deref().unwrap_or_default();
+    let status = job.last_status.map(RunState::as_str).unwrap_or_default();
     format!("{status} {}{overdue}", relative(Some(at), now))
 }
 
@@ -113,16 +113,16 @@ fn settings(job: &JobRow, now: OffsetDateTime) -> Vec<(&'static str, String)> {
         times(job.lost_retries)
     );
     vec![
-        ("name", job.name.clone()),
-        ("action", job.action.clone()),
+        ("name", job.name.to_string()),
+        ("action", job.action.to_string()),
         ("payload", job.payload.to_string()),
         ("schedule", format!("{}   {}", job.schedule, job.timezone)),
         ("next", next),
         ("last", last_words(job, now)),
         ("runs", format!("{}   {MARKS}", strip(&job.history))),
-        ("when clocks skip", job.dst_gap.clone()),
-        ("when clocks repeat", job.dst_overlap.clone()),
-        ("overlapping runs", job.overlap_policy.clone()),
+        ("when clocks skip", job.dst_gap.as_str().to_owned()),
+        ("when clocks repeat", job.dst_overlap.as_str().to_owned()),
+        ("overlapping runs", job.overlap_policy.to_string()),
         ("catch-up", catch_up),
         ("pauses itself", pauses),
         ("lost runs", lost),

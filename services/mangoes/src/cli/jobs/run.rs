@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use operator::{
     Moment,
-    jobs::{self, BackfillOutcome, BackfillRequest, BackfilledTime, DryRun, RunRequest},
+    jobs::{self, BackfillRequest, DryRun, RunRequest},
 };
 use proto::JobName;
 use runtime::Config;
 use serde_json::json;
+use store::{BackfillOutcome, Backfilled};
 
 use crate::{
     cli::{author::this_user, follow, json_object::JsonObject},
@@ -101,7 +102,7 @@ pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -
     let (from, to) = (from.from_now(now), to.from_now(now));
     let request = BackfillRequest { name, from, to, dry_run };
     let times = jobs::backfill(&store, &request, &this_user()).await?;
-    let row = |time: &BackfilledTime| {
+    let row = |time: &Backfilled| {
         vec![
             rfc3339(time.scheduled_for),
             outcome_words(time.outcome).to_owned(),

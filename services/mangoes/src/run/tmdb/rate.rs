@@ -73,8 +73,9 @@ impl SharedRate {
 
     async fn lease(&self) {
         match self.store.lease_calls(SLICE_SHARE, self.rate).await {
-            Ok((left, Lease { wait, interval })) => {
-                self.state().slice = Some(Slice { left, next: Instant::now() + wait, interval });
+            Ok(Lease { calls, wait, interval }) => {
+                self.state().slice =
+                    Some(Slice { left: calls, next: Instant::now() + wait, interval });
             }
             Err(e) => {
                 warn!(

@@ -1,0 +1,90 @@
+//! Writes the events of a save: `movies.refreshed`, `movies.changed`, and the movie's timeline
+//! (`work_events`).
+
+use proto::{MovieChanged, MovieRefreshed, RefreshOutcome};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::{
+    StoreError,
+    catalogue::change::Change,
+    delivery::outbox::{self, Entry, Envelope},
+};
+
+pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    let entries: Vec<Entry> = changes.iter().flat_map(entries).collect();
+    outbox::enqueue(tx, &entries).await?;
+    let timeline: Vec<TimelineRow<'_>> = changes.iter().filter_map(TimelineRow::of).collect();
+    write_timeline(tx, &timeline).await
+}
+
+/// An entry of a movie's timeline.
+struct TimelineRow<'a> {
+    kind: &'static str,
+    change: &'a Change<'a>,
+}
+
+impl<'a> TimelineRow<'a> {
+    /// `None`: nothing changed.
+    fn of(change: &'a Change<'_>) -> Option<Self> {
+        let kind = match change.outcome {
+            RefreshOutcome::Created => "created",
+            RefreshOutcome::Updated => "updated",
+            RefreshOutcome::Unchanged => return None,
+        };
+        Some(Self { kind, change })
+    }
+}
+
+async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Result<(), StoreError> {
+    let works: Vec<i64> = rows.iter().map(|row| row.change.work_id).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.change.movie.tmdb_id.get()).collect();
+    let kinds: Vec<String> = rows.iter().map(|row| row.kind.to_owned()).collect();
+    let causes: Vec<String> = rows.iter().map(|row| row.change.save.cause.clone()).collect();
+    let revisions: Vec<i64> = rows.iter().map(|row| row.change.revision).collect();
+    let diff = |row: &TimelineRow<'_>| serde_json::to_value(&row.change.diff).unwrap_or_default();
+    let diffs: Vec<Value> = rows.iter().map(diff).collect();
+    sqlx::query!(
+        "
+        insert into work_events (work_id, tmdb_id, kind, cause, revision, diff, at)
+        select work_id, tmdb_id, kind, cause, revision, diff, now()
+        from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::jsonb[])
+            as t (work_id, tmdb_id, kind, cause, revision, diff)
+        ",
+        &works,
+        &ids,
+        &kinds,
+        &causes,
+        &revisions,
+        &diffs
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+fn entries(change: &Change<'_>) -> Vec<Entry> {
+    let (save, id) = (change.save, change.movie.tmdb_id);
+    let refreshed = MovieRefreshed {
+        work_id: change.work_id,
+        tmdb_id: id,
+        title: change.movie.title.clone(),
+        outcome: change.outcome,
+        revision: change.revision,
+        changed: change.diff.keys().cloned().collect(),
+        refreshed_at: save.fetched_at,
+        cause: save.cause.clone(),
+    };
+    let envelope = |kind: &str| Envelope {
+        message_id: format!("{kind}:{id}:{}:{}", save.message.consumer, save.message.key),
+        ordering_key: id.to_string(),
+        cause: save.run_id.as_deref().unwrap_or(&save.message.key),
+        at: save.fetched_at,
+    };
+    let mut entries = vec![Entry::new(&refreshed, envelope("refreshed"))];
+    if change.outcome == RefreshOutcome::Updated {
+        let changed = MovieChanged { refreshed, diff: change.diff.clone() };
+        entries.push(Entry::new(&changed, envelope("changed")));
+    }
+    entries
+}

@@ -1,0 +1,225 @@
+//! Movies that TMDB does not have any more: remembered at first, a tombstone when it is confirmed.
+
+use delivery::MessageRef;
+use proto::{IngestMovie, MovieRemoved, TmdbId};
+use serde_json::json;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::{
+    Store, StoreError,
+    catalogue::refresh_queue::{self, Ending, QueueItem},
+    db::{
+        deadline::{SHORT, within},
+        transaction,
+    },
+    delivery::{
+        attempts::claim_one,
+        outbox::{self, Entry, Envelope},
+    },
+};
+
+/// A second 404 makes a tombstone only this many hours after the first: TMDB caches 404s for up to
+/// 8 h.
+const CONFIRM_AFTER_HOURS: i32 = 24;
+
+/// A 404 of TMDB for a movie of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct NotFoundUpstream<'a> {
+    pub movie: TmdbId,
+    /// Why it was asked for; a word for people.
+    pub cause: &'a str,
+    /// The run of the message, if any.
+    pub run_id: Option<&'a str>,
+    /// When TMDB was asked: an answer to a later question wins.
+    pub asked_at: OffsetDateTime,
+    /// The entry that has the movie's imdb_id now.
+    pub survivor: Option<TmdbId>,
+}
+
+/// What a 404 means for the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingMovie {
+    /// The catalogue never had it; nothing is written.
+    Unknown,
+    /// An answer to a later question is stored already.
+    Overtaken,
+    /// It is remembered, and asked for again in a day.
+    Remembered,
+    /// It is a tombstone.
+    Tombstone,
+}
+
+/// The work that a 404 is recorded in.
+struct MarkedWork {
+    work_id: i64,
+    title: String,
+    is_removed: bool,
+    /// This 404 made the tombstone.
+    is_just_removed: bool,
+}
+
+impl MarkedWork {
+    const fn meaning(&self) -> MissingMovie {
+        if self.is_removed { MissingMovie::Tombstone } else { MissingMovie::Remembered }
+    }
+}
+
+impl Store {
+    /// The imdb_id by which the survivor of a movie is found, if a second 404 now makes it a
+    /// tombstone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn imdb_id_of_missing(&self, movie: TmdbId) -> Result<Option<String>, StoreError> {
+        let imdb_id = sqlx::query_scalar!(
+            "
+            select coalesce(imdb_id, imdb_id_clash)
+            from works
+            where tmdb_id = $1
+                and removed_at is null
+                and missing_since <= now() - make_interval(hours => $2)
+            ",
+            movie.to_string(),
+            CONFIRM_AFTER_HOURS
+        );
+        within(SHORT, async { Ok(imdb_id.fetch_optional(&self.pool).await?.flatten()) }).await
+    }
+
+    /// Records a 404 of TMDB. The first one is remembered. A second one at least a day later makes
+    /// the tombstone and `movies.removed`, and has the survivor ingested.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is written then.
+    pub async fn missing(
+        &self,
+        message: &MessageRef,
+        answer: NotFoundUpstream<'_>,
+    ) -> Result<MissingMovie, StoreError> {
+        within(SHORT, async {
+            let mut tx = self.pool.begin().await?;
+            let meaning = match mark(&mut tx, answer).await? {
+                Some(work) => remember(&mut tx, message, answer, work).await?,
+                None => overtaken(&mut tx, message, answer).await?,
+            };
+            tx.commit().await?;
+            Ok(meaning)
+        })
+        .await
+    }
+}
+
+/// `None`: the catalogue has no such movie, or has an answer to a later question.
+async fn mark(
+    tx: &mut PgConnection,
+    answer: NotFoundUpstream<'_>,
+) -> Result<Option<MarkedWork>, StoreError> {
+    let work = sqlx::query_as!(
+        MarkedWork,
+        r#"
+        update works
+        set missing_since = coalesce(missing_since, now()),
+            hold_until = now() + make_interval(hours => $2),
+            removed_at = coalesce(
+                removed_at,
+                case when missing_since <= now() - make_interval(hours => $2) then now() end
+            )
+        where tmdb_id = $1 and (fetched_at is null or fetched_at < $3)
+        returning
+            work_id,
+            coalesce(title, 'TMDB ' || tmdb_id) as "title!",
+            removed_at is not null as "is_removed!",
+            coalesce(removed_at = now(), false) as "is_just_removed!"
+        "#,
+        answer.movie.to_string(),
+        CONFIRM_AFTER_HOURS,
+        answer.asked_at
+    );
+    Ok(work.fetch_optional(tx).await?)
+}
+
+async fn remember(
+    tx: &mut PgConnection,
+    message: &MessageRef,
+    answer: NotFoundUpstream<'_>,
+    work: MarkedWork,
+) -> Result<MissingMovie, StoreError> {
+    let meaning = work.meaning();
+    if !claim_one(tx, message).await? {
+        return Ok(meaning);
+    }
+    if work.is_just_removed {
+        let now = transaction::time_of(tx).await?;
+        outbox::enqueue(tx, &removal_entries(&work, answer, &message.key, now)).await?;
+    }
+    sqlx::query!(
+        "
+        insert into work_events (work_id, tmdb_id, kind, cause, diff, at)
+        values ($1, $2, $3, $4, $5, now())
+        ",
+        work.work_id,
+        answer.movie.get(),
+        if work.is_removed { "removed" } else { "missing" },
+        answer.cause,
+        answer.survivor.map(|id| json!({ "survivor": id }))
+    )
+    .execute(&mut *tx)
+    .await?;
+    let item = QueueItem { movie: answer.movie, run_id: answer.run_id };
+    let ending =
+        Ending { title: Some(work.title), error: Some("TMDB has no such movie any more (404)") };
+    refresh_queue::end(tx, item, ending).await?;
+    Ok(meaning)
+}
+
+/// An answer to a later question is stored: what the message was for is done.
+async fn overtaken(
+    tx: &mut PgConnection,
+    message: &MessageRef,
+    answer: NotFoundUpstream<'_>,
+) -> Result<MissingMovie, StoreError> {
+    let title = sqlx::query_scalar!(
+        "
+        select title
+        from works
+        where tmdb_id = $1
+        ",
+        answer.movie.to_string()
+    );
+    let Some(title) = title.fetch_optional(&mut *tx).await? else {
+        return Ok(MissingMovie::Unknown);
+    };
+    if claim_one(tx, message).await? {
+        let item = QueueItem { movie: answer.movie, run_id: answer.run_id };
+        refresh_queue::end(tx, item, Ending { title, error: None }).await?;
+    }
+    Ok(MissingMovie::Overtaken)
+}
+
+/// `movies.removed`, and a message for the survivor.
+fn removal_entries(
+    work: &MarkedWork,
+    answer: NotFoundUpstream<'_>,
+    key: &str,
+    now: OffsetDateTime,
+) -> Vec<Entry> {
+    let envelope = |kind: &str, id: TmdbId| Envelope {
+        message_id: format!("{kind}:{id}:{key}"),
+        ordering_key: answer.movie.to_string(),
+        cause: key,
+        at: now,
+    };
+    let removed = MovieRemoved {
+        work_id: work.work_id,
+        tmdb_id: answer.movie,
+        title: work.title.clone(),
+        removed_at: now,
+        survivor: answer.survivor,
+    };
+    let ingest = |survivor: TmdbId| {
+        let event = IngestMovie { tmdb_id: survivor, run_id: None, force: false };
+        Entry::new(&event, envelope("survivor", survivor))
+    };
+    let removal = Entry::new(&removed, envelope("removed", answer.movie));
+    std::iter::once(removal).chain(answer.survivor.map(ingest)).collect()
+}

@@ -1,0 +1,219 @@
+//! The refresh queue: `queued -> processing -> completed | failed`, at most one open row per movie.
+
+use std::collections::BTreeSet;
+
+use proto::{MovieStale, TmdbId};
+use sqlx::PgConnection;
+
+use crate::{
+    Store, StoreError,
+    db::deadline::{SHORT, within},
+    jobs::items::{self, ItemState, SettledItem},
+};
+
+/// After a failed refresh, scans leave the movie alone for this many hours times two to the power
+/// of the failures, at most a day.
+const HOLD_AFTER_FAILURE_HOURS: i32 = 1;
+/// How long a row may be `processing` before the sweep counts it as lost. Longer than work that is
+/// in flight waits at the gate.
+const LEASE_SECS: f64 = 60.0;
+
+/// Whether a message may refresh its movie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshClaim {
+    /// Its row is `processing`.
+    Claimed,
+    /// The row that the message was sent for is not open any more: another message did its work.
+    AlreadyDone,
+    /// The catalogue has no such movie.
+    UnknownMovie,
+}
+
+/// A movie with the run that a message names.
+#[derive(Clone, Copy)]
+pub(crate) struct QueueItem<'a> {
+    pub(crate) movie: TmdbId,
+    pub(crate) run_id: Option<&'a str>,
+}
+
+/// How the row of a movie ends.
+pub(crate) struct Ending<'a> {
+    pub(crate) title: Option<String>,
+    /// `None`: it is completed; else it failed.
+    pub(crate) error: Option<&'a str>,
+}
+
+impl Store {
+    /// Records that the refresh of a movie begins: its open row becomes `processing`, or a new row
+    /// does.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn claim_refresh(&self, event: &MovieStale) -> Result<RefreshClaim, StoreError> {
+        let claim = sqlx::query_scalar!(
+            r#"
+            with work as (
+                select work_id
+                from works
+                where tmdb_id = $1::text
+            ),
+            claimed as (
+                insert into refresh_queue (
+                    work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id,
+                    released_at, lease_until
+                )
+                select
+                    work_id, $2, 'processing', $3, now(), $4, $5, $6,
+                    now(), now() + make_interval(secs => $7)
+                from work
+                where $8::bigint is null
+                    or exists (
+                        select 1
+                        from refresh_queue o
+                        where o.id = $8 and o.status in ('queued', 'processing')
+                    )
+                on conflict (work_id) where status in ('queued', 'processing')
+                do update set
+                    status = 'processing',
+                    lease_until = excluded.lease_until,
+                    released_at = excluded.released_at
+                returning 1
+            )
+            select exists (select 1 from claimed) as "claimed!"
+            from work
+            "#,
+            event.tmdb_id.to_string(),
+            event.tmdb_id.get(),
+            event.lane.priority(),
+            event.lane.as_str(),
+            event.reason,
+            event.run_id.as_deref(),
+            LEASE_SECS,
+            event.queue_id
+        );
+        let claim = within(SHORT, async { Ok(claim.fetch_optional(&self.pool).await?) }).await?;
+        Ok(match claim {
+            Some(true) => RefreshClaim::Claimed,
+            Some(false) => RefreshClaim::AlreadyDone,
+            None => RefreshClaim::UnknownMovie,
+        })
+    }
+
+    /// Puts a row back to `queued`, with what went wrong; the message itself is delivered again.
+    /// `counts`: it was a failed attempt.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn requeue(
+        &self,
+        movie: TmdbId,
+        error: &str,
+        counts: bool,
+    ) -> Result<(), StoreError> {
+        let requeue = sqlx::query!(
+            "
+            update refresh_queue q
+            set status = 'queued',
+                lease_until = null,
+                last_error = $2,
+                retry_count = retry_count + $3
+            from works w
+            where w.tmdb_id = $1
+                and q.work_id = w.work_id
+                and q.status = 'processing'
+            ",
+            movie.to_string(),
+            error,
+            i32::from(counts)
+        );
+        within(SHORT, async { Ok(requeue.execute(&self.pool).await.map(|_| ())?) }).await
+    }
+
+    /// Ends a row whose run was cancelled while the message was in flight.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn cancelled_in_flight(&self, movie: TmdbId, run_id: &str) -> Result<(), StoreError> {
+        let end = sqlx::query!(
+            "
+            update refresh_queue q
+            set status = 'failed',
+                processed_at = now(),
+                lease_until = null,
+                last_error = 'its run was cancelled'
+            from works w
+            where w.tmdb_id = $1
+                and q.work_id = w.work_id
+                and q.status in ('queued', 'processing')
+                and q.run_id = $2
+            ",
+            movie.to_string(),
+            run_id
+        );
+        within(SHORT, async { Ok(end.execute(&self.pool).await.map(|_| ())?) }).await
+    }
+}
+
+/// Ends the open row of a movie, and the items that wait for it: of the row's run and of the
+/// message's.
+pub(crate) async fn end(
+    tx: &mut PgConnection,
+    item: QueueItem<'_>,
+    ending: Ending<'_>,
+) -> Result<(), StoreError> {
+    let queued = sqlx::query_scalar!(
+        "
+        update refresh_queue q
+        set status = case when $2::text is null then 'completed' else 'failed' end,
+            processed_at = now(),
+            lease_until = null,
+            last_error = $2
+        from works w
+        where w.tmdb_id = $1
+            and q.work_id = w.work_id
+            and q.status in ('queued', 'processing')
+        returning q.run_id
+        ",
+        item.movie.to_string(),
+        ending.error
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let of_message = item.run_id.map(ToOwned::to_owned);
+    let runs: BTreeSet<String> = queued.into_iter().flatten().chain(of_message).collect();
+    let state = if ending.error.is_some() { ItemState::Failed } else { ItemState::Done };
+    let settled: Vec<SettledItem> = runs
+        .into_iter()
+        .map(|run_id| SettledItem {
+            run_id,
+            tmdb_id: item.movie.get(),
+            state,
+            title: ending.title.clone(),
+            error: ending.error.map(ToOwned::to_owned),
+        })
+        .collect();
+    items::settle(tx, &settled).await
+}
+
+/// Gives a refresh up. Scans leave the movie alone for a while, so that it blocks no other.
+pub(crate) async fn fail(
+    tx: &mut PgConnection,
+    item: QueueItem<'_>,
+    error: &str,
+) -> Result<(), StoreError> {
+    // Works first, as the writer does: two transactions never wait for each other in a circle.
+    sqlx::query!(
+        "
+        update works
+        set failures = failures + 1,
+            hold_until = now()
+                + make_interval(hours => least(24, $2 * (2 ^ least(failures, 5))::int))
+        where tmdb_id = $1
+        ",
+        item.movie.to_string(),
+        HOLD_AFTER_FAILURE_HOURS
+    )
+    .execute(&mut *tx)
+    .await?;
+    end(tx, item, Ending { title: None, error: Some(error) }).await
+}

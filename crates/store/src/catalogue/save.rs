@@ -1,0 +1,144 @@
+//! Stores fetched movies: one transaction per batch, rows by `unnest`, events with them.
+//!
+//! Inbox row, guarded upsert (the newest `fetched_at` wins), queue row, run item and outbox rows
+//! commit together. A message that was handled before writes nothing. Unchanged movies write only
+//! `works`, `rating_sources` and `aggregates`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use catalogue::Movie;
+use delivery::MessageRef;
+use proto::{RefreshOutcome, TmdbId};
+use runtime::fault_injection;
+use sqlx::PgConnection;
+
+use crate::{
+    Store, StoreError,
+    catalogue::{
+        change::{Change, KnownMovie, Save, Saved, compare},
+        details, events, ratings, works,
+    },
+    db::row::Row,
+    delivery::attempts::claim,
+    jobs::items::{self, ItemState, SettledItem},
+};
+
+impl Store {
+    /// Stores a batch; at most one message per movie. The answers come in the order of the batch.
+    ///
+    /// # Errors
+    /// The whole batch is undone; repeating is safe, also when only the answer to the commit was
+    /// lost.
+    pub async fn save(&self, batch: &[Save]) -> Result<Vec<Saved>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.pool.begin().await?;
+        let messages: Vec<&MessageRef> = batch.iter().map(|save| &save.message).collect();
+        let fresh = claim(&mut tx, &messages).await?;
+        let todo: Vec<&Save> = batch.iter().filter(|s| fresh.contains(&s.message)).collect();
+        let known = works::lock(&mut tx, &todo).await?;
+        let changes = changes(&mut tx, &todo, &known).await?;
+        works::write(&mut tx, &changes).await?;
+        details::write(&mut tx, &changes).await?;
+        ratings::write(&mut tx, &changes).await?;
+        events::write(&mut tx, &changes).await?;
+        settle(&mut tx, &todo).await?;
+        tx.commit().await?;
+        let stored: HashMap<&MessageRef, RefreshOutcome> =
+            changes.iter().map(|c| (&c.save.message, c.outcome)).collect();
+        let answer = |save: &Save| match stored.get(&save.message) {
+            Some(outcome) => Saved::Stored(*outcome),
+            None if fresh.contains(&save.message) => Saved::Superseded,
+            None => Saved::Duplicate,
+        };
+        Ok(batch.iter().map(answer).collect())
+    }
+}
+
+/// Compares with what is stored. Only movies whose hash differs, or whose answer lacks a part, cost
+/// a look at the stored document.
+async fn changes<'a>(
+    tx: &mut PgConnection,
+    todo: &[&'a Save],
+    known: &HashMap<TmdbId, KnownMovie>,
+) -> Result<Vec<Change<'a>>, StoreError> {
+    let of = |save: &&'a Save| Some((*save, known.get(&save.movie.tmdb_id)?));
+    let newer: Vec<(&Save, &KnownMovie)> = todo
+        .iter()
+        .filter_map(of)
+        .filter(|(save, known)| known.is_older_than(save) || fault_injection::without("upsert"))
+        .collect();
+    let needed: Vec<i64> = newer
+        .iter()
+        .filter(|(save, known)| known.needs_document(save))
+        .map(|(_, known)| known.work_id)
+        .collect();
+    let documents = documents(tx, &needed).await?;
+    Ok(newer
+        .into_iter()
+        .map(|(save, known)| compare(save, known, documents.get(&known.work_id)))
+        .collect())
+}
+
+async fn documents(
+    tx: &mut PgConnection,
+    work_ids: &[i64],
+) -> Result<HashMap<i64, Movie>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select work_id, document as "document!"
+        from works_meta
+        where work_id = any ($1) and document is not null
+        "#,
+        work_ids
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            let row = Row::of("works_meta", &r.work_id);
+            let movie = serde_json::from_value(r.document);
+            Ok((r.work_id, movie.map_err(|e| row.unreadable("document", &e))?))
+        })
+        .collect()
+}
+
+/// Ends the queue rows and run items of everything that this batch handled, also of what a newer
+/// answer superseded. A queue row may belong to another run than the message: that run's item is
+/// settled with it, because no other message will come for it.
+async fn settle(tx: &mut PgConnection, todo: &[&Save]) -> Result<(), StoreError> {
+    let ids: Vec<String> = todo.iter().map(|s| s.movie.tmdb_id.to_string()).collect();
+    let queued = sqlx::query!(
+        r#"
+        update refresh_queue q
+        set status = 'completed', processed_at = now(), lease_until = null, last_error = null
+        from works w
+        where w.tmdb_id = any ($1)
+            and q.work_id = w.work_id
+            and q.status in ('queued', 'processing')
+        returning q.run_id, w.tmdb_id::bigint as "tmdb_id!"
+        "#,
+        &ids
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let done = |run_id: String, save: &Save| SettledItem {
+        run_id,
+        tmdb_id: save.movie.tmdb_id.get(),
+        state: ItemState::Done,
+        title: Some(save.movie.title.clone()),
+        error: None,
+    };
+    let mut settled = Vec::new();
+    for save in todo {
+        let of_queue = queued
+            .iter()
+            .filter(|q| q.tmdb_id == save.movie.tmdb_id.get())
+            .filter_map(|q| q.run_id.clone());
+        let of_message = save.run_id.iter().map(ToString::to_string);
+        let runs: BTreeSet<String> = of_message.chain(of_queue).collect();
+        settled.extend(runs.into_iter().map(|run_id| done(run_id, save)));
+    }
+    items::settle(tx, &settled).await
+}

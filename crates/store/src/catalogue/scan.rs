@@ -1,0 +1,188 @@
+//! Queues movies that are due, the longest due first.
+
+use delivery::MessageRef;
+use proto::{Lane, RunId};
+use sqlx::PgConnection;
+
+use crate::{
+    Store, StoreError,
+    catalogue::stale_events::{self, QueueRow},
+    delivery::attempts::claim_one,
+    jobs::items,
+};
+
+/// Movies of freshness bands with at most this interval go into the fresh lane.
+const FRESH_LANE_MAX_DAYS: i32 = 7;
+
+/// What a scan may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanOrder {
+    /// At most this many movies are queued.
+    pub limit: i32,
+    /// False: their events are left to the ticks of `refresh_worker`.
+    pub release: bool,
+}
+
+/// What a scan would do now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanPreview {
+    pub movies: i64,
+    /// The titles of the first ones.
+    pub titles: Vec<String>,
+}
+
+impl Store {
+    /// Queues due movies, with their events and the run's items, in one transaction. Returns how
+    /// many.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is written then.
+    pub async fn scan(
+        &self,
+        message: &MessageRef,
+        run: &RunId,
+        order: ScanOrder,
+    ) -> Result<i64, StoreError> {
+        self.while_seen_at_work(async {
+            let mut tx = self.pool.begin().await?;
+            if !claim_one(&mut tx, message).await? {
+                return Ok(0);
+            }
+            let mut queued = 0;
+            if items::is_open(&mut tx, run).await? {
+                queued = queue_due(&mut tx, run, order).await?;
+            }
+            tx.commit().await?;
+            Ok(queued)
+        })
+        .await
+    }
+
+    /// What a scan would do now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn would_scan(&self, limit: i64, sample: i64) -> Result<ScanPreview, StoreError> {
+        let preview = sqlx::query_as!(
+            ScanPreview,
+            r#"
+            with due as (
+                select title, due_at
+                from get_stale_movies($1)
+            )
+            select
+                (select count(*) from due) as "movies!",
+                array(
+                    select coalesce(title, '?')
+                    from due
+                    order by due_at
+                    limit $2
+                ) as "titles!: Vec<String>"
+            "#,
+            i32::try_from(limit).unwrap_or(i32::MAX),
+            sample
+        );
+        Ok(preview.fetch_one(&self.pool).await?)
+    }
+}
+
+async fn queue_due(
+    tx: &mut PgConnection,
+    run: &RunId,
+    order: ScanOrder,
+) -> Result<i64, StoreError> {
+    let rows = insert_rows(tx, run, order).await?;
+    let queued = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    add_items(tx, run, &rows).await?;
+    if order.release {
+        stale_events::send_due(tx, &stale_events::decode(&rows)?).await?;
+    }
+    sqlx::query!(
+        "
+        update sync_state
+        set last_sync_at = now(), updated_at = now()
+        where sync_type = 'daily_refresh_stale'
+        "
+    )
+    .execute(&mut *tx)
+    .await?;
+    if queued == 0 {
+        items::close(tx, run).await?;
+    }
+    Ok(queued)
+}
+
+/// A work whose id is not an id of TMDB is never queued; an adopted database may hold some.
+async fn insert_rows(
+    tx: &mut PgConnection,
+    run: &RunId,
+    order: ScanOrder,
+) -> Result<Vec<QueueRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        QueueRow,
+        r#"
+        insert into refresh_queue (
+            work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at
+        )
+        select
+            s.work_id,
+            s.tmdb_id::bigint,
+            'queued',
+            case when f.is_fresh then $5::int else $7::int end,
+            now(),
+            case when f.is_fresh then $6 else $8 end,
+            'due',
+            $2,
+            case when $3 then now() end
+        from get_stale_movies($1) s,
+            lateral (
+                select calculate_staleness_days(s.release_date, now()) <= $4 as is_fresh
+            ) f
+        where s.tmdb_id::bigint <= 2147483647
+        order by s.due_at
+        on conflict do nothing
+        returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, run_id
+        "#,
+        order.limit,
+        run.as_str(),
+        order.release,
+        FRESH_LANE_MAX_DAYS,
+        Lane::Fresh.priority(),
+        Lane::Fresh.as_str(),
+        Lane::Bulk.priority(),
+        Lane::Bulk.as_str()
+    );
+    Ok(rows.fetch_all(tx).await?)
+}
+
+async fn add_items(
+    tx: &mut PgConnection,
+    run: &RunId,
+    rows: &[QueueRow],
+) -> Result<(), StoreError> {
+    let movies: Vec<i64> = rows.iter().map(|row| row.tmdb_id).collect();
+    sqlx::query!(
+        "
+        insert into job_run_item (run_id, tmdb_id)
+        select $1, t
+        from unnest($2::bigint[]) as t
+        on conflict do nothing
+        ",
+        run.as_str(),
+        &movies
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "
+        update job_run
+        set checked = $2, pending = $2, touched_at = now()
+        where run_id = $1
+        ",
+        run.as_str(),
+        i64::try_from(movies.len()).unwrap_or(i64::MAX)
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Repairs and releases the refresh queue: rows whose process is gone are queued again, rows that
+//! nobody works on are published.
+
+use delivery::MessageRef;
+use proto::RunId;
+use runtime::fault_injection;
+use sqlx::PgConnection;
+
+use crate::{
+    Store, StoreError,
+    catalogue::stale_events::{self, QueueRow},
+    delivery::attempts::claim_one,
+    jobs::items::{self, ItemState, SettledItem},
+};
+
+/// How long a released row may stay `queued` before the sweep publishes it again.
+const RELEASE_AGAIN_AFTER_SECS: f64 = 600.0;
+/// Why the row of an unknown movie ends.
+const UNKNOWN_MOVIE: &str = "the catalogue has no such movie, or its id is not an id of TMDB";
+
+impl Store {
+    /// Repairs the queue, and publishes up to `limit` rows that nobody works on. Returns how many.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is written then.
+    pub async fn release(
+        &self,
+        message: &MessageRef,
+        run: &RunId,
+        limit: i64,
+    ) -> Result<i64, StoreError> {
+        self.while_seen_at_work(async {
+            let mut tx = self.pool.begin().await?;
+            if !claim_one(&mut tx, message).await? {
+                return Ok(0);
+            }
+            if !fault_injection::without("reaper") {
+                requeue_lost(&mut tx).await?;
+            }
+            drop_unknown_movies(&mut tx).await?;
+            let rows = take(&mut tx, limit).await?;
+            stale_events::send_due(&mut tx, &stale_events::decode(&rows)?).await?;
+            let released = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            items::close_with(&mut tx, run, released).await?;
+            tx.commit().await?;
+            Ok(released)
+        })
+        .await
+    }
+
+    /// How many rows [`Self::release`] may publish now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn would_release(&self, limit: i64) -> Result<i64, StoreError> {
+        let waiting = sqlx::query_scalar!(
+            r#"
+            select least($1, count(*)) as "n!"
+            from refresh_queue
+            where status = 'queued'
+            "#,
+            limit
+        );
+        Ok(waiting.fetch_one(&self.pool).await?)
+    }
+}
+
+/// Rows that stay `processing` after their lease: their process is gone.
+async fn requeue_lost(tx: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!(
+        "
+        update refresh_queue
+        set status = 'queued',
+            lease_until = null,
+            released_at = null,
+            retry_count = retry_count + 1,
+            last_error = 'its worker vanished'
+        where status = 'processing'
+            and (lease_until is null or lease_until < now())
+        "
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends the rows of movies that are not in the catalogue, or whose id is not an id of TMDB: at the
+/// head of the queue they would stop everybody. An adopted database may hold some.
+async fn drop_unknown_movies(tx: &mut PgConnection) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        "
+        update refresh_queue q
+        set status = 'failed', processed_at = now(), lease_until = null, last_error = $1
+        where status in ('queued', 'processing')
+            and not exists (
+                select 1
+                from works w
+                where w.work_id = q.work_id
+                    and case
+                        when w.tmdb_id ~ '^[1-9][0-9]{0,9}$'
+                        then w.tmdb_id::bigint <= 2147483647
+                        else false
+                    end
+            )
+        returning q.run_id, q.tmdb_id
+        ",
+        UNKNOWN_MOVIE
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    // Only a row of a run has an item.
+    let failed: Vec<SettledItem> = rows
+        .into_iter()
+        .filter_map(|row| {
+            Some(SettledItem {
+                run_id: row.run_id?,
+                tmdb_id: row.tmdb_id?,
+                state: ItemState::Failed,
+                title: None,
+                error: Some(UNKNOWN_MOVIE.to_owned()),
+            })
+        })
+        .collect();
+    items::settle(tx, &failed).await
+}
+
+/// Takes the rows that are released now: those that never were, then those that were released long
+/// ago.
+async fn take(tx: &mut PgConnection, limit: i64) -> Result<Vec<QueueRow>, StoreError> {
+    let rows = sqlx::query_as!(
+        QueueRow,
+        r#"
+        update refresh_queue q
+        set released_at = now(), tmdb_id = w.tmdb_id::bigint
+        from works w
+        where w.work_id = q.work_id
+            and q.id in (
+                select id
+                from refresh_queue
+                where status = 'queued'
+                    and (
+                        released_at is null
+                        or released_at < now() - make_interval(secs => $2)
+                    )
+                order by (released_at is not null), priority desc, queued_at
+                limit $1
+                for update skip locked
+            )
+        returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane, q.run_id
+        "#,
+        limit,
+        RELEASE_AGAIN_AFTER_SECS
+    );
+    Ok(rows.fetch_all(tx).await?)
+}

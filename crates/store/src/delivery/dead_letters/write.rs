@@ -1,0 +1,91 @@
+//! Writes a dead letter and its event.
+
+use delivery::DeadMessage;
+use proto::DeadLetter;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::{
+    StoreError,
+    db::transaction,
+    delivery::outbox::{self, Entry, Envelope},
+};
+
+/// Longest payload text in the event; the table keeps all of it.
+const PAYLOAD_MAX_CHARS: usize = 65_536;
+/// Most bytes of headers in the event; the table keeps all of them.
+const HEADERS_MAX_BYTES: usize = 16_384;
+
+/// Writes the row and its event once, in the caller's transaction.
+pub(crate) async fn write(tx: &mut PgConnection, dead: &DeadMessage) -> Result<(), StoreError> {
+    let now = transaction::time_of(tx).await?;
+    let trace_id = trace_id(dead);
+    let written = sqlx::query!(
+        "
+        insert into dead_letter (
+            consumer, message_key, subject, reason, error, tries,
+            payload, headers, first_at, died_at, trace_id
+        )
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        on conflict do nothing
+        ",
+        dead.message.consumer,
+        dead.message.key.as_str(),
+        dead.subject,
+        dead.reason.as_str(),
+        dead.error,
+        dead.attempts,
+        dead.payload,
+        dead.headers,
+        dead.first_at,
+        now,
+        trace_id
+    )
+    .execute(&mut *tx)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Ok(());
+    }
+    // The event must be publishable, whatever the id of its message is.
+    let id = format!("dead:{}:{}", dead.message.consumer, dead.message.key)
+        .replace(char::is_control, "?");
+    let envelope =
+        Envelope { message_id: id.clone(), ordering_key: id, cause: &dead.message.key, at: now };
+    let event = event(dead, trace_id.clone(), now);
+    outbox::enqueue(tx, &[Entry::new(&event, envelope).in_trace(&trace_id)]).await
+}
+
+fn event(dead: &DeadMessage, trace_id: String, now: OffsetDateTime) -> DeadLetter {
+    // Text in Postgres cannot contain U+0000.
+    let payload = String::from_utf8_lossy(&dead.payload).replace('\0', "\u{fffd}");
+    let headers =
+        dead.headers.as_object().filter(|_| dead.headers.to_string().len() <= HEADERS_MAX_BYTES);
+    let headers = headers
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    DeadLetter {
+        consumer: dead.message.consumer.to_owned(),
+        message_key: dead.message.key.to_string(),
+        subject: dead.subject.clone(),
+        reason: dead.reason.to_string(),
+        error: dead.error.clone(),
+        tries: dead.attempts,
+        payload: payload.chars().take(PAYLOAD_MAX_CHARS).collect(),
+        died_at: now,
+        first_at: Some(dead.first_at),
+        trace_id: Some(trace_id),
+        headers: headers.collect(),
+    }
+}
+
+/// The trace of the W3C `traceparent` that came with the message, or else the one of its event.
+fn trace_id(dead: &DeadMessage) -> String {
+    let parent =
+        dead.headers.get("traceparent").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let given = parent
+        .split('-')
+        .nth(1)
+        .filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+    given.map_or_else(|| outbox::trace_id(&dead.message.key), str::to_ascii_lowercase)
+}

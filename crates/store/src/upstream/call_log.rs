@@ -1,0 +1,106 @@
+//! One row per TMDB call (`tmdb_api_logs`), written in batches off the hot path.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::{
+    Store, StoreError,
+    db::deadline::{SHORT, within},
+};
+
+/// A finished call.
+#[derive(Debug, Clone)]
+pub struct ApiCall {
+    /// Path, without query and secret.
+    pub endpoint: String,
+    /// HTTP method.
+    pub method: String,
+    /// `None`: there was no answer.
+    pub http_status: Option<i32>,
+    /// Query parameters without the key.
+    pub query_params: Value,
+    pub response_size_bytes: Option<i64>,
+    /// Until the body was read.
+    pub response_time_ms: i64,
+    /// Rows of a list.
+    pub results_count: Option<i32>,
+    /// The service that asked.
+    pub service: String,
+    pub tmdb_id: Option<i64>,
+    pub error_message: Option<String>,
+    /// Attempts that failed before.
+    pub retry_count: i32,
+    /// The run that it served.
+    pub run_id: Option<String>,
+    /// When it ended.
+    pub created_at: OffsetDateTime,
+}
+
+/// One column of a batch.
+fn column<T>(calls: &[ApiCall], field: impl Fn(&ApiCall) -> &T) -> Vec<T>
+where
+    T: Clone,
+{
+    calls.iter().map(|call| field(call).clone()).collect()
+}
+
+impl Store {
+    /// Writes a batch of calls.
+    ///
+    /// # Errors
+    /// When the database does not answer; none is written then.
+    pub async fn log_calls(&self, calls: &[ApiCall]) -> Result<(), StoreError> {
+        let insert = sqlx::query!(
+            "
+            insert into tmdb_api_logs (
+                endpoint, method, http_status, query_params, response_size_bytes,
+                response_time_ms, results_count, service, tmdb_id, error_message,
+                retry_count, run_id, created_at
+            )
+            select
+                endpoint, method, http_status, query_params, response_size_bytes,
+                response_time_ms, results_count, service, tmdb_id, error_message,
+                retry_count, run_id, created_at
+            from unnest(
+                $1::text[], $2::text[], $3::int[], $4::jsonb[], $5::bigint[],
+                $6::bigint[], $7::int[], $8::text[], $9::bigint[], $10::text[],
+                $11::int[], $12::text[], $13::timestamptz[]
+            ) as t (
+                endpoint, method, http_status, query_params, response_size_bytes,
+                response_time_ms, results_count, service, tmdb_id, error_message,
+                retry_count, run_id, created_at
+            )
+            ",
+            &column(calls, |c| &c.endpoint),
+            &column(calls, |c| &c.method),
+            &column(calls, |c| &c.http_status) as &[Option<i32>],
+            &column(calls, |c| &c.query_params),
+            &column(calls, |c| &c.response_size_bytes) as &[Option<i64>],
+            &column(calls, |c| &c.response_time_ms),
+            &column(calls, |c| &c.results_count) as &[Option<i32>],
+            &column(calls, |c| &c.service),
+            &column(calls, |c| &c.tmdb_id) as &[Option<i64>],
+            &column(calls, |c| &c.error_message) as &[Option<String>],
+            &column(calls, |c| &c.retry_count),
+            &column(calls, |c| &c.run_id) as &[Option<String>],
+            &column(calls, |c| &c.created_at)
+        );
+        within(SHORT, async { Ok(insert.execute(&self.pool).await.map(|_| ())?) }).await
+    }
+
+    /// Makes the partitions of today and tomorrow.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ensure_log_partitions(&self) -> Result<(), StoreError> {
+        sqlx::query!(
+            "
+            select ensure_tmdb_api_logs_partition((now() at time zone 'UTC')::date + d)::text
+            from generate_series(0, 1) as d
+            "
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
