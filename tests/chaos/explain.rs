@@ -6,20 +6,15 @@ use std::fmt::Write;
 use async_nats::jetstream;
 use sqlx::Row;
 
-use crate::{broker, oracle::Obligation, report::Report, scene::Scene};
+use crate::{
+    broker,
+    oracle::{Obligation, questions},
+    report::Report,
+    scene::Scene,
+};
 
 /// More stories than this nobody reads.
 const STORIES: usize = 5;
-/// Where an obligation may have left a row, by movie ($1) or by key ($2); one text per row.
-const ROWS: &str = "
-    select 'works ' || json_build_object('status', ingestion_status, 'title', title, 'fetched_at', fetched_at, 'revision', revision)::text from works where tmdb_id = $1
-    union all select 'refresh_queue ' || row_to_json(q)::text from refresh_queue q where tmdb_id::text = $1 and status in ('queued', 'processing')
-    union all select 'job_run ' || row_to_json(r)::text from job_run r where run_id = $2
-    union all select 'inbox ' || row_to_json(i)::text from inbox i where message_key = $2
-    union all select 'attempt ' || row_to_json(a)::text from attempt a where message_key = $2
-    union all select 'dead_letter ' || reason || ': ' || error from dead_letter where message_key = $2
-    union all select 'outbox ' || json_build_object('subject', subject, 'id', message_id, 'created_at', created_at, 'published_at', published_at)::text
-        from outbox where message_id = $2 or (subject ~ '^movies.(refreshed|stale|ingest)' and ordering_key = $1)";
 
 /// The first few, each with all that is known.
 pub(crate) async fn open_obligations(scene: &Scene, report: &Report) -> String {
@@ -40,7 +35,7 @@ pub(crate) async fn open_obligations(scene: &Scene, report: &Report) -> String {
 }
 
 async fn rows(scene: &Scene, o: &Obligation) -> Vec<String> {
-    let rows = sqlx::query(ROWS)
+    let rows = sqlx::query(questions::ROWS_OF_AN_OBLIGATION)
         .bind(o.tmdb_id.to_string())
         .bind(&o.key)
         .fetch_all(&scene.oracle.pool())

@@ -1,4 +1,4 @@
-//! The faults: chosen by dice, injected, taken back, told.
+//! The faults: chosen by dice, injected, taken back, reported.
 
 use std::{fs, sync::atomic::Ordering, time::Duration};
 
@@ -110,32 +110,30 @@ impl Fault {
     pub(crate) async fn inject(self, scene: &mut Scene, dice: &mut Dice) -> String {
         let secs = Duration::from_secs(2 + dice.roll(4));
         match self {
-            Self::KillService | Self::KillAll | Self::Term | Self::Stop => {
-                return self.on_services(scene, dice).await;
-            }
-            Self::KillNats | Self::DeleteStore | Self::LoseBoth => {
-                self.on_the_broker(scene, (dice, secs)).await
-            }
-            Self::KillLeader | Self::StopLeader | Self::StepDown | Self::LoseCopy => {
-                return self.on_a_leader(scene, (dice, secs)).await;
-            }
-            Self::KillPostgres => {
-                scene.postgres.kill().await.unwrap();
-                scene.wait(secs).await;
-                scene.postgres.restart().await.unwrap();
-            }
+            Self::KillService => return kill_service(scene, dice).await,
+            Self::KillAll => kill_all(scene, dice).await,
+            Self::Term => return terminate(scene, dice).await,
+            Self::Stop => return freeze(scene, dice).await,
+            Self::KillNats => kill_nats(scene, dice, secs).await,
+            Self::DeleteStore => delete_store(scene).await,
+            Self::LoseBoth => lose_services_and_store(scene).await,
+            Self::KillLeader => return in_words(kill_leader(scene, dice, secs).await),
+            Self::StopLeader => return in_words(freeze_leader(scene, dice).await),
+            Self::StepDown => return in_words(depose_leader(scene, dice).await),
+            Self::LoseCopy => return in_words(lose_copy(scene, dice, secs).await),
+            Self::KillPostgres => kill_postgres(scene, secs).await,
             Self::Orphans => scene.oracle.leave_orphans().await,
             Self::SilentNats => scene.broker.silence(),
             Self::SilentPostgres => scene.to_postgres.silence(),
             Self::CutNats => scene.broker.cut(),
             Self::CutPostgres => scene.to_postgres.cut(),
             Self::DelayNats => {
-                scene.nats_mode(Mode::Delay(Duration::from_millis(50 + dice.roll(250))), secs).await
+                let delay = Duration::from_millis(50 + dice.roll(250));
+                scene.nats_mode(Mode::Delay(delay), secs).await;
             }
             Self::DelayPostgres => {
-                scene
-                    .postgres_mode(Mode::Delay(Duration::from_millis(20 + dice.roll(100))), secs)
-                    .await
+                let delay = Duration::from_millis(20 + dice.roll(100));
+                scene.postgres_mode(Mode::Delay(delay), secs).await;
             }
             Self::HoldNats => scene.nats_mode(Mode::Hold, secs * 2).await,
             Self::HoldPostgres => scene.postgres_mode(Mode::Hold, secs * 2).await,
@@ -146,124 +144,182 @@ impl Fault {
                 scene.broker.cut();
             }
             Self::DiskFull => scene.full_streams(secs).await,
-            Self::Outage => {
-                scene.sim.control().outage(secs);
-                scene.wait(secs).await;
-            }
+            Self::Outage => outage(scene, secs).await,
             Self::Storm => {
-                scene.upstream(Faults { http_429: 1.0, ..Faults::default() }, secs).await
+                scene.upstream(Faults { http_429: 1.0, ..Faults::default() }, secs).await;
             }
-            Self::Slow => {
-                scene.sim.control().set_latency(Duration::from_millis(800));
-                scene.wait(secs).await;
-                scene.sim.control().set_latency(Duration::ZERO);
-            }
-            Self::Truncated => {
-                scene.oracle.spoiled_answers.store(true, Ordering::Relaxed);
-                scene
-                    .upstream(
-                        Faults { truncated: 0.2, invalid_json: 0.1, ..Faults::default() },
-                        secs,
-                    )
-                    .await;
-            }
-            Self::ClockStep => {
-                let (n, name) = one_of(scene, dice);
-                let step = if dice.roll(2) == 0 { 300 } else { -300 };
-                fs::write(scene.fleet.clock_file(n), step.to_string()).unwrap();
-                scene.wait(secs).await;
-                fs::write(scene.fleet.clock_file(n), "0").unwrap();
-                return format!("{name} by {step} s");
-            }
+            Self::Slow => slow_answers(scene, secs).await,
+            Self::Truncated => spoiled_answers(scene, secs).await,
+            Self::ClockStep => return step_clock(scene, dice, secs).await,
         }
         String::new()
     }
+}
 
-    async fn on_the_broker(self, scene: &mut Scene, (dice, secs): (&mut Dice, Duration)) {
-        if self == Self::KillNats {
-            let n = usize::try_from(dice.roll(scene.broker.servers.len() as u64)).unwrap();
-            scene.broker.servers[n].kill().await.unwrap();
-            scene.wait(secs).await;
-            return scene.broker.servers[n].restart().await.unwrap();
-        }
-        if self != Self::DeleteStore {
-            (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.kill(n));
-        }
-        scene.broker.servers[0].delete_store().await.unwrap();
-        scene.oracle.store_is_gone().await;
-        scene.wait(Duration::from_millis(500)).await;
-        scene.broker.servers[0].restart().await.unwrap();
-        (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.release(n));
+/// A replica, chosen by dice.
+struct Chosen {
+    number: usize,
+    name: String,
+}
+
+fn one_of(scene: &Scene, dice: &mut Dice) -> Chosen {
+    let number = usize::try_from(dice.roll(scene.fleet.replicas.len() as u64)).unwrap();
+    Chosen { number, name: scene.fleet.replicas[number].name.clone() }
+}
+
+/// How long somebody who was killed stays away.
+fn away(dice: &mut Dice) -> Duration {
+    Duration::from_millis(dice.roll(2_000))
+}
+
+async fn kill_service(scene: &mut Scene, dice: &mut Dice) -> String {
+    let Chosen { number, name } = one_of(scene, dice);
+    let away = away(dice);
+    scene.fleet.kill(number);
+    scene.wait(away).await;
+    scene.fleet.release(number);
+    name
+}
+
+async fn kill_all(scene: &mut Scene, dice: &mut Dice) {
+    let away = away(dice);
+    scene.fleet.kill_all();
+    scene.wait(away).await;
+    scene.fleet.release_all();
+}
+
+async fn terminate(scene: &mut Scene, dice: &mut Dice) -> String {
+    let Chosen { number, name } = one_of(scene, dice);
+    let code = scene.fleet.terminate(number, DRAIN_GRACE).await;
+    scene.fleet.release(number);
+    if code != Some(0) {
+        scene.violations.push(format!("{name} ended a SIGTERM with {code:?}"));
     }
+    format!("{name}, exit code {code:?}")
+}
 
-    /// Of a cluster; returns which stream's leader it was.
-    async fn on_a_leader(self, scene: &mut Scene, (dice, secs): (&mut Dice, Duration)) -> String {
+async fn freeze(scene: &mut Scene, dice: &mut Dice) -> String {
+    let Chosen { number, name } = one_of(scene, dice);
+    scene.fleet.signal(number, Signal::STOP);
+    scene.wait(STOPPED).await;
+    scene.fleet.signal(number, Signal::CONT);
+    name
+}
+
+async fn kill_nats(scene: &mut Scene, dice: &mut Dice, secs: Duration) {
+    let n = usize::try_from(dice.roll(scene.broker.servers.len() as u64)).unwrap();
+    scene.broker.servers[n].kill().await.unwrap();
+    scene.wait(secs).await;
+    scene.broker.servers[n].restart().await.unwrap();
+}
+
+async fn delete_store(scene: &mut Scene) {
+    scene.broker.servers[0].delete_store().await.unwrap();
+    scene.oracle.store_is_gone().await;
+    scene.wait(Duration::from_millis(500)).await;
+    scene.broker.servers[0].restart().await.unwrap();
+}
+
+async fn lose_services_and_store(scene: &mut Scene) {
+    scene.fleet.kill_all();
+    delete_store(scene).await;
+    scene.fleet.release_all();
+}
+
+async fn kill_postgres(scene: &mut Scene, secs: Duration) {
+    scene.postgres.kill().await.unwrap();
+    scene.wait(secs).await;
+    scene.postgres.restart().await.unwrap();
+}
+
+/// The server that leads a stream, of a cluster.
+struct Leader {
+    stream: &'static str,
+    server: usize,
+}
+
+/// A stream without a leader: nothing was done.
+struct NoLeader {
+    stream: &'static str,
+}
+
+/// What was done to a leader.
+type Done = Result<String, NoLeader>;
+
+fn in_words(done: Done) -> String {
+    done.unwrap_or_else(|NoLeader { stream }| format!("{stream} has no leader; nothing done"))
+}
+
+impl Leader {
+    /// Copies that lag behind are what an operator waits for before the next server goes; so does
+    /// this.
+    async fn find(scene: &mut Scene, dice: &mut Dice) -> Result<Self, NoLeader> {
         let stream = Broker::any_stream(dice);
-        // Copies that lag behind are what an operator waits for before the next server goes; so
-        // does this.
         scene.until_caught_up().await;
-        let Some(n) = scene.broker.leader(stream).await else {
-            return format!("{stream} has no leader; nothing done");
-        };
-        #[expect(clippy::wildcard_enum_match_arm, reason = "its caller names the four")]
-        match self {
-            Self::StepDown => scene.broker.step_down(stream).await,
-            Self::StopLeader => {
-                let pid = Pid::from_raw(scene.broker.servers[n].pid()).unwrap();
-                kill_process(pid, Signal::STOP).unwrap();
-                scene.wait(STOPPED).await;
-                kill_process(pid, Signal::CONT).unwrap();
-            }
-            Self::LoseCopy => {
-                scene.broker.servers[n].delete_store().await.unwrap();
-                scene.wait(secs).await;
-                scene.broker.servers[n].restart().await.unwrap();
-            }
-            _ => {
-                scene.broker.servers[n].kill().await.unwrap();
-                scene.wait(secs).await;
-                scene.broker.servers[n].restart().await.unwrap();
-            }
+        match scene.broker.leader(stream).await {
+            Some(server) => Ok(Self { stream, server }),
+            None => Err(NoLeader { stream }),
         }
-        format!("{stream}, server {n}")
     }
 
-    async fn on_services(self, scene: &mut Scene, dice: &mut Dice) -> String {
-        let (n, name) = one_of(scene, dice);
-        let away = Duration::from_millis(dice.roll(2_000));
-        #[expect(clippy::wildcard_enum_match_arm, reason = "its caller names the four")]
-        match self {
-            Self::Term => {
-                let code = scene.fleet.terminate(n, DRAIN_GRACE).await;
-                scene.fleet.release(n);
-                if code != Some(0) {
-                    scene.violations.push(format!("{name} ended a SIGTERM with {code:?}"));
-                }
-                format!("{name}, exit code {code:?}")
-            }
-            Self::Stop => {
-                scene.fleet.signal(n, Signal::STOP);
-                scene.wait(STOPPED).await;
-                scene.fleet.signal(n, Signal::CONT);
-                name
-            }
-            Self::KillAll => {
-                (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.kill(n));
-                scene.wait(away).await;
-                (0..scene.fleet.replicas.len()).for_each(|n| scene.fleet.release(n));
-                String::new()
-            }
-            _ => {
-                scene.fleet.kill(n);
-                scene.wait(away).await;
-                scene.fleet.release(n);
-                name
-            }
-        }
+    fn in_words(&self) -> String {
+        format!("{}, server {}", self.stream, self.server)
     }
 }
 
-fn one_of(scene: &Scene, dice: &mut Dice) -> (usize, String) {
-    let n = usize::try_from(dice.roll(scene.fleet.replicas.len() as u64)).unwrap();
-    (n, scene.fleet.replicas[n].name.clone())
+async fn kill_leader(scene: &mut Scene, dice: &mut Dice, secs: Duration) -> Done {
+    let leader = Leader::find(scene, dice).await?;
+    scene.broker.servers[leader.server].kill().await.unwrap();
+    scene.wait(secs).await;
+    scene.broker.servers[leader.server].restart().await.unwrap();
+    Ok(leader.in_words())
+}
+
+async fn freeze_leader(scene: &mut Scene, dice: &mut Dice) -> Done {
+    let leader = Leader::find(scene, dice).await?;
+    let pid = Pid::from_raw(scene.broker.servers[leader.server].pid()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    scene.wait(STOPPED).await;
+    kill_process(pid, Signal::CONT).unwrap();
+    Ok(leader.in_words())
+}
+
+async fn depose_leader(scene: &mut Scene, dice: &mut Dice) -> Done {
+    let leader = Leader::find(scene, dice).await?;
+    scene.broker.step_down(leader.stream).await;
+    Ok(leader.in_words())
+}
+
+async fn lose_copy(scene: &mut Scene, dice: &mut Dice, secs: Duration) -> Done {
+    let leader = Leader::find(scene, dice).await?;
+    scene.broker.servers[leader.server].delete_store().await.unwrap();
+    scene.wait(secs).await;
+    scene.broker.servers[leader.server].restart().await.unwrap();
+    Ok(leader.in_words())
+}
+
+async fn outage(scene: &mut Scene, secs: Duration) {
+    scene.sim.control().outage(secs);
+    scene.wait(secs).await;
+}
+
+async fn slow_answers(scene: &mut Scene, secs: Duration) {
+    scene.sim.control().set_latency(Duration::from_millis(800));
+    scene.wait(secs).await;
+    scene.sim.control().set_latency(Duration::ZERO);
+}
+
+async fn spoiled_answers(scene: &mut Scene, secs: Duration) {
+    scene.oracle.spoiled_answers.store(true, Ordering::Relaxed);
+    let faults = Faults { truncated: 0.2, invalid_json: 0.1, ..Faults::default() };
+    scene.upstream(faults, secs).await;
+}
+
+async fn step_clock(scene: &mut Scene, dice: &mut Dice, secs: Duration) -> String {
+    let Chosen { number, name } = one_of(scene, dice);
+    let step = if dice.roll(2) == 0 { 300 } else { -300 };
+    fs::write(scene.fleet.clock_file(number), step.to_string()).unwrap();
+    scene.wait(secs).await;
+    fs::write(scene.fleet.clock_file(number), "0").unwrap();
+    format!("{name} by {step} s")
 }

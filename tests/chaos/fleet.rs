@@ -1,15 +1,9 @@
 //! Two replicas of every service, watched as an orchestrator does: whoever ends is started again.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process};
-use tests::mangoes;
+use rustix::process::Signal;
+use tests::{Process, Wait, mangoes};
 
 pub(crate) const SERVICES: [&str; 4] = ["scheduler", "ingest", "staleness-scanner", "refresh"];
 pub(crate) const REPLICAS: usize = 2;
@@ -26,17 +20,11 @@ pub(crate) struct Settings {
 pub(crate) struct Replica {
     pub(crate) name: String,
     service: &'static str,
-    child: Option<Child>,
+    process: Option<Process>,
     /// A fault holds it down.
     pub(crate) held: bool,
     /// Ends that no fault asked for.
     pub(crate) own_ends: u32,
-}
-
-impl Replica {
-    fn pid(&self) -> Option<Pid> {
-        self.child.as_ref().map(Pid::from_child)
-    }
 }
 
 /// All replicas.
@@ -51,7 +39,7 @@ impl Fleet {
         let replicas = names.map(|(n, service)| Replica {
             name: format!("{service}-{}", n + 1),
             service,
-            child: None,
+            process: None,
             held: false,
             own_ends: 0,
         });
@@ -72,14 +60,14 @@ impl Fleet {
     /// Starts whoever is not there and not held down.
     pub(crate) fn tend(&mut self) {
         for replica in &mut self.replicas {
-            if let Some(child) = &mut replica.child
-                && child.try_wait().unwrap().is_some()
+            if let Some(process) = &mut replica.process
+                && process.end().is_some()
             {
-                replica.child = None;
+                replica.process = None;
                 replica.own_ends += 1;
             }
-            if replica.child.is_none() && !replica.held {
-                replica.child = Some(launch(&self.settings, replica));
+            if replica.process.is_none() && !replica.held {
+                replica.process = Some(launch(&self.settings, replica));
             }
         }
     }
@@ -91,9 +79,8 @@ impl Fleet {
     /// kill -9; it stays away until it is released.
     pub(crate) fn kill(&mut self, n: usize) {
         self.replicas[n].held = true;
-        if let Some(mut child) = self.replicas[n].child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+        if let Some(mut process) = self.replicas[n].process.take() {
+            process.kill();
         }
     }
 
@@ -101,10 +88,13 @@ impl Fleet {
         self.replicas[n].held = false;
     }
 
+    pub(crate) fn release_all(&mut self) {
+        self.replicas.iter_mut().for_each(|replica| replica.held = false);
+    }
+
     pub(crate) fn signal(&self, n: usize, signal: Signal) {
-        if let Some(pid) = self.replicas[n].pid() {
-            // It may have ended by itself a moment ago.
-            kill_process(pid, signal).ok();
+        if let Some(process) = &self.replicas[n].process {
+            process.signal(signal);
         }
     }
 
@@ -112,19 +102,9 @@ impl Fleet {
     pub(crate) async fn terminate(&mut self, n: usize, grace: Duration) -> Option<i32> {
         self.replicas[n].held = true;
         self.signal(n, Signal::TERM);
-        let mut child = self.replicas[n].child.take()?;
-        let begun = std::time::Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                return status.code();
-            }
-            if begun.elapsed() > grace {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                return None;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let mut process = self.replicas[n].process.take()?;
+        let status = Wait::within(grace).try_until(async || process.end(), Option::is_some).await;
+        status.ok().flatten()?.code()
     }
 
     /// SIGKILL to all, also to what is stopped.
@@ -139,17 +119,13 @@ impl Drop for Fleet {
     }
 }
 
-fn launch(settings: &Settings, replica: &Replica) -> Child {
-    let path = settings.folder.join(format!("{}.log", replica.name));
-    let log = fs::File::options().create(true).append(true).open(path).unwrap();
-    let mut command: Command = mangoes(&settings.folder);
+fn launch(settings: &Settings, replica: &Replica) -> Process {
+    let file = |kind: &str| settings.folder.join(format!("{}.{kind}", replica.name));
+    let mut command = mangoes(&settings.folder);
     command
         .args(["serve", replica.service])
         .envs(settings.env.iter().map(|(k, v)| (k, v)))
         .env("LD_PRELOAD", &settings.shim)
-        .env("CLOCK_SKEW_FILE", settings.folder.join(format!("{}.clock", replica.name)))
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .stdin(Stdio::null());
-    command.spawn().unwrap()
+        .env("CLOCK_SKEW_FILE", file("clock"));
+    Process::start(&mut command, &file("log"))
 }

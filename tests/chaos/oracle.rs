@@ -4,10 +4,12 @@
 //! It speaks to the servers directly, beside the proxies, and shares no code with the program but
 //! the contracts.
 
+mod attempts;
+mod contradictions;
 mod met;
+pub(crate) mod questions;
 mod streams;
 mod submit;
-mod tries;
 mod verdict;
 
 use std::{
@@ -17,7 +19,7 @@ use std::{
 };
 
 use runtime::{Clock, SystemClock};
-use sqlx::{PgPool, Row, postgres::PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgPoolOptions};
 use time::OffsetDateTime;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +66,24 @@ async fn open_pool(database_url: &str) -> PgPool {
     }
 }
 
+/// How soon what was confirmed has to be met.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// As the documents promise.
+    pub(crate) promised: Duration,
+    /// Nobody waits longer.
+    pub(crate) most: Duration,
+}
+
+/// What came of waiting.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    /// When everything was met; `None`: it took too long.
+    pub(crate) after: Option<Duration>,
+    /// Keys of what was open when the promised time was over.
+    pub(crate) late: Vec<String>,
+}
+
 /// Titles by id, as the simulator has them.
 pub(crate) type Titles = BTreeMap<i64, String>;
 
@@ -86,12 +106,13 @@ pub(crate) type Shared = Arc<Oracle>;
 
 impl Oracle {
     pub(crate) async fn new(
-        (nats_url, database_url): (String, String),
+        nats_url: String,
+        database_url: String,
         sim: tmdb_sim::Control,
         titles: Titles,
     ) -> Shared {
         let pool = open_pool(&database_url).await;
-        sqlx::raw_sql(tries::COUNT_TRIES).execute(&pool).await.unwrap();
+        sqlx::raw_sql(questions::COUNT_ATTEMPTS).execute(&pool).await.unwrap();
         Arc::new(Self {
             nats_url,
             pool: Mutex::new(pool),
@@ -112,15 +133,20 @@ impl Oracle {
 
     /// A number, or `None` while the database is away.
     pub(crate) async fn look(&self, sql: &str) -> Option<i64> {
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let query = sqlx::query(AssertSqlSafe(sql));
         let row = tokio::time::timeout(Duration::from_secs(5), query.fetch_one(&self.pool()))
             .await
             .ok()?;
         row.ok().map(|row| row.get(0))
     }
 
+    /// Does what the SQL says; more than one statement is allowed.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&self.pool()).await.unwrap();
+    }
+
     pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let rows = sqlx::query(AssertSqlSafe(sql))
             .fetch_all(&self.pool())
             .await
             .unwrap_or_else(|e| panic!("{sql}: {e}"));

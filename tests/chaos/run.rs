@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     faults::Fault,
-    plan,
-    report::Report,
+    oracle::{Limits, Settled, questions},
+    plan::{self, Step},
+    report::{Injection, Report},
     scene::{self, Scene},
 };
 
@@ -22,7 +23,7 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 /// How long a replica may take to say that it is ready after all is whole again: it may have to
 /// find out that only a new start helps, and to start.
 const READY_LIMIT: Duration = Duration::from_secs(75);
-/// A wait that is told of.
+/// A wait that is reported.
 const WORTH_A_WORD: Duration = Duration::from_secs(10);
 /// The sweep's own runs end within a moment.
 const LAST_RUNS: Duration = Duration::from_secs(10);
@@ -59,41 +60,47 @@ pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
         let what = step.fault.inject(scene, &mut step.dice).await;
         let (over, to) = (begun.elapsed(), SystemClock.now());
         let spent = if step.fault.counts_from_its_begin() { over - at } else { Duration::ZERO };
-        let (recovered, late) = recover(scene, step.fault.promised().saturating_sub(spent)).await;
-        let recovered = recovered.map(|span| span + spent);
-        report.add(
-            &step,
-            (from, to),
-            (&what, at.as_secs_f64(), recovered.map(|span| span.as_secs_f64())),
-        );
-        let promised = step.fault.promised();
-        // A message that fails by itself waits for its backoff, whatever else goes on.
-        let excused = recovered.is_some() && scene.oracle.failed_by_themselves(&late).await;
-        if recovered.is_none_or(|span| span > promised) && !excused {
-            let (words, secs, open) =
-                (step.fault.words(), promised.as_secs(), scene.oracle.told(&late));
-            let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-            let number = step.number;
-            scene
-                .violations
-                .push(format!("#{number} {words}: not whole within {secs} s; open then: {open}; the machine's load: {load}"));
-        }
-        all_ready(scene, step.fault).await;
+        let settled = recover(scene, step.fault.promised().saturating_sub(spent)).await;
+        let recovered = settled.after.map(|span| span + spent);
+        judge(scene, &step, recovered, &settled.late).await;
+        let fault = step.fault;
+        report.add(Injection { step, what, at, begun: from, ended: to, recovered });
+        all_ready(scene, fault).await;
     }
     stop.cancel();
     submitting.await.unwrap();
 }
 
+/// Whether all was whole again as soon as promised; else it is a violation.
+async fn judge(scene: &mut Scene, step: &Step, recovered: Option<Duration>, late: &[String]) {
+    let promised = step.fault.promised();
+    if recovered.is_some_and(|span| span <= promised) {
+        return;
+    }
+    // A message that fails by itself waits for its backoff, whatever else goes on.
+    if recovered.is_some() && scene.oracle.failed_by_themselves(late).await {
+        return;
+    }
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    scene.violations.push(format!(
+        "#{} {}: not whole within {} s; open then: {}; the machine's load: {load}",
+        step.number,
+        step.fault.words(),
+        promised.as_secs(),
+        scene.oracle.in_words(late)
+    ));
+}
+
 /// Until something new is accepted and met, and everything that was confirmed before.
-async fn recover(scene: &mut Scene, promised: Duration) -> (Option<Duration>, Vec<String>) {
+async fn recover(scene: &mut Scene, promised: Duration) -> Settled {
     let (oracle, begun) = (scene.oracle.clone(), Instant::now());
     let number = 1_000 * (1_000 + u64::try_from(oracle.all.lock().unwrap().len()).unwrap());
     let settled = tokio::spawn(async move {
         oracle.canary(number).await;
         let canary = begun.elapsed();
-        let (settled, late) =
-            oracle.settled((promised.saturating_sub(canary), RECOVERY_LIMIT)).await;
-        (settled.map(|span| canary + span), late)
+        let limits = Limits { promised: promised.saturating_sub(canary), most: RECOVERY_LIMIT };
+        let settled = oracle.settled(limits).await;
+        Settled { after: settled.after.map(|span| canary + span), ..settled }
     });
     while !settled.is_finished() {
         scene.wait(Duration::from_millis(50)).await;
@@ -103,16 +110,19 @@ async fn recover(scene: &mut Scene, promised: Duration) -> (Option<Duration>, Ve
 
 /// Work is done again, so every replica has to say so soon.
 async fn all_ready(scene: &mut Scene, after: Fault) {
-    let (begun, mut told) = (Instant::now(), Vec::new());
+    let (begun, mut at_first) = (Instant::now(), Vec::new());
     loop {
         let not_ready = scene.not_ready().await;
         if not_ready.is_empty() {
             return if begun.elapsed() > WORTH_A_WORD {
-                println!("      ready only {:.0} s later: {told:?}", begun.elapsed().as_secs_f64());
+                println!(
+                    "      ready only {:.0} s later: {at_first:?}",
+                    begun.elapsed().as_secs_f64()
+                );
             };
         }
         if begun.elapsed() <= WORTH_A_WORD {
-            told.clone_from(&not_ready);
+            at_first.clone_from(&not_ready);
         }
         if begun.elapsed() > READY_LIMIT {
             scene.violations.push(format!(
@@ -129,23 +139,20 @@ async fn all_ready(scene: &mut Scene, after: Fault) {
 /// Waits for rest, then asks the oracle.
 pub(crate) async fn finish(scene: &mut Scene, report: &mut Report, limit: Duration) -> Vec<String> {
     let begun = Instant::now();
-    let pool = scene.oracle.pool();
     // No nominal time comes any more: what is open now is all there is.
-    sqlx::raw_sql("update job set enabled = false where name <> 'refresh_worker'")
-        .execute(&pool)
-        .await
-        .unwrap();
+    scene.oracle.execute(questions::PAUSE_ALL_BUT_THE_SWEEP).await;
     quiet(scene, limit).await;
     report.rest = format!("at rest {:.1} s after the last message", begun.elapsed().as_secs_f64());
-    sqlx::raw_sql("update job set enabled = false").execute(&pool).await.unwrap();
+    scene.oracle.execute(questions::PAUSE_ALL).await;
     let mut violations = std::mem::take(&mut scene.violations);
     quiet(scene, LAST_RUNS).await;
     let stats = scene.sim.control().stats();
     violations.extend(scene.oracle.violations().await);
-    violations.extend(scene.oracle.tried_without_cause(&report.injected).await);
-    let tries = scene.oracle.movie_tries().await;
-    if stats.detail_calls > tries {
-        violations.push(format!("{} TMDB calls for movies in {tries} tries", stats.detail_calls));
+    violations.extend(scene.oracle.attempted_without_cause(&report.injected).await);
+    let attempts = scene.oracle.movie_attempts().await;
+    if stats.detail_calls > attempts {
+        violations
+            .push(format!("{} TMDB calls for movies in {attempts} attempts", stats.detail_calls));
     }
     // A process that was stopped may send what it had taken before: a slice of the rate, on top of
     // a second's worth.

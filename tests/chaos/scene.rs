@@ -7,14 +7,16 @@ use std::{
 
 use embedded::{Options, Postgres};
 use serde_json::Value;
-use tests::{Dice, Folder, Mode, Proxy, build_shim, http_get, mangoes};
+use tests::{
+    Dice, Folder, Mode, Proxy, Said, build_shim, http_get, last_lines, mangoes, simulator,
+};
 use tmdb_sim::{Faults, Sim};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::{self, Broker},
     fleet::{Fleet, Settings},
-    oracle::{Oracle, Shared, Titles},
+    oracle::{Oracle, Shared, Titles, questions},
 };
 
 /// Calls per second of all processes together.
@@ -56,12 +58,7 @@ pub(crate) struct Props<'a> {
 impl Scene {
     pub(crate) async fn set(props: Props<'_>) -> Self {
         let folder = Folder::new(props.name);
-        let sim = Sim::start(tmdb_sim::Options {
-            credential: Some("sesame".to_owned()),
-            ..tmdb_sim::Options::default()
-        })
-        .await
-        .unwrap();
+        let sim = simulator().await;
         let titles = titles(&sim.base_url()).await;
         let options =
             Options { data_dir: folder.0.join("postgres"), nats_port: None, durable: true };
@@ -70,24 +67,13 @@ impl Scene {
         let to_postgres = Proxy::start(host(&postgres.database_url()).parse().unwrap()).await;
         let settings = Settings {
             shim: build_shim(&folder.0),
-            env: env(&sim, (&broker, &postgres, &to_postgres), props),
+            env: env(&sim, &broker, &way(&postgres, &to_postgres), props),
             folder: folder.0.clone(),
         };
         make_ready(&settings);
-        let oracle =
-            Oracle::new((broker.url(), postgres.database_url()), sim.control(), titles).await;
-        // The sweep and a beat by which the claim is seen; and a scan, so that the freshness policy
-        // is at work too.
-        sqlx::raw_sql(
-            "update job set enabled = false where name in ('scheduled_ingest_daily', 'scheduled_ingest_weekly', 'maintenance');
-             update job set schedule = '*/5 * * * * *', payload = '{\"max_items\": 500}' where name = 'refresh_worker';
-             update job set schedule = '*/7 * * * * *', overlap_policy = 'skip' where name = 'daily_refresh_enqueue';
-             update job set lost_after_secs = 20;
-             insert into job (name, action, payload, schedule, overlap_policy, lost_after_secs) values ('beat', 'refresh', '{\"max_items\": 1}', 'every 2s', 'allow', 20);",
-        )
-        .execute(&oracle.pool())
-        .await
-        .unwrap();
+        let (nats_url, database_url) = (broker.url(), postgres.database_url());
+        let oracle = Oracle::new(nats_url, database_url, sim.control(), titles).await;
+        oracle.execute(questions::SET_JOBS).await;
         let fleet = Fleet::start(settings);
         Self { sim, broker, postgres, to_postgres, fleet, oracle, violations: Vec::new(), folder }
     }
@@ -176,32 +162,26 @@ fn make_ready(settings: &Settings) {
         let begun = Instant::now();
         loop {
             let vars = settings.env.iter().map(|(k, v)| (k, v));
-            let done = mangoes(&settings.folder).arg(verb).envs(vars).output().unwrap();
-            if done.status.success() {
+            let said = Said::by(mangoes(&settings.folder).arg(verb).envs(vars));
+            if said.succeeded() {
                 break;
             }
-            assert!(
-                begun.elapsed() < CLUSTER_LIMIT,
-                "{verb}: {}",
-                String::from_utf8_lossy(&done.stderr)
-            );
+            assert!(begun.elapsed() < CLUSTER_LIMIT, "{verb}: {}", said.text);
         }
     }
 }
 
-fn env(
-    sim: &Sim,
-    (broker, postgres, to_postgres): (&Broker, &Postgres, &Proxy),
-    props: Props<'_>,
-) -> Vec<(String, String)> {
-    let database_url = postgres.database_url();
+/// The way to the database through its proxy.
+fn way(postgres: &Postgres, proxy: &Proxy) -> String {
+    let url = postgres.database_url();
+    url.replace(host(&url), &proxy.address.to_string())
+}
+
+fn env(sim: &Sim, broker: &Broker, database_url: &str, props: Props<'_>) -> Vec<(String, String)> {
     let pairs = [
         ("NATS_URL", broker.url_through_proxies()),
         ("NATS_REPLICAS", props.servers.to_string()),
-        (
-            "DATABASE_URL",
-            database_url.replace(host(&database_url), &to_postgres.address.to_string()),
-        ),
+        ("DATABASE_URL", database_url.to_owned()),
         ("TMDB_BASE_URL", sim.base_url()),
         ("TMDB_TOKEN", "sesame".to_owned()),
         ("TMDB_RATE", RATE.to_string()),
@@ -244,7 +224,5 @@ pub(crate) async fn submit_until(stop: CancellationToken, oracle: Shared, mut di
 
 /// The end of a service's log.
 pub(crate) fn tail(folder: &Path, name: &str, lines: usize) -> String {
-    let text = std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
-    let tail: Vec<&str> = text.lines().rev().take(lines).collect();
-    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+    last_lines(&folder.join(format!("{name}.log")), lines)
 }

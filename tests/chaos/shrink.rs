@@ -90,18 +90,18 @@ async fn shrink() {
         runs += 1;
         plan.only = some.to_vec();
         println!("run {runs} of at most {RUNS}: faults {some:?}");
-        match if runs > RUNS { None } else { fails(runs, &plan, servers).await } {
-            Some(failure) => {
-                last = failure;
-                true
-            }
-            None => false,
+        let failure = if runs > RUNS { None } else { fails(runs, &plan, servers).await };
+        let still_fails = failure.is_some();
+        if let Some(failure) = failure {
+            last = failure;
         }
+        still_fails
     })
     .await;
     let numbers = few.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     panic!(
-        "it still fails with the faults {numbers} alone: make chaos SEED={seed} ONLY={numbers}\n\n{}",
+        "it still fails with the faults {numbers} alone: \
+         make chaos SEED={seed} ONLY={numbers}\n\n{}",
         last.story
     );
 }

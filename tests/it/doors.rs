@@ -1,32 +1,49 @@
 //! Doors that stay closed: strangers' servers, empty requests, passwords in messages.
 
 use std::{
+    ffi::OsString,
     fs,
     os::unix::{ffi::OsStringExt, fs::PermissionsExt},
-    process::Output,
 };
 
 use serde_json::json;
+use tests::{Folder, Said, World, eventually, http_get, mangoes, postgres};
 
-use crate::world::{Folder, World, mangoes};
-
-/// Runs the program in its own folder, with what it wrote.
-fn run(folder: &Folder, env: &[(&str, &str)], args: &[&str]) -> (Output, String) {
-    let done = mangoes(&folder.0)
-        .current_dir(&folder.0)
-        .envs(env.iter().copied())
-        .args(args)
-        .output()
-        .unwrap();
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr)
-    );
-    assert!(!text.contains("sesame") && !text.contains("panicked"), "{env:?} {args:?}: {text}");
-    (done, text)
+/// Runs the program in its own folder; no password is in what it says.
+fn run(folder: &Folder, env: &[(&str, &str)], args: &[&str]) -> Said {
+    let mut command = mangoes(&folder.0);
+    command.current_dir(&folder.0).envs(env.iter().copied()).args(args);
+    let said = Said::by(&mut command);
+    for unwanted in ["sesame", "panicked"] {
+        assert!(!said.text.contains(unwanted), "{env:?} {args:?}: {}", said.text);
+    }
+    said
 }
 
+/// As `run`: it ends with this exit code, and says all of these words.
+fn run_says(folder: &Folder, env: &[(&str, &str)], args: &[&str], expected: Expected<'_>) {
+    let said = run(folder, env, args);
+    assert_eq!(said.code, Some(expected.code), "{env:?} {args:?}: {}", said.text);
+    for word in expected.words {
+        assert!(said.text.contains(word), "{env:?} {args:?} without {word}: {}", said.text);
+    }
+}
+
+/// How a command has to end, and what it has to say.
+struct Expected<'a> {
+    code: i32,
+    words: &'a [&'a str],
+}
+
+const fn fails<'a>(code: i32, words: &'a [&'a str]) -> Expected<'a> {
+    Expected { code, words }
+}
+
+const fn succeeds<'a>(words: &'a [&'a str]) -> Expected<'a> {
+    Expected { code: 0, words }
+}
+
+/// A password may have any character, also one that cannot stand in an address as it is.
 #[test]
 fn passwords_of_any_characters_are_shown_nowhere() {
     let folder = Folder::new("masked");
@@ -42,11 +59,7 @@ fn passwords_of_any_characters_are_shown_nowhere() {
             for args in
                 [["config"].as_slice(), &["status"], &["up", "--demo"], &["serve", "scheduler"]]
             {
-                let (done, text) = run(&folder, &env, args);
-                assert!(
-                    done.status.code() == Some(2) && text.contains("%23"),
-                    "{env:?} {args:?}: {text}"
-                );
+                run_says(&folder, &env, args, fails(2, &["%23"]));
             }
         }
     }
@@ -56,28 +69,19 @@ fn passwords_of_any_characters_are_shown_nowhere() {
             format!("nats://u:{password}@127.0.0.1:1"),
             format!("postgres://u:{password}@127.0.0.1:1/d"),
         );
-        let (done, _) = run(
-            &folder,
-            &[("NATS_URL", &nats), ("DATABASE_URL", &database), ("RUST_LOG", "trace")],
-            &["topology"],
-        );
-        assert_eq!(done.status.code(), Some(1));
+        let env = [("NATS_URL", &*nats), ("DATABASE_URL", &database), ("RUST_LOG", "trace")];
+        run_says(&folder, &env, &["topology"], fails(1, &[]));
     }
     let good = [
         ("NATS_URL", "nats://u:sesame@h:4222"),
         ("DATABASE_URL", "postgres://u:sesame@h/d"),
         ("TMDB_TOKEN", "sesame"),
     ];
-    let (done, text) = run(&folder, &good, &["config"]);
-    assert!(
-        done.status.success()
-            && text.contains("nats://u:***@h:4222")
-            && text.contains("postgres://u:***@h/d"),
-        "{text}"
-    );
-    assert!(text.contains("environment") && text.contains("default"), "{text}");
+    let shown = ["nats://u:***@h:4222", "postgres://u:***@h/d", "environment", "default"];
+    run_says(&folder, &good, &["config"], succeeds(&shown));
 }
 
+/// The sentence names file, line, column and name; not what was written there.
 #[test]
 fn what_is_wrong_with_the_file_of_settings_is_named() {
     let folder = Folder::new("toml");
@@ -88,43 +92,30 @@ fn what_is_wrong_with_the_file_of_settings_is_named() {
         ("[tmdb]\ntoken = \"sesame\"", "no table [tmdb]"),
     ] {
         fs::write(&file, content).unwrap();
-        let (done, text) = run(&folder, &[], &["config"]);
-        assert!(
-            done.status.code() == Some(2)
-                && text.contains(expected)
-                && text.contains("mangoes.toml"),
-            "{content}: {text}"
-        );
+        run_says(&folder, &[], &["config"], fails(2, &[expected, "mangoes.toml"]));
     }
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    let (done, text) = run(&folder, &[], &["config"]);
-    assert!(
-        done.status.code() == Some(2) && text.contains("mangoes.toml cannot be read"),
-        "{text}"
-    );
+    run_says(&folder, &[], &["config"], fails(2, &["mangoes.toml cannot be read"]));
     fs::remove_dir(&file).unwrap();
     fs::write(&file, "tmdb_rate = 7\ntmdb_token_file = \"token\"").unwrap();
     fs::write(folder.0.join("token"), "sesame\n").unwrap();
-    let (done, text) = run(&folder, &[], &["config"]);
-    assert!(
-        done.status.success() && text.contains("TMDB_TOKEN_FILE token") && text.contains("***"),
-        "{text}"
-    );
+    run_says(&folder, &[], &["config"], succeeds(&["TMDB_TOKEN_FILE token", "***"]));
 }
 
+/// A variable of somebody else may hold anything; one of ours is named when it cannot be read.
 #[test]
 fn an_environment_that_is_not_utf_8_harms_nobody() {
     let folder = Folder::new("utf8");
-    let odd = || std::ffi::OsString::from_vec(vec![b'x', 0xff]);
-    let done = mangoes(&folder.0).env("SOMEBODY_ELSES", odd()).arg("config").output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let done = mangoes(&folder.0).env("TMDB_REGION", odd()).arg("config").output().unwrap();
-    let text = String::from_utf8_lossy(&done.stderr);
-    assert!(
-        done.status.code() == Some(2) && text.contains("TMDB_REGION") && !text.contains("panicked"),
-        "{text}"
-    );
+    let config = |name: &str| {
+        let odd = OsString::from_vec(vec![b'x', 0xff]);
+        Said::by(mangoes(&folder.0).env(name, odd).arg("config"))
+    };
+    let said = config("SOMEBODY_ELSES");
+    assert!(said.succeeded(), "{}", said.text);
+    let said = config("TMDB_REGION");
+    assert!(said.code == Some(2) && said.errors.contains("TMDB_REGION"), "{}", said.text);
+    assert!(!said.text.contains("panicked"), "{}", said.text);
 }
 
 /// One address alone would join a stranger's broker with an empty database, or the other way round.
@@ -135,82 +126,67 @@ fn half_of_a_pair_of_servers_is_refused() {
         ("DATABASE_URL", "NATS_URL", "postgres://u:p@127.0.0.1:1/d"),
     ] {
         let folder = Folder::new(&format!("half-{set}"));
-        let (done, text) = run(&folder, &[(set, url)], &["up", "--demo"]);
         let words = format!("{set} is set and {missing} is not");
-        assert!(
-            done.status.code() == Some(2)
-                && text.contains(&words)
-                && text.contains("--embed-missing"),
-            "{text}"
-        );
+        let words = [&*words, "--embed-missing"];
+        run_says(&folder, &[(set, url)], &["up", "--demo"], fails(2, &words));
         assert!(
             !folder.0.join("nats.lock").exists() && !folder.0.join("postgres.lock").exists(),
             "nothing was started"
         );
-        let (_, text) = run(&folder, &[(set, url)], &["up", "--demo", "--embed-missing"]);
-        assert!(!text.contains("is not: set both"), "told so by a flag: {text}");
+        let text = run(&folder, &[(set, url)], &["up", "--demo", "--embed-missing"]).text;
+        assert!(!text.contains("is not: set both"), "the flag says so: {text}");
     }
 }
 
+/// The installation that a description of a stream names as its owner.
+fn owner(stream: &str) -> Option<String> {
+    let rest = stream.split("mangoes.installation").nth(1)?;
+    Some(rest.chars().take(40).collect())
+}
+
 /// A process whose database is not the streams' own refuses to start, and takes them over only when
-/// told so.
+/// the flag says so.
 #[tokio::test]
 async fn streams_belong_to_one_database() {
     let mut world = World::start("owner").await;
     let folder = Folder::new("stranger");
-    let options =
-        embedded::Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
-    let postgres = embedded::Postgres::start(&options).await.unwrap();
+    let postgres = postgres(&folder).await;
     let database = postgres.database_url();
     let env = [("NATS_URL", world.nats_url.as_str()), ("DATABASE_URL", database.as_str())];
-    let (done, text) = run(&folder, &env, &["migrate"]);
-    assert!(done.status.success(), "{text}");
-    let before = world.jetstream("STREAM.INFO.MOVIES_EVENTS").await;
+    run_says(&folder, &env, &["migrate"], succeeds(&[]));
+    let events = async || world.jetstream("STREAM.INFO.MOVIES_EVENTS").await;
+    let before = owner(&events().await);
+    assert!(before.is_some(), "{}", events().await);
     for args in [["up", "--demo"].as_slice(), &["serve", "scheduler"], &["topology"]] {
-        let (done, text) = run(&folder, &env, args);
-        let sentences = text.lines().filter(|line| line.starts_with("mangoes: ")).count();
-        assert!(
-            !done.status.success()
-                && sentences == 1
-                && text.contains("belongs to the installation"),
-            "{args:?}: {text}"
-        );
-        assert!(text.contains("topology --take-over"), "{text}");
+        let said = run(&folder, &env, args);
+        let sentences = said.text.lines().filter(|line| line.starts_with("mangoes: ")).count();
+        assert!(!said.succeeded() && sentences == 1, "{args:?}: {}", said.text);
+        for word in ["belongs to the installation", "topology --take-over"] {
+            assert!(said.text.contains(word), "{args:?}: {}", said.text);
+        }
     }
-    let (done, text) = run(&folder, &env, &["topology", "--check"]);
-    assert!(done.status.code() == Some(1) && text.contains("mangoes.installation"), "{text}");
-    let owner = |answer: &str| {
-        answer
-            .split("mangoes.installation")
-            .nth(1)
-            .map(|rest| rest.chars().take(40).collect::<String>())
-    };
-    assert_eq!(owner(&before), owner(&world.jetstream("STREAM.INFO.MOVIES_EVENTS").await));
-    assert!(owner(&before).is_some(), "{before}");
-    let (done, text) = run(&folder, &env, &["topology", "--take-over"]);
-    assert!(done.status.success() && text.contains("MOVIES_EVENTS"), "{text}");
-    let (done, text) = run(&folder, &env, &["topology", "--check"]);
-    assert!(done.status.success(), "{text}");
-    assert_ne!(owner(&before), owner(&world.jetstream("STREAM.INFO.MOVIES_EVENTS").await));
-    // The process that used them is told within seconds, and ends: it must not publish into
+    let check = ["topology", "--check"];
+    run_says(&folder, &env, &check, fails(1, &["mangoes.installation"]));
+    assert_eq!(before, owner(&events().await));
+    run_says(&folder, &env, &["topology", "--take-over"], succeeds(&["MOVIES_EVENTS"]));
+    run_says(&folder, &env, &check, succeeds(&[]));
+    assert_ne!(before, owner(&events().await));
+    // The process that used them notices within seconds, and ends: it must not publish into
     // somebody else's streams.
-    let begun = std::time::Instant::now();
-    while !world.log().contains("belongs to the installation") || world.child_runs() {
-        assert!(begun.elapsed() < crate::world::PATIENCE, "it goes on: {}", world.log());
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let look = async || (world.is_up(), world.log());
+    eventually("it ends and says why", look, |(is_up, log)| {
+        !is_up && log.contains("belongs to the installation")
+    })
+    .await;
     postgres.stop().await.unwrap();
 }
 
-/// A request that names nothing changes nothing, and is told what the verb takes.
+/// A request that names nothing changes nothing; the answer says what the verb takes.
 #[tokio::test]
 async fn an_empty_request_changes_nothing() {
     let world = World::start("empty-request").await;
-    let settled = "select count(*) from outbox where published_at is null";
-    world.until(settled, 0).await;
-    let all = "select (select count(*) from job_audit) + (select count(*) from job_run) + (select count(*) from outbox)
-        + (select count(*) from job_hold where held)";
-    let before = world.one(all).await;
+    world.all_published().await;
+    let before = world.traces_of_requests().await;
     for (verb, wanted) in [
         ("jobs.hold", "held"),
         ("jobs.run", "name"),
@@ -232,7 +208,7 @@ async fn an_empty_request_changes_nothing() {
     let (code, text) =
         world.request("jobs.set", &json!({"name": "refresh_worker"})).await.unwrap_err();
     assert!(code == 400 && text.contains("schedule"), "{code} {text}");
-    assert_eq!(world.one(all).await, before);
+    assert_eq!(world.traces_of_requests().await, before);
 }
 
 /// Whoever else has an account here cannot read how to get in.
@@ -264,13 +240,12 @@ async fn what_runs_here_is_told_to_its_user_alone() {
         .unwrap()
         .trim_end_matches('\'');
     let (host, path) = sim.trim_start_matches("http://").split_once('/').unwrap();
-    let (status, _) =
-        tests::http_get(host.parse().unwrap(), &format!("/{path}/stats"), "").await.unwrap();
+    let (status, _) = http_get(host.parse().unwrap(), &format!("/{path}/stats"), "").await.unwrap();
     assert_eq!(status, 200);
     assert!(world.verb(&["health"]).starts_with("ready"));
     let nothing = Folder::new("nothing-runs");
-    let (done, text) = run(&nothing, &[], &["config", "--env"]);
-    assert!(!done.status.success() && text.contains("mangoes up"), "{text}");
-    let (done, text) = run(&nothing, &[("MANGOES_LISTEN", "127.0.0.1:1")], &["health"]);
-    assert!(done.status.code() == Some(1) && text.contains("127.0.0.1:1"), "{text}");
+    let said = run(&nothing, &[], &["config", "--env"]);
+    assert!(!said.succeeded() && said.text.contains("mangoes up"), "{}", said.text);
+    let listen = "127.0.0.1:1";
+    run_says(&nothing, &[("MANGOES_LISTEN", listen)], &["health"], fails(1, &[listen]));
 }

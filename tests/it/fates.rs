@@ -14,6 +14,26 @@ use staleness_scanner::ScanError;
 use store::{Noun, Outage, StoreError};
 use tmdb::TmdbError;
 
+const HEAD: &str = "# Fates
+
+What becomes of a message whose work failed. \
+Written by `tests/it/fates.rs` (`MANGOES_BLESS=1`); a difference fails the tests.
+
+| error | says | fate |
+|---|---|---|
+";
+/// What the bus and the outbox decide by themselves.
+const FATES_WITHOUT_AN_ERROR: &str = "\
+| bus | the payload does not decode | dead letter `invalid-payload` at once |
+| bus | the handler panicked | \
+    retry with backoff, at most 3 times; then a dead letter `retries-exhausted` |
+| bus | the process died under it, thrice while it ran alone | dead letter `poison` |
+| bus | delivered `max_deliver` times | dead letter `max-deliver` |
+| bus | its headers cannot be read | dead letter `unreadable-headers` |
+| outbox | no stream takes it: too large, another subject, an id that no header holds | \
+    dead letter `not-publishable` |
+";
+
 fn movie() -> TmdbId {
     TmdbId::try_from(603).unwrap()
 }
@@ -92,12 +112,17 @@ fn name_of_store(error: &StoreError) -> &'static str {
 
 fn words(fate: Fate) -> String {
     match fate {
-        Fate::Retry { after: None } => "retry with backoff, at most 3 times; then a dead letter `retries-exhausted`".to_owned(),
-        Fate::Retry { after: Some(after) } => format!("retry after {} s, at most 3 times", after.as_secs()),
-        Fate::Wait { after } => format!("wait at least {} s; burns no try", after.as_secs()),
+        Fate::Retry { after: None } => {
+            "retry with backoff, at most 3 times; then a dead letter `retries-exhausted`".to_owned()
+        }
+        Fate::Retry { after: Some(after) } => {
+            format!("retry after {} s, at most 3 times", after.as_secs())
+        }
+        Fate::Wait { after } => format!("wait at least {} s; uses up no attempt", after.as_secs()),
         Fate::Reject(reason) => format!("dead letter `{reason}` at once"),
         Fate::Missing => {
-            "movie of the catalogue: remembered, a tombstone after a second 404 a day later; else a dead letter `not-found`"
+            "movie of the catalogue: remembered, a tombstone after a second 404 a day later; \
+             else a dead letter `not-found`"
                 .to_owned()
         }
     }
@@ -108,11 +133,10 @@ fn row(table: &mut String, name: &str, error: &impl Classify) {
     writeln!(table, "| {name} | {says} | {} |", words(error.fate())).unwrap();
 }
 
+/// The document says what the code does.
 #[test]
 fn the_table_of_fates_stands_in_the_docs() {
-    let mut table = String::from(
-        "# Fates\n\nWhat becomes of a message whose work failed. Written by `tests/it/fates.rs` (`MANGOES_BLESS=1`); a difference fails the tests.\n\n| error | says | fate |\n|---|---|---|\n",
-    );
+    let mut table = HEAD.to_owned();
     for error in tmdb_errors() {
         row(&mut table, &format!("tmdb {}", name_of_tmdb(&error)), &error);
     }
@@ -138,14 +162,7 @@ fn the_table_of_fates_stands_in_the_docs() {
         let fate = error.fate();
         assert_eq!((RefreshError::from(error).fate(), ScanError::from(same).fate()), (fate, fate));
     }
-    table.push_str(
-        "| bus | the payload does not decode | dead letter `invalid-payload` at once |\n\
-         | bus | the handler panicked | retry with backoff, at most 3 times; then a dead letter `retries-exhausted` |\n\
-         | bus | the process died under it, thrice while it ran alone | dead letter `poison` |\n\
-         | bus | delivered `max_deliver` times | dead letter `max-deliver` |\n\
-         | bus | its headers cannot be read | dead letter `unreadable-headers` |\n\
-         | outbox | no stream takes it: too large, another subject, an id that no header holds | dead letter `not-publishable` |\n",
-    );
+    table.push_str(FATES_WITHOUT_AN_ERROR);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fates.md");
     if std::env::var_os("MANGOES_BLESS").is_some() {
         std::fs::write(&path, &table).unwrap();

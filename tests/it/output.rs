@@ -9,13 +9,12 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::world::{Folder, PATIENCE, World, mangoes};
+use tests::{Folder, PATIENCE, Said, World, eventually, mangoes, program};
 
 /// A shell's pipeline; returns what it wrote to standard error, and the status of the program in
 /// it.
 fn pipeline(world: &World, arguments: &str, rest: &str) -> (String, i32) {
-    let program = tests::program().display();
+    let program = program().display();
     let script = format!("'{program}' {arguments} {rest}; echo \"status ${{PIPESTATUS[0]}}\" >&2");
     let done = Command::new("bash")
         .args(["-c", &script])
@@ -28,6 +27,7 @@ fn pipeline(world: &World, arguments: &str, rest: &str) -> (String, i32) {
     (text, status)
 }
 
+/// A reader that has seen enough is no error; an output that takes nothing is one, with a sentence.
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_a_command_quietly() {
     let world = World::start("closed-pipe").await;
@@ -55,6 +55,7 @@ async fn a_reader_that_goes_away_ends_a_command_quietly() {
     }
 }
 
+/// The program works on when nobody reads what it writes, and a stop takes all its steps.
 #[tokio::test]
 async fn a_closed_output_does_not_stop_a_drain() {
     let folder = Folder::new("closed-output");
@@ -67,17 +68,16 @@ async fn a_closed_output_does_not_stop_a_drain() {
     // Nobody reads any more, neither output nor log.
     drop(lines);
     drop(up.stderr.take());
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    // It has something to log, a dead letter, and does what comes behind that.
+    let ingest = |id| Said::by(mangoes(&folder.0).args(["ingest", "--movie", id, "--follow"]));
+    let unknown = ingest("999999999");
+    assert!(!unknown.succeeded(), "{}", unknown.text);
+    let known = ingest("603");
+    assert!(known.succeeded(), "{}", known.text);
     assert!(up.try_wait().unwrap().is_none(), "it goes on");
     kill_process(Pid::from_child(&up), Signal::TERM).unwrap();
-    let begun = Instant::now();
-    let status = loop {
-        match up.try_wait().unwrap() {
-            Some(status) => break status,
-            None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
-        assert!(begun.elapsed() < PATIENCE, "it does not stop");
-    };
+    let ended = async || up.try_wait().unwrap();
+    let status = eventually("the program stops", ended, Option::is_some).await.unwrap();
     assert!(status.success(), "{status}");
     assert!(!folder.0.join("endpoints.json").exists(), "it came to its last step");
 }
@@ -108,12 +108,11 @@ async fn a_log_that_is_no_terminal_has_no_colours() {
         let mut lines = BufReader::new(File::from(controller)).lines();
         Some(std::iter::from_fn(|| lines.next()?.ok()).collect::<Vec<_>>().join("\n"))
     };
-    match (on_a_terminal(""), on_a_terminal("1")) {
-        (Some(coloured), Some(plain)) => {
-            assert!(coloured.contains('\u{1b}'), "{coloured}");
-            assert!(!plain.contains('\u{1b}') && plain.contains("Usage"), "{plain}");
-        }
-        _ => println!("SKIPPED: this system gives no pseudo-terminal"),
+    if let (Some(coloured), Some(plain)) = (on_a_terminal(""), on_a_terminal("1")) {
+        assert!(coloured.contains('\u{1b}'), "{coloured}");
+        assert!(!plain.contains('\u{1b}') && plain.contains("Usage"), "{plain}");
+    } else {
+        println!("SKIPPED: this system gives no pseudo-terminal");
     }
 }
 

@@ -3,244 +3,216 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
-use embedded::{Options, Servers, free_port};
+use delivery::MessageRef;
+use embedded::{Servers, free_port};
+use proto::MessageKey;
 use runtime::{Clock, Secret, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 use store::{RunRef, ScanOrder, Store, StoreError};
-use tests::{Folder, Proxy, http_get, mangoes, message};
+use tests::{
+    Database, Folder, PATIENCE, PlainNats, Process, Proxy, Wait, eventually, http_get, mangoes,
+    servers,
+};
 use tmdb_sim::Sim;
 
-use crate::world::{PATIENCE, request_raw};
+/// Servers and a simulator, without the program.
+struct Stage {
+    folder: Folder,
+    servers: Servers,
+    sim: Sim,
+    nats: PlainNats,
+    nats_url: String,
+    database_url: String,
+}
 
-/// One service alone, with its health on a port that the test knows.
+impl Stage {
+    async fn set(name: &str) -> Self {
+        let folder = Folder::new(name);
+        let servers = servers(&folder).await;
+        let sim = Sim::start(tmdb_sim::Options::default()).await.unwrap();
+        let (nats_url, database_url) = (servers.nats_url(), servers.database_url());
+        let nats = PlainNats::at(&nats_url);
+        Self { folder, servers, sim, nats, nats_url, database_url }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.0.join("up.log")
+    }
+
+    async fn database(&self) -> Database {
+        Database::connect(&self.database_url, &self.log()).await
+    }
+
+    /// A proxy before the database, and the way through it.
+    async fn proxy(&self) -> (Proxy, String) {
+        let (account, rest) = self.database_url.rsplit_once('@').unwrap();
+        let (host, name) = rest.split_once('/').unwrap();
+        let proxy = Proxy::start(host.parse().unwrap()).await;
+        let through = format!("{account}@{}/{name}", proxy.address);
+        (proxy, through)
+    }
+
+    /// A service alone, with its health on a port that the test knows.
+    fn watched(&self, service: &str) -> Watched {
+        self.watched_through(service, &self.database_url)
+    }
+
+    /// As `watched`, with another way to the database.
+    fn watched_through(&self, service: &str, database_url: &str) -> Watched {
+        let health = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
+        let mut command = mangoes(&self.folder.0);
+        command
+            .args(["serve", service])
+            .env("NATS_URL", &self.nats_url)
+            .env("DATABASE_URL", database_url)
+            .env("TMDB_BASE_URL", self.sim.base_url())
+            .env("TMDB_TOKEN", "sesame")
+            .env("MANGOES_LISTEN", health.to_string())
+            .env("NO_COLOR", "1");
+        Watched { process: Process::start(&mut command, &self.log()), log: self.log(), health }
+    }
+}
+
+/// One service alone.
 struct Watched {
-    child: Child,
+    process: Process,
     log: PathBuf,
     health: SocketAddr,
 }
 
-impl Drop for Watched {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 impl Watched {
-    fn start(folder: &Folder, service: &str, (nats, database): (&str, &str), sim: &Sim) -> Self {
-        let health = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
-        let path = folder.0.join("up.log");
-        let log = std::fs::File::options().create(true).append(true).open(&path).unwrap();
-        let mut command = mangoes(&folder.0);
-        command.args(["serve", service]).envs([
-            ("NATS_URL", nats),
-            ("DATABASE_URL", database),
-            ("TMDB_TOKEN", "sesame"),
-        ]);
-        command.envs([
-            ("TMDB_BASE_URL", sim.base_url()),
-            ("MANGOES_LISTEN", health.to_string()),
-            ("NO_COLOR", "1".to_owned()),
-        ]);
-        let child = command
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child, log: path, health }
-    }
-
     /// Until `/readyz` answers so, with these words; `/healthz` has nothing to say all the while.
     async fn until(&self, status: u16, words: &str) {
-        let begun = Instant::now();
-        loop {
-            let said = http_get(self.health, "/readyz", "").await;
-            if said.as_ref().is_some_and(|(s, text)| *s == status && text.contains(words)) {
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE, "awaited {status} {words:?}, got {said:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert_eq!(
-            http_get(self.health, "/healthz", "").await.map(|(s, _)| s),
-            Some(200),
-            "a new start would not help"
-        );
-    }
-
-    async fn ended(&mut self) -> i32 {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().unwrap_or(-1);
-            }
-            if begun.elapsed() > PATIENCE * 2 {
-                let says = (
-                    http_get(self.health, "/readyz", "").await,
-                    http_get(self.health, "/healthz", "").await,
-                );
-                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-                panic!("it does not end; it says {says:?}\n{log}");
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let look = async || http_get(self.health, "/readyz", "").await;
+        let as_awaited = |said: &Option<(u16, String)>| {
+            said.as_ref().is_some_and(|(s, text)| *s == status && text.contains(words))
+        };
+        let wait = Wait::within(PATIENCE).showing(&self.log);
+        wait.until(&format!("/readyz says {status} {words:?}"), look, as_awaited).await;
+        let health = http_get(self.health, "/healthz", "").await;
+        assert_eq!(health.map(|(s, _)| s), Some(200), "a new start would not help");
     }
 }
 
-async fn stage(name: &str) -> (Folder, Servers, Sim) {
-    let folder = Folder::new(name);
-    let options = Options { data_dir: folder.0.join("servers"), nats_port: None, durable: false };
-    (
-        folder,
-        Servers::start(&options).await.unwrap(),
-        Sim::start(tmdb_sim::Options::default()).await.unwrap(),
-    )
+/// Two services of which each does other work.
+struct Pair {
+    refresh: Watched,
+    scheduler: Watched,
 }
 
-/// A proxy before the database, and the way through it.
-async fn behind_a_proxy(database_url: &str) -> (Proxy, String) {
-    let (account, rest) = database_url.rsplit_once('@').unwrap();
-    let (host, name) = rest.split_once('/').unwrap();
-    let proxy = Proxy::start(host.parse().unwrap()).await;
-    let through = format!("{account}@{}/{name}", proxy.address);
-    (proxy, through)
+impl Pair {
+    async fn until(&self, status: u16, words: &str) {
+        self.refresh.until(status, words).await;
+        self.scheduler.until(status, words).await;
+    }
 }
 
 fn signal(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
+/// Each server goes and comes back, the database takes nothing for a while, a stream is another's;
+/// and at the end the service drains.
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_is_false_exactly_while_no_work_is_done() {
-    let (folder, mut servers, sim) = stage("ready").await;
-    let urls = (servers.nats_url(), servers.database_url());
-    let mut refresh = Watched::start(&folder, "refresh", (&urls.0, &urls.1), &sim);
-    let scheduler = Watched::start(&folder, "scheduler", (&urls.0, &urls.1), &sim);
-    let both = async |status: u16, words: &str| {
-        refresh.until(status, words).await;
-        scheduler.until(status, words).await;
-    };
-    both(200, "ready").await;
-    servers.nats.kill().await.unwrap();
-    both(503, "NATS is not connected").await;
-    servers.nats.restart().await.unwrap();
-    both(200, "ready").await;
+    let mut stage = Stage::set("ready").await;
+    let pair = Pair { refresh: stage.watched("refresh"), scheduler: stage.watched("scheduler") };
+    pair.until(200, "ready").await;
+    servers_go_and_come_back(&mut stage, &pair).await;
+    let database = stage.database().await;
+    the_database_takes_nothing(&stage, &pair, &database).await;
+    a_stream_belongs_to_another(&stage, &pair).await;
+    it_drains(&stage, pair.refresh, &database).await;
+}
+
+async fn servers_go_and_come_back(stage: &mut Stage, pair: &Pair) {
+    stage.servers.nats.kill().await.unwrap();
+    pair.until(503, "NATS is not connected").await;
+    stage.servers.nats.restart().await.unwrap();
+    pair.until(200, "ready").await;
     // A server that is there and says nothing.
-    signal(servers.nats.pid(), Signal::STOP);
-    both(503, "NATS").await;
-    signal(servers.nats.pid(), Signal::CONT);
-    both(200, "ready").await;
-    servers.postgres.kill().await.unwrap();
-    both(503, "the database").await;
-    servers.postgres.restart().await.unwrap();
-    both(200, "ready").await;
-    // A database that answers and takes nothing.
-    let pool =
-        sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&urls.1).await.unwrap();
-    let read_only = async |on: &str| {
-        // It holds for sessions that begin after it.
-        let sql = format!(
-            "do $$ begin execute format('alter database %I set default_transaction_read_only = {on}', current_database()); end $$;
-             select pg_terminate_backend(pid) from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()"
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    signal(stage.servers.nats.pid(), Signal::STOP);
+    pair.until(503, "NATS").await;
+    signal(stage.servers.nats.pid(), Signal::CONT);
+    pair.until(200, "ready").await;
+    stage.servers.postgres.kill().await.unwrap();
+    pair.until(503, "the database").await;
+    stage.servers.postgres.restart().await.unwrap();
+    pair.until(200, "ready").await;
+}
+
+/// A database that answers and takes nothing.
+async fn the_database_takes_nothing(stage: &Stage, pair: &Pair, database: &Database) {
+    database.set_read_only(true).await;
+    stage.nats.ask("movies.stale.now", br#"{"tmdb_id": 603}"#).await;
+    pair.refresh.until(503, "refresh-now fails").await;
+    pair.scheduler.until(503, "scheduler fails").await;
+    database.set_read_only(false).await;
+    pair.until(200, "ready").await;
+}
+
+/// Its stream is gone and cannot be made: another took the subjects. The scheduler does not need
+/// it.
+async fn a_stream_belongs_to_another(stage: &Stage, pair: &Pair) {
+    let thief = br#"{"name": "THIEF", "subjects": ["movies.stale.>"], "storage": "file"}"#;
+    let steal = async || {
+        stage.nats.ask("$JS.API.STREAM.DELETE.MOVIES_STALE", b"").await;
+        // Whoever looks for missing streams may be quicker.
+        stage.nats.ask("$JS.API.STREAM.CREATE.THIEF", thief).await
     };
-    read_only("on").await;
-    request_raw(&urls.0, "movies.stale.now", br#"{"tmdb_id": 603}"#).await;
-    refresh.until(503, "refresh-now fails").await;
-    scheduler.until(503, "scheduler fails").await;
-    read_only("off").await;
-    both(200, "ready").await;
-    // Its stream is gone and cannot be made: another took the subjects. The scheduler does not need
-    // it.
-    let api = async |subject: &str, body: &str| {
-        request_raw(&urls.0, &format!("$JS.API.STREAM.{subject}"), body.as_bytes()).await
-    };
-    loop {
-        api("DELETE.MOVIES_STALE", "").await;
-        // Who looks for missing streams may be quicker.
-        let thief = api(
-            "CREATE.THIEF",
-            r#"{"name": "THIEF", "subjects": ["movies.stale.>"], "storage": "file"}"#,
-        )
-        .await;
-        if !thief.contains("\"error\"") {
-            break;
-        }
-    }
-    refresh.until(503, "refresh-now has been stalled").await;
-    api("DELETE.THIEF", "").await;
-    both(200, "ready").await;
-    // In hand while it drains: not ready, and then gone with exit code 0.
-    sim.control().set_latency(Duration::from_secs(3));
-    sqlx::raw_sql("insert into works (tmdb_id, title) values ('603', 'The Matrix')")
-        .execute(&pool)
-        .await
-        .unwrap();
-    request_raw(&urls.0, "movies.stale.now", br#"{"tmdb_id": 603}"#).await;
-    let in_hand = || sim.control().stats().detail_calls > 0;
-    let begun = Instant::now();
-    while !in_hand() {
-        assert!(begun.elapsed() < PATIENCE, "nobody asks for the movie");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    signal(i32::try_from(refresh.child.id()).unwrap(), Signal::TERM);
+    eventually("the stream is stolen", steal, |answer| !answer.contains("\"error\"")).await;
+    pair.refresh.until(503, "refresh-now has been stalled").await;
+    stage.nats.ask("$JS.API.STREAM.DELETE.THIEF", b"").await;
+    pair.until(200, "ready").await;
+}
+
+/// In flight while it drains: not ready, and then gone with exit code 0.
+async fn it_drains(stage: &Stage, mut refresh: Watched, database: &Database) {
+    stage.sim.control().set_latency(Duration::from_secs(3));
+    database.add_movie(603, "The Matrix").await;
+    stage.nats.ask("movies.stale.now", br#"{"tmdb_id": 603}"#).await;
+    let calls = async || stage.sim.control().stats().detail_calls;
+    eventually("somebody asks for the movie", calls, |n| *n > 0).await;
+    refresh.process.terminate();
     refresh.until(503, "it drains").await;
-    assert_eq!(refresh.ended().await, 0);
-    let titles = sqlx::query_scalar::<_, i64>("select count(*) from works where revision = 1")
-        .fetch_one(&pool)
-        .await
-        .unwrap();
-    assert_eq!(titles, 1, "what was in hand was finished");
+    assert_eq!(refresh.process.ended().await.code(), Some(0));
+    assert_eq!(database.movies().written_once().await, 1, "what was in flight was finished");
 }
 
 /// A connection to the database that falls silent under a question stands until the kernel gives it
 /// up, a quarter of an hour later. Work goes on long before.
 #[tokio::test(flavor = "multi_thread")]
 async fn work_goes_on_when_connections_fall_silent() {
-    let (folder, servers, sim) = stage("silent").await;
-    let (nats, database) = (servers.nats_url(), servers.database_url());
-    let (proxy, through) = behind_a_proxy(&database).await;
-    let mut scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
+    let stage = Stage::set("silent").await;
+    let (proxy, through) = stage.proxy().await;
+    let mut scheduler = stage.watched_through("scheduler", &through);
     scheduler.until(200, "ready").await;
-    let pool = sqlx::PgPool::connect(&database).await.unwrap();
-    let until = async |sql: &str| {
-        let begun = Instant::now();
-        while sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(&pool).await.unwrap()
-            == 0
-        {
-            assert!(begun.elapsed() < PATIENCE, "never: {sql}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
+    let database = stage.database().await;
     // A sweep waits for an answer when its connection falls silent.
-    let mut lock = pool.begin().await.unwrap();
-    sqlx::raw_sql("lock table job in access exclusive mode").execute(&mut *lock).await.unwrap();
-    until("select count(*) from pg_stat_activity where application_name like 'mangoes %' and wait_event_type = 'Lock'").await;
+    let lock = database.lock("job").await;
+    database.connections_waiting_for_a_lock().reaches(1).await;
     proxy.silence();
-    lock.rollback().await.unwrap();
-    let beat = "insert into job (name, action, payload, schedule) values ('beat', 'refresh', '{\"max_items\": 1}', 'every 2s')";
-    sqlx::raw_sql(beat).execute(&pool).await.unwrap();
+    lock.release().await;
+    database.add_beat("every 2s").await;
     // It goes on by itself, or ends, says why, and goes on after a new start.
-    let fired = "select count(*) from outbox where subject = 'movies.tick.refresh.beat' and published_at is not null";
-    let begun = Instant::now();
-    while sqlx::query_scalar::<_, i64>(fired).fetch_one(&pool).await.unwrap() == 0 {
-        if let Some(status) = scheduler.child.try_wait().unwrap() {
-            let said = std::fs::read_to_string(folder.0.join("up.log")).unwrap();
+    let fired = || database.events("movies.tick.refresh.beat").published();
+    let look = async || {
+        if let Some(status) = scheduler.process.end() {
+            let said = stage.folder.read("up.log");
             assert!(
                 status.code() == Some(1) && said.contains("only a restart helps"),
                 "{status}: {said}"
             );
-            scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);
+            scheduler = stage.watched_through("scheduler", &through);
         }
-        assert!(begun.elapsed() < PATIENCE * 2, "no tick goes out");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        fired().await
+    };
+    let log = stage.log();
+    let wait = Wait::within(PATIENCE * 2).showing(&log);
+    wait.until("a tick goes out", look, |n| *n > 0).await;
     scheduler.until(200, "ready").await;
 }
 
@@ -249,30 +221,27 @@ async fn work_goes_on_when_connections_fall_silent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn long_work_is_told_from_a_silent_connection() {
     const BUSY: Duration = Duration::from_secs(12);
-    let (_folder, servers, _sim) = stage("long-work").await;
-    let (proxy, through) = behind_a_proxy(&servers.database_url()).await;
+    let stage = Stage::set("long-work").await;
+    let (proxy, through) = stage.proxy().await;
     let store = Store::connect(&Secret::new(through), "long", 1).await.unwrap();
     store.migrate().await.unwrap();
     let now = SystemClock.now();
-    let (job, action, trigger_type) =
-        ("daily_refresh_enqueue".parse().unwrap(), proto::Action::Scan, proto::TriggerType::Manual);
-    let run =
-        RunRef { run_id: "long".parse().unwrap(), job, action, trigger_type, scheduled_for: now };
+    let run = RunRef {
+        run_id: "long".parse().unwrap(),
+        job: "daily_refresh_enqueue".parse().unwrap(),
+        action: proto::Action::Scan,
+        trigger_type: proto::TriggerType::Manual,
+        scheduled_for: now,
+    };
     store.start_run(&run, &serde_json::json!({"limit": 10})).await.unwrap();
     let order = ScanOrder { limit: 10, release: true };
-    let scan = async |key| store.scan(&message("ticks-scan", key), &run.run_id, order).await;
-    let pool = sqlx::PgPool::connect(&servers.database_url()).await.unwrap();
-    let mut lock = pool.begin().await.unwrap();
-    sqlx::raw_sql("lock table refresh_queue in access exclusive mode")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
-    let begun = Instant::now();
-    let released = async {
-        tokio::time::sleep(BUSY).await;
-        lock.commit().await.unwrap();
+    let scan = async |key| {
+        let message = MessageRef { consumer: "ticks-scan", key: MessageKey::new(key) };
+        store.scan(&message, &run.run_id, order).await
     };
-    let (done, ()) = tokio::join!(scan("busy"), released);
+    let lock = stage.database().await.lock("refresh_queue").await;
+    let begun = Instant::now();
+    let (done, ()) = tokio::join!(scan("busy"), lock.release_after(BUSY));
     done.unwrap();
     assert!(begun.elapsed() >= BUSY);
     proxy.silence();

@@ -3,10 +3,9 @@
 use std::{
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
-use crate::world::{Folder, PATIENCE, mangoes};
+use tests::{Folder, PATIENCE, Process, Said, Wait, mangoes, program};
 
 /// Run elsewhere: the first two by CI, literally, and the last by `make compose-test`.
 const ELSEWHERE: [&str; 4] =
@@ -37,14 +36,14 @@ fn script(commands: &[String]) -> String {
     let mut script = String::from("set -eEuo pipefail\ntrap 'echo \"FAILED: $said\"' ERR\n");
     for command in commands {
         script += &format!("said={}\necho \"== $said\"\n", quoted(command));
-        match ENDLESS.iter().any(|word| command.starts_with(word)) {
+        if ENDLESS.iter().any(|word| command.starts_with(word)) {
             // Status 124: it was stopped, and had nothing to complain about before.
-            true => script += &format!("timeout {ENDLESS_FOR} {command} || [ $? = 124 ]\n"),
+            script += &format!("timeout {ENDLESS_FOR} {command} || [ $? = 124 ]\n");
+        } else if command.starts_with("eval") {
             // An `eval` of nothing would succeed.
-            false if command.starts_with("eval") => {
-                script += &format!("{command}\n[ -n \"$NATS_URL\" ]\n")
-            }
-            false => script += &format!("{command}\n"),
+            script += &format!("{command}\n[ -n \"$NATS_URL\" ]\n");
+        } else {
+            script += &format!("{command}\n");
         }
     }
     script + "echo ALL DONE\n"
@@ -54,80 +53,90 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-#[test]
-fn every_command_of_the_readme_works_as_it_stands() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let commands = commands(&std::fs::read_to_string(root.join("README.md")).unwrap());
-    assert!(commands.len() > 25 && commands.iter().any(|c| c == UP), "{commands:?}");
-    let nats = have("nats") || root.join(".mangoes/tools/bin/nats").exists();
-    let psql = have("psql");
-    if !nats || !psql {
-        println!(
-            "SKIPPED in part: nats there: {nats}, psql there: {psql}; `make setup` installs them"
-        );
+/// What a shell must not inherit from the test's own environment.
+const SETTINGS: [&str; 6] =
+    ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "MANGOES_LISTEN"];
+
+/// What its commands need beyond the program, and whether it is here.
+#[derive(Debug)]
+struct Tools {
+    nats: bool,
+    psql: bool,
+}
+
+impl Tools {
+    fn look(root: &Path) -> Self {
+        let nats = have("nats") || root.join(".mangoes/tools/bin/nats").exists();
+        Self { nats, psql: have("psql") }
     }
-    let here = |command: &String| {
+
+    /// Whether this command is tried here.
+    fn try_here(&self, command: &str) -> bool {
         let elsewhere = ELSEWHERE.iter().any(|e| command.starts_with(e)) || command == UP;
         !elsewhere
-            && (nats || !command.starts_with("nats "))
-            && (psql || !command.starts_with("psql "))
-    };
+            && (self.nats || !command.starts_with("nats "))
+            && (self.psql || !command.starts_with("psql "))
+    }
+}
+
+/// A checkout as `make setup` and `make demo` leave it: what its commands need is where they say.
+fn checkout(root: &Path) -> Folder {
     let folder = Folder::new("readme");
-    // A checkout as `make setup` and `make demo` leave it: what its commands need is where they
-    // say.
     let tools = root.canonicalize().unwrap().join(".mangoes/tools");
     std::fs::create_dir_all(folder.0.join("target/release")).unwrap();
     std::fs::create_dir_all(folder.0.join(".mangoes")).unwrap();
-    std::os::unix::fs::symlink(tests::program(), folder.0.join("target/release/mangoes")).unwrap();
+    std::os::unix::fs::symlink(program(), folder.0.join("target/release/mangoes")).unwrap();
     std::os::unix::fs::symlink(&tools, folder.0.join(".mangoes/tools")).unwrap();
-    let log = std::fs::File::create(folder.0.join("up.log")).unwrap();
-    // The data directory is the default one, below the current directory.
-    let run = |program: &mut Command| {
-        program.current_dir(&folder.0).env_remove("MANGOES_DATA_DIR").stdin(Stdio::null());
-    };
-    let mut up = mangoes(&folder.0);
-    // Slow enough that a run can still be cancelled when its reader comes to that line.
-    run(up
-        .args(UP.split(' ').skip(1))
-        .env("TMDB_RATE", "10")
-        .stdout(log.try_clone().unwrap())
-        .stderr(log));
-    let mut up = up.spawn().unwrap();
-    let begun = Instant::now();
-    while !folder.0.join(".mangoes/endpoints.json").exists() {
-        assert!(
-            begun.elapsed() < PATIENCE && up.try_wait().unwrap().is_none(),
-            "{}",
-            read(&folder, "up.log")
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let mut shell = Command::new("bash");
-    for name in
-        ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "MANGOES_LISTEN"]
-    {
-        shell.env_remove(name);
-    }
-    let todo: Vec<String> = commands.into_iter().filter(here).collect();
-    run(shell.args(["-c", &script(&todo)]));
-    let done = shell.output().unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr)
-    );
-    let pid = rustix::process::Pid::from_child(&up);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let ended = up.wait().unwrap();
-    assert!(
-        done.status.success() && said.contains("ALL DONE"),
-        "{said}\n{}",
-        read(&folder, "up.log")
-    );
-    assert!(ended.success(), "{}", read(&folder, "up.log"));
-    println!("{said}");
+    folder
 }
 
-fn read(folder: &Folder, name: &str) -> String {
-    std::fs::read_to_string(folder.0.join(name)).unwrap_or_default()
+/// Runs the command in the checkout; the data directory is the default one, below the current
+/// directory.
+fn in_checkout<'a>(folder: &Folder, command: &'a mut Command) -> &'a mut Command {
+    command.current_dir(&folder.0).env_remove("MANGOES_DATA_DIR").stdin(Stdio::null())
+}
+
+/// The program as the README starts it, when it is up.
+async fn up(folder: &Folder) -> Process {
+    let mut command = mangoes(&folder.0);
+    // Slow enough that a run can still be cancelled when its reader comes to that line.
+    command.args(UP.split(' ').skip(1)).env("TMDB_RATE", "10");
+    let log = folder.0.join("up.log");
+    let mut up = Process::start(in_checkout(folder, &mut command), &log);
+    let endpoints = folder.0.join(".mangoes/endpoints.json");
+    let look = async || (endpoints.exists(), up.end());
+    let wait = Wait::within(PATIENCE).showing(&log);
+    let (_, end) = wait.until("it is up", look, |(is_up, end)| *is_up || end.is_some()).await;
+    assert!(end.is_none(), "{}", folder.read("up.log"));
+    up
+}
+
+/// A reader copies the commands one after the other, and each does what it should.
+#[tokio::test]
+async fn every_command_of_the_readme_works_as_it_stands() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut commands = commands(&std::fs::read_to_string(root.join("README.md")).unwrap());
+    assert!(commands.len() > 25 && commands.iter().any(|c| c == UP), "{commands:?}");
+    let tools = Tools::look(&root);
+    if !tools.nats || !tools.psql {
+        println!("SKIPPED in part: {tools:?}; `make setup` installs what is not there");
+    }
+    commands.retain(|command| tools.try_here(command));
+    let folder = checkout(&root);
+    let mut up = up(&folder).await;
+    let mut shell = Command::new("bash");
+    for name in SETTINGS {
+        shell.env_remove(name);
+    }
+    let said = Said::by(in_checkout(&folder, shell.args(["-c", &script(&commands)])));
+    up.terminate();
+    let ended = up.ended().await;
+    assert!(
+        said.succeeded() && said.text.contains("ALL DONE"),
+        "{}\n{}",
+        said.text,
+        folder.read("up.log")
+    );
+    assert!(ended.success(), "{}", folder.read("up.log"));
+    println!("{}", said.text);
 }

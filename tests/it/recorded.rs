@@ -6,9 +6,18 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sqlx::Row;
+use tests::{Folder, StoredMovie, World};
 
-use crate::world::{Folder, World};
+/// Texts of `works`: the field of TMDB is called as the column.
+const TEXTS_OF_WORK: [&str; 4] = ["title", "original_title", "imdb_id", "release_date"];
+/// Texts of `works_meta`, likewise.
+const TEXTS_OF_DETAILS: [&str; 4] = ["overview", "tagline", "homepage", "original_language"];
+/// A field of TMDB and its column in `works_meta`.
+const NUMBERS: [(&str, &str); 3] =
+    [("runtime", "runtime_minutes"), ("budget", "budget"), ("revenue", "revenue_worldwide")];
+/// A list, of which one field of each entry is kept.
+const LISTS: [(&str, &str); 3] =
+    [("genres", "name"), ("spoken_languages", "iso_639_1"), ("production_countries", "iso_3166_1")];
 
 fn recordings() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/tmdb-recorded");
@@ -16,115 +25,80 @@ fn recordings() -> Option<PathBuf> {
     folder.join("movie").is_dir().then_some(folder)
 }
 
-fn names(body: &Value, list: &str, field: &str) -> Vec<String> {
-    let rows = body[list].as_array().cloned().unwrap_or_default();
-    rows.iter()
-        .filter_map(|r| r[field].as_str())
-        .filter(|s| !s.is_empty())
-        .map(ToOwned::to_owned)
-        .collect()
-}
-
+/// The daily job brings in thirty movies; each is compared with the answer that it came from.
 #[tokio::test]
 async fn thirty_real_movies_arrive_whole() {
     let Some(folder) = recordings() else {
         eprintln!("SKIPPED: no recorded answers; set MANGOES_RECORDED to their folder");
         return;
     };
-    let world =
-        World::start_with(Folder::new("recorded"), &["--recorded", folder.to_str().unwrap()]).await;
+    let args = ["up", "--demo", "--recorded", folder.to_str().unwrap()];
+    let world = World::run_up(Folder::new("recorded"), &args, &[]).await;
     world.verb(&["jobs", "run", "scheduled_ingest_daily", "--follow"]);
-    let rows = sqlx::query(
-        "select w.tmdb_id, to_jsonb(w) as work, to_jsonb(m) as meta, r.votes_count, c.payload,
-            (select count(*) from similar_movies s where s.work_id = w.work_id) as similar
-         from works w join works_meta m using (work_id) join rating_sources r using (work_id)
-         join aggregates a using (work_id) join work_cards_cache c using (work_id)",
-    )
-    .fetch_all(&world.pool)
-    .await
-    .unwrap();
-    assert_eq!(rows.len(), 30);
-    for row in rows {
-        let id: String = row.get("tmdb_id");
-        let text = std::fs::read_to_string(folder.join(format!("movie/{id}.json"))).unwrap();
-        let sent: Value = serde_json::from_str(&text).unwrap();
-        check(&id, &sent, &row);
+    let stored = world.stored_movies().await;
+    assert_eq!(stored.len(), 30);
+    for movie in stored {
+        let path = folder.join(format!("movie/{}.json", movie.id));
+        let sent: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        compare_fields(&sent, &movie);
+        compare_lists(&sent, &movie);
+        compare_other_tables(&sent, &movie);
     }
 }
 
-fn check(id: &str, sent: &Value, row: &sqlx::postgres::PgRow) {
-    let (work, meta): (Value, Value) = (row.get("work"), row.get("meta"));
-    for (field, column) in [
-        ("title", &work["title"]),
-        ("original_title", &work["original_title"]),
-        ("imdb_id", &work["imdb_id"]),
-    ] {
-        let expected = sent[field].as_str().filter(|s| !s.is_empty());
-        assert_eq!(column.as_str(), expected, "{id} {field}");
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
+
+fn compare_fields(sent: &Value, movie: &StoredMovie) {
+    let StoredMovie { id, work, details, .. } = movie;
+    for field in TEXTS_OF_WORK {
+        assert_eq!(work[field].as_str(), text(&sent[field]), "{id} {field}");
     }
-    assert_eq!(
-        work["release_date"].as_str(),
-        sent["release_date"].as_str().filter(|s| !s.is_empty()),
-        "{id} release_date"
-    );
-    for (field, column) in [
-        ("overview", "overview"),
-        ("tagline", "tagline"),
-        ("homepage", "homepage"),
-        ("original_language", "original_language"),
-    ] {
-        assert_eq!(
-            meta[column].as_str(),
-            sent[field].as_str().filter(|s| !s.is_empty()),
-            "{id} {field}"
-        );
+    for field in TEXTS_OF_DETAILS {
+        assert_eq!(details[field].as_str(), text(&sent[field]), "{id} {field}");
     }
-    for (field, column) in
-        [("runtime", "runtime_minutes"), ("budget", "budget"), ("revenue", "revenue_worldwide")]
-    {
-        assert_eq!(meta[column].as_i64(), sent[field].as_i64().filter(|n| *n > 0), "{id} {field}");
+    for (field, column) in NUMBERS {
+        let expected = sent[field].as_i64().filter(|n| *n > 0);
+        assert_eq!(details[column].as_i64(), expected, "{id} {field}");
     }
-    let stored = |column: &str| -> Vec<String> {
-        meta[column]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Value::as_str)
-            .map(ToOwned::to_owned)
-            .collect()
-    };
-    assert_eq!(stored("genres"), names(sent, "genres", "name"), "{id} genres");
-    assert_eq!(
-        stored("spoken_languages"),
-        names(sent, "spoken_languages", "iso_639_1"),
-        "{id} spoken_languages"
-    );
-    assert_eq!(
-        stored("production_countries"),
-        names(sent, "production_countries", "iso_3166_1"),
-        "{id} production_countries"
-    );
-    let length = |v: &Value| v.as_array().map_or(0, Vec::len);
-    assert_eq!(
-        length(&meta["production_companies"]),
-        length(&sent["production_companies"]),
-        "{id} production_companies"
-    );
-    assert_eq!(length(&meta["crew_members"]), length(&sent["credits"]["crew"]), "{id} crew");
-    assert_eq!(
-        length(&meta["cast_members"]) > 0,
-        length(&sent["credits"]["cast"]) > 0,
-        "{id} cast"
-    );
-    assert_eq!(stored("keywords"), names(&sent["keywords"], "keywords", "name"), "{id} keywords");
-    assert_eq!(meta["collection"]["id"], sent["belongs_to_collection"]["id"], "{id} collection");
-    assert_eq!(
-        row.get::<i64, _>("votes_count"),
-        sent["vote_count"].as_i64().unwrap_or(0),
-        "{id} votes"
-    );
+    assert_eq!(details["collection"]["id"], sent["belongs_to_collection"]["id"], "{id} collection");
+}
+
+/// One field of each entry of a list that TMDB sent, as far as it has one.
+fn fields(list: &Value, field: &str) -> Vec<String> {
+    let entries = list.as_array().cloned().unwrap_or_default();
+    entries.iter().filter_map(|entry| text(&entry[field])).map(ToOwned::to_owned).collect()
+}
+
+/// The texts of a list that is stored.
+fn texts(list: &Value) -> Vec<String> {
+    let entries = list.as_array().cloned().unwrap_or_default();
+    entries.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+}
+
+fn length(list: &Value) -> usize {
+    list.as_array().map_or(0, Vec::len)
+}
+
+fn compare_lists(sent: &Value, movie: &StoredMovie) {
+    let StoredMovie { id, details, .. } = movie;
+    for (list, field) in LISTS {
+        assert_eq!(texts(&details[list]), fields(&sent[list], field), "{id} {list}");
+    }
+    let keywords = fields(&sent["keywords"]["keywords"], "name");
+    assert_eq!(texts(&details["keywords"]), keywords, "{id} keywords");
+    let (companies, credits) = (&sent["production_companies"], &sent["credits"]);
+    assert_eq!(length(&details["production_companies"]), length(companies), "{id} companies");
+    assert_eq!(length(&details["crew_members"]), length(&credits["crew"]), "{id} crew");
+    let has_cast = length(&credits["cast"]) > 0;
+    assert_eq!(length(&details["cast_members"]) > 0, has_cast, "{id} cast");
+}
+
+fn compare_other_tables(sent: &Value, movie: &StoredMovie) {
+    let id = &movie.id;
+    assert_eq!(movie.votes, sent["vote_count"].as_i64().unwrap_or(0), "{id} votes");
     let similar = length(&sent["similar"]["results"]) + length(&sent["recommendations"]["results"]);
-    assert_eq!(row.get::<i64, _>("similar") > 0, similar > 0, "{id} similar");
-    assert_eq!(row.get::<Value, _>("payload")["title"], sent["title"], "{id} card");
+    assert_eq!(movie.similar > 0, similar > 0, "{id} similar");
+    assert_eq!(movie.card["title"], sent["title"], "{id} card");
 }

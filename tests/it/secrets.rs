@@ -3,9 +3,8 @@
 
 use std::{fs, path::Path};
 
+use tests::{Folder, World};
 use tmdb_sim::{Faults, Options, Sim};
-
-use crate::world::World;
 
 /// Of the form of a v3 key, which travels in the query: the harder case.
 const V3_KEY: &str = "5e5a3e0cafe0123456789abcdef01234";
@@ -13,7 +12,7 @@ const V3_KEY: &str = "5e5a3e0cafe0123456789abcdef01234";
 const V4_TOKEN: &str =
     "eyJhbGciOiJIUzI1NiJ9.eyJzZXNhbWUiOiJvcGVuIHRoaXMgZG9vciJ9.c2VzYW1l-c2VzYW1l_c2VzYW1l";
 
-/// Files that hold the text, arguments of processes included.
+/// Files that hold the text.
 fn holders(folder: &Path, secret: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -25,10 +24,31 @@ fn holders(folder: &Path, secret: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Processes that have the text among their arguments.
+fn processes_told(secret: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| fs::read(path.join("cmdline")).is_ok_and(|bytes| holds(&bytes, secret)))
+        .map(|path| path.display().to_string())
+        .collect()
+}
+
 fn holds(bytes: &[u8], secret: &str) -> bool {
     String::from_utf8_lossy(bytes).contains(secret)
 }
 
+fn passwords_are_long_and_unlogged(world: &World) {
+    for server in [&world.nats_url, &world.database_url] {
+        let password = server.split([':', '@']).nth(2).unwrap();
+        assert!(
+            password.len() > 20 && !world.log().contains(password),
+            "a server's password is in the log"
+        );
+    }
+}
+
+/// Works with the credential, well and badly, and then looks for it everywhere.
 async fn leaves_no_trace(name: &str, variable: &str, secret: &str) {
     let sim = Sim::start(Options { credential: Some(secret.to_owned()), ..Options::default() })
         .await
@@ -41,7 +61,7 @@ async fn leaves_no_trace(name: &str, variable: &str, secret: &str) {
         ("RUST_LOG", "trace"),
         ("TMDB_RATE", "0"),
     ];
-    let world = World::run(crate::world::Folder::new(name), &["up"], &env).await;
+    let world = World::run_up(Folder::new(name), &["up"], &env).await;
     // Errors of every kind, for it is in errors that a URL is shown.
     sim.control().fail(Faults {
         http_500: 0.1,
@@ -52,32 +72,19 @@ async fn leaves_no_trace(name: &str, variable: &str, secret: &str) {
         ..Faults::default()
     });
     world.verb(&["ingest", "--list", "popular", "--max", "30", "--follow"]);
-    world.publish("movies.ingest.movie", br#"{"tmdb_id": 999999999}"#).await;
-    world.until("select count(*) from dead_letter where reason = 'not-found'", 1).await;
+    world.ingest(999_999_999).await;
+    world.dead_letters().because("not-found").becomes(1).await;
     sim.control().fail(Faults::default());
     sim.control().set_credential(Some("another".to_owned()));
-    world.publish("movies.ingest.movie", br#"{"tmdb_id": 603, "force": true}"#).await;
-    world
-        .until("select count(*) from tmdb_budget where credential_refused_at is not null", 1)
-        .await;
+    world.ingest_forced(603).await;
+    world.budget().credential_refused().becomes(1).await;
     assert!(
-        world.log().contains("TRACE") && world.one("select count(*) from tmdb_api_logs").await > 30,
+        world.log().contains("TRACE") && world.calls().await > 30,
         "the run left traces at all"
     );
+    passwords_are_long_and_unlogged(&world);
     assert!(!world.verb(&["config"]).contains(secret));
-    for server in [&world.nats_url, &world.database_url] {
-        let password = server.split([':', '@']).nth(2).unwrap();
-        assert!(
-            password.len() > 20 && !world.log().contains(password),
-            "a server's password is in the log"
-        );
-    }
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        if fs::read(entry.path().join("cmdline")).is_ok_and(|bytes| holds(&bytes, secret)) {
-            found.push(entry.path().display().to_string());
-        }
-    }
+    let mut found = processes_told(secret);
     // Stopped, so that everything is on disk: log, tables, write-ahead log, streams.
     let folders = world.folders();
     let (folder, _) = world.stop().await;

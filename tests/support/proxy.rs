@@ -32,7 +32,7 @@ const SERVER_FINDS_OUT: Duration = Duration::from_secs(30);
 enum End {
     /// They are closed.
     Cut,
-    /// No byte passes any more, and nobody is told: a firewall forgot them.
+    /// No byte passes any more, and nobody learns it: a firewall forgot them.
     Silence,
 }
 
@@ -84,27 +84,37 @@ async fn pass(
 ) {
     // A server that is away refuses, as it would without a proxy.
     let Ok(server) = TcpStream::connect(server).await else { return };
-    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
-        (client.into_split(), server.into_split());
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
     end.mark_unchanged();
     let silent = tokio::select! {
-        () = copy(&mut from_client, &mut to_server, (modes.clone(), true), |m| m == Mode::Hold) => false,
-        () = copy(&mut from_server, &mut to_client, (modes, false), |m| matches!(m, Mode::Hold | Mode::Half)) => false,
+        () = copy(&mut from_client, &mut to_server, modes.clone(), REQUESTS) => false,
+        () = copy(&mut from_server, &mut to_client, modes, ANSWERS) => false,
         _ = end.changed() => *end.borrow() == End::Silence,
     };
     if silent {
-        // The server's own probes find out after a while; the client is never told.
+        // The server's own probes find out after a while; the client never does.
         tokio::time::sleep(SERVER_FINDS_OUT).await;
         drop((from_server, to_server));
         std::future::pending::<()>().await;
     }
 }
 
+/// What the modes do to the bytes of one direction.
+#[derive(Debug, Clone, Copy)]
+struct Direction {
+    loses: &'static [Mode],
+    holds: &'static [Mode],
+}
+
+const REQUESTS: Direction = Direction { loses: &[Mode::Lose], holds: &[Mode::Hold] };
+const ANSWERS: Direction = Direction { loses: &[], holds: &[Mode::Hold, Mode::Half] };
+
 async fn copy(
     from: &mut (impl AsyncReadExt + Unpin),
     to: &mut (impl AsyncWriteExt + Unpin),
-    (mut modes, loses): (watch::Receiver<Mode>, bool),
-    holds: impl Fn(Mode) -> bool,
+    mut modes: watch::Receiver<Mode>,
+    direction: Direction,
 ) {
     let mut part = vec![0; 65_536];
     loop {
@@ -114,10 +124,11 @@ async fn copy(
         if let Mode::Delay(span) = mode {
             tokio::time::sleep(span).await;
         }
-        if mode == Mode::Lose && loses {
+        if direction.loses.contains(&mode) {
             continue;
         }
-        if modes.wait_for(|m| !holds(*m)).await.is_err() || to.write_all(bytes).await.is_err() {
+        let passes = modes.wait_for(|mode| !direction.holds.contains(mode)).await.is_ok();
+        if !passes || to.write_all(bytes).await.is_err() {
             return;
         }
     }

@@ -1,5 +1,5 @@
-/* Shifts the wall clock of a process by CLOCK_SKEW_SECS seconds, or by what the file CLOCK_SKEW_FILE says, looked at once a
-   second; what measures spans stays as it is. */
+/* Shifts the wall clock of a process by CLOCK_SKEW_SECS seconds, or by what the file
+   CLOCK_SKEW_FILE says, looked at once a second; what measures spans stays as it is. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A server that answers none of three pings is given up, so that a frozen one of a cluster holds
 /// nobody up for long; the client's own default would take three minutes.
 const PING_EVERY: Duration = Duration::from_secs(4);
-/// The longest pause between two tries to reach a server that is away; the client's own would be
+/// The longest pause between two attempts to reach a server that is away; the client's own would be
 /// four seconds.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long the last flush may take.
@@ -56,7 +56,12 @@ pub enum BusError {
         reason: String,
     },
     /// The server is too old.
-    #[error("NATS at {url} is version {version}; {}.{} or later is needed, for older ones drop settings silently", MIN_SERVER.0, MIN_SERVER.1)]
+    #[error(
+        "NATS at {url} is version {version}; {}.{} or later is needed, for older ones drop \
+         settings silently",
+        MIN_SERVER.0,
+        MIN_SERVER.1
+    )]
     TooOld {
         /// The server, without its password.
         url: String,
@@ -65,9 +70,9 @@ pub enum BusError {
     },
     /// A stream belongs to another installation.
     #[error(
-        "stream {stream} at {url} belongs to the installation {owner}, and this database is the installation {ours}: \
-         set NATS_URL and DATABASE_URL to servers that belong together, or, if that database is gone for good, \
-         run `mangoes topology --take-over`"
+        "stream {stream} at {url} belongs to the installation {owner}, and this database is the \
+         installation {ours}: set NATS_URL and DATABASE_URL to servers that belong together, or, \
+         if that database is gone for good, run `mangoes topology --take-over`"
     )]
     OtherInstallation {
         /// The stream.
@@ -161,7 +166,7 @@ impl Bus {
             connect = connect.credentials(&text).map_err(|e| wrong(&e))?;
         }
         let (servers, login) = servers(options.url.reveal())
-            .map_err(|e| failed(format!("NATS_URL is no usable URL: {e}")))?;
+            .map_err(|e| failed(format!("NATS_URL is not a usable URL: {e}")))?;
         if let Some(Login { user, password }) = login {
             connect = connect.user_and_password(user, password);
         }
@@ -225,14 +230,15 @@ impl Bus {
             );
         }
         // Without it the client would try to connect again until the process ends.
-        drop(self.client.drain().await);
+        // An error says that it is closed already.
+        let _ = self.client.drain().await;
     }
 }
 
-/// After so many tries in vain.
-fn reconnect_delay(tries: usize) -> Duration {
-    let doubled = Duration::from_millis(20).saturating_mul(1 << tries.min(10));
-    if tries <= 1 { Duration::ZERO } else { doubled.min(RECONNECT_PAUSE_MAX) }
+/// After this many attempts in vain.
+fn reconnect_delay(attempts: usize) -> Duration {
+    let doubled = Duration::from_millis(20).saturating_mul(1 << attempts.min(10));
+    if attempts <= 1 { Duration::ZERO } else { doubled.min(RECONNECT_PAUSE_MAX) }
 }
 
 /// User and password of a URL, decoded.
@@ -256,7 +262,7 @@ fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Option<Login>)> {
         let mut url = server.into_inner();
         if url.set_password(None).and_then(|()| url.set_username("")).is_err() {
             return Err(std::io::Error::other(
-                "its user and password cannot be told from its host",
+                "its user and password cannot be told apart from its host",
             ));
         }
         servers.push(ServerAddr::from_url(url)?);

@@ -7,6 +7,7 @@
 
 mod actor;
 mod advisory;
+mod args;
 mod decode;
 mod handler;
 mod pull;
@@ -17,4 +18,5 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use actor::{ConsumerArgs, consumer_child};
+pub use actor::consumer_child;
+pub use args::ConsumerArgs;

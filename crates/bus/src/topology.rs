@@ -23,7 +23,8 @@ macro_rules! files {
 }
 
 /// Name and text of every file in `nats/streams`.
-pub const STREAMS: [(&str, &str); 5] = files!("streams": "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
+pub const STREAMS: [(&str, &str); 5] = files!("streams":
+    "MOVIES_TICKS", "MOVIES_INGEST", "MOVIES_STALE", "MOVIES_EVENTS", "MOVIES_DEAD");
 
 /// The stream of what other systems read.
 pub const EVENTS: &str = "MOVIES_EVENTS";
@@ -379,12 +380,13 @@ fn too_few_servers(reason: &str) -> bool {
 
 /// A lone server, or too few, refuse copies in words that do not say whose setting it is.
 fn with_remedy(reason: String, replicas: u8) -> String {
-    match replicas > 1 && too_few_servers(&reason) {
-        true => format!(
-            "{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, or start more"
-        ),
-        false => reason,
+    if replicas > 1 && too_few_servers(&reason) {
+        return format!(
+            "{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, \
+             or start more"
+        );
     }
+    reason
 }
 
 fn wanted(name: &str, text: &str) -> Result<Value, BusError> {

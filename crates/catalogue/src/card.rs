@@ -26,17 +26,33 @@ pub fn cards(work_id: i64, movie: &Movie) -> (Value, Value, String) {
         .cloned()
         .collect();
     let short = json!({
-        "work_id": work_id, "tmdb_id": movie.tmdb_id, "title": movie.title, "year": year,
-        "poster_url": image(movie.poster_path.as_deref(), "w342"), "score": score,
+        "work_id": work_id,
+        "tmdb_id": movie.tmdb_id,
+        "title": movie.title,
+        "year": year,
+        "poster_url": image(movie.poster_path.as_deref(), "w342"),
+        "score": score,
     });
     let full = json!({
-        "work_id": work_id, "tmdb_id": movie.tmdb_id, "imdb_id": movie.imdb_id, "title": movie.title,
-        "original_title": movie.original_title, "year": year, "release_date": movie.release_date,
-        "runtime_display": runtime_display(movie.runtime_minutes), "tagline": movie.tagline, "overview": movie.overview,
-        "overview_short": overview_short(movie.overview.as_deref()), "genres": movie.genres,
-        "certification": movie.certification, "poster_url": image(movie.poster_path.as_deref(), "w500"),
-        "backdrop_url": image(movie.backdrop_path.as_deref(), "w1280"), "trailer_youtube_id": movie.trailer_youtube_id,
-        "cast": cast, "streaming": movie.streaming, "score": score,
+        "work_id": work_id,
+        "tmdb_id": movie.tmdb_id,
+        "imdb_id": movie.imdb_id,
+        "title": movie.title,
+        "original_title": movie.original_title,
+        "year": year,
+        "release_date": movie.release_date,
+        "runtime_display": runtime_display(movie.runtime_minutes),
+        "tagline": movie.tagline,
+        "overview": movie.overview,
+        "overview_short": overview_short(movie.overview.as_deref()),
+        "genres": movie.genres,
+        "certification": movie.certification,
+        "poster_url": image(movie.poster_path.as_deref(), "w500"),
+        "backdrop_url": image(movie.backdrop_path.as_deref(), "w1280"),
+        "trailer_youtube_id": movie.trailer_youtube_id,
+        "cast": cast,
+        "streaming": movie.streaming,
+        "score": score,
     });
     let digest = Sha256::digest(format!("{full}{short}"));
     let etag = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();

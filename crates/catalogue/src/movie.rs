@@ -253,8 +253,15 @@ mod tests {
 
     fn movie(part: impl Fn() -> Value) -> Movie {
         serde_json::from_value(json!({
-            "tmdb_id": 7, "title": "T", "cast_members": part(), "crew_members": part(), "trailers": part(), "genres": [],
-            "rating": {"vote_average": 5.0, "vote_count": 3}, "popularity": 1.0, "extras": {}
+            "tmdb_id": 7,
+            "title": "T",
+            "cast_members": part(),
+            "crew_members": part(),
+            "trailers": part(),
+            "genres": [],
+            "rating": {"vote_average": 5.0, "vote_count": 3},
+            "popularity": 1.0,
+            "extras": {},
         }))
         .unwrap()
     }

@@ -98,8 +98,8 @@ impl Lists {
         Ok(found)
     }
 
-    /// One page; where TMDB is unwell or limits the rate the page waits, and not the whole list from its first
-    /// page.
+    /// One page; where TMDB is unwell or limits the rate the page waits, and not the whole list
+    /// from its first page.
     async fn page(
         &self,
         kind: List,

@@ -33,7 +33,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often runs that nobody works on and overdue jobs are looked for.
 const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// It sweeps every second; a sweep over many jobs takes longer.
-const PART: Component =
+const COMPONENT: Component =
     Component { name: "scheduler", allowed: Duration::from_secs(30), vital: true };
 /// Nominal times between two looks at the drain.
 const DRAIN_CHECK: Duration = Duration::from_millis(200);
@@ -109,7 +109,7 @@ impl Actor for Scheduler {
             tokio::time::sleep(DRAIN_CHECK).await;
             drop(edited.cast(Wake::Drain));
         });
-        tools.bus.pulse().beat(PART);
+        tools.bus.pulse().beat(COMPONENT);
         Ok(State {
             tools,
             alarm: Alarm::new().await?,
@@ -131,13 +131,14 @@ impl Actor for Scheduler {
             Wake::Sweep => {
                 state.asked.store(false, Ordering::Release);
                 match state.sweep(&myself).await {
-                    Ok(()) => state.tools.bus.pulse().works(PART.name),
+                    Ok(()) => state.tools.bus.pulse().works(COMPONENT.name),
                     Err(e) => {
-                        warn!(error = %runtime::chain(&e), "the sweep failed; the next one makes up for it");
-                        state.tools.bus.pulse().fails(PART.name, &runtime::chain(&e));
+                        let error = runtime::chain(&e);
+                        warn!(error, "the sweep failed; the next one makes up for it");
+                        state.tools.bus.pulse().fails(COMPONENT.name, &error);
                     }
                 }
-                state.tools.bus.pulse().beat(PART);
+                state.tools.bus.pulse().beat(COMPONENT);
             }
         }
         Ok(())
@@ -156,7 +157,11 @@ impl State {
                     Err(e @ SchedulerError::Store(StoreError::Unavailable(_))) => Err(e),
                     // One job's trouble is no other's.
                     Err(e) => {
-                        warn!(job = %job.name, error = %runtime::chain(&e), "this job's nominal time waits for the next sweep");
+                        warn!(
+                            job = %job.name,
+                            error = %runtime::chain(&e),
+                            "the job's nominal time waits for the next sweep"
+                        );
                         Ok(())
                     }
                     Ok(()) => Ok(()),
@@ -189,11 +194,19 @@ impl State {
                     Ok(LossCheck::Alive) => continue,
                     Err(e @ StoreError::Unavailable(_)) => return Err(e.into()),
                     Err(e) => {
-                        warn!(run = %run.run_id, error = %runtime::chain(&e), "the run is looked at again later");
+                        warn!(
+                            run.id = %run.run_id,
+                            error = %runtime::chain(&e),
+                            "the run is looked at again later"
+                        );
                         continue;
                     }
                 };
-                warn!(run = %run.run_id, again = again.as_deref().unwrap_or("no"), "no message carries the run any more");
+                warn!(
+                    run.id = %run.run_id,
+                    replaced_by = again.as_deref().unwrap_or("no run"),
+                    "the run is lost: no message carries it any more"
+                );
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::{
 use sqlx::Row;
 use time::OffsetDateTime;
 
-use super::{Kind, Obligation, Oracle};
+use super::{Kind, Limits, Obligation, Oracle, Settled, questions};
 
 impl Oracle {
     /// Looks which obligations are met meanwhile. Returns how many confirmed ones are open.
@@ -30,19 +30,8 @@ impl Oracle {
         let keys: Vec<String> = open.iter().map(|o| o.key.clone()).collect();
         let (recorded, since): (Vec<String>, Vec<OffsetDateTime>) =
             of(Kind::Stale).filter(|o| o.recorded).map(|o| (o.tmdb_id.to_string(), o.at)).unzip();
-        let query = sqlx::query(
-            "select 'id:' || tmdb_id from works where tmdb_id = any($1) and ingestion_status = 'complete'
-             union all select 'id:' || substring(convert_from(payload, 'UTF8') from '\"tmdb_id\": ?([0-9]+)') from dead_letter where consumer = 'ingest-movie'
-             union all select 'key:' || message_key from inbox where message_key = any($2) and consumer in ('refresh-now', 'ingest-movie')
-             union all select 'key:' || message_key from dead_letter where message_key = any($2)
-             union all select 'key:' || run_id from job_run where run_id = any($2) and ended_at is not null and status <> 'lost'
-             union all select 'again:' || w.tmdb_id || ' ' || extract(epoch from t.since)::text from works w
-                join unnest($3::text[], $4::timestamptz[]) as t(id, since) on w.tmdb_id = t.id and w.fetched_at >= t.since",
-        )
-        .bind(&ids)
-        .bind(&keys)
-        .bind(&recorded)
-        .bind(&since);
+        let query =
+            sqlx::query(questions::SIGNS).bind(&ids).bind(&keys).bind(&recorded).bind(&since);
         let rows = tokio::time::timeout(Duration::from_secs(5), query.fetch_all(&self.pool()))
             .await
             .ok()?
@@ -76,23 +65,15 @@ impl Oracle {
             self.all.lock().unwrap().iter().filter(|o| !o.met).cloned().collect();
         let keys: Vec<String> =
             open.iter().filter(|o| o.kind == Kind::List).map(|o| o.key.clone()).collect();
-        // A queue row tells of a message when its work began after that was sent, or is still to
-        // begin.
-        let stale = open.iter().filter(|o| o.kind == Kind::Stale);
-        let ((ids, stale_keys), since): ((Vec<i64>, Vec<String>), Vec<OffsetDateTime>) =
-            stale.map(|o| ((o.tmdb_id, o.key.clone()), o.at)).unzip();
-        let recorded = sqlx::query_scalar::<_, String>(
-            "select run_id from job_run where run_id = any($1)
-             union all select t.key from refresh_queue q join unnest($2::bigint[], $3::text[], $4::timestamptz[]) as t(id, key, since)
-                on t.id = q.tmdb_id and (q.status = 'queued' or (q.status = 'processing' and q.released_at >= t.since))",
-        )
-        .bind(&keys)
-        .bind(&ids)
-        .bind(&stale_keys)
-        .bind(&since)
-        .fetch_all(&self.pool())
-        .await
-        .unwrap();
+        let stale: Vec<&Obligation> = open.iter().filter(|o| o.kind == Kind::Stale).collect();
+        let recorded: Vec<String> = sqlx::query_scalar(questions::RECORDED)
+            .bind(&keys)
+            .bind(stale.iter().map(|o| o.tmdb_id).collect::<Vec<_>>())
+            .bind(stale.iter().map(|o| o.key.clone()).collect::<Vec<_>>())
+            .bind(stale.iter().map(|o| o.at).collect::<Vec<_>>())
+            .fetch_all(&self.pool())
+            .await
+            .unwrap();
         for o in self.all.lock().unwrap().iter_mut().filter(|o| !o.met) {
             let is_recorded = recorded.contains(&o.key);
             o.recorded |= is_recorded;
@@ -100,12 +81,8 @@ impl Oracle {
         }
     }
 
-    /// Waits until everything that was confirmed up to now is met. Returns how long it took, `None`
-    /// for too long, and what was open at `promised`.
-    pub(crate) async fn settled(
-        &self,
-        (promised, limit): (Duration, Duration),
-    ) -> (Option<Duration>, Vec<String>) {
+    /// Waits until everything that was confirmed up to now is met.
+    pub(crate) async fn settled(&self, limits: Limits) -> Settled {
         let (begun, upto) = (Instant::now(), self.all.lock().unwrap().len());
         let mut late = None;
         loop {
@@ -115,21 +92,21 @@ impl Oracle {
                 open.map(|o| o.key.clone()).collect()
             };
             let open = open(&self.all.lock().unwrap());
-            if begun.elapsed() > promised && late.is_none() {
+            if begun.elapsed() > limits.promised && late.is_none() {
                 late = Some(open.clone());
             }
             if open.is_empty() {
-                return (Some(begun.elapsed()), late.unwrap_or_default());
+                return Settled { after: Some(begun.elapsed()), late: late.unwrap_or_default() };
             }
-            if begun.elapsed() > limit {
-                return (None, late.unwrap_or_default());
+            if begun.elapsed() > limits.most {
+                return Settled { after: None, late: late.unwrap_or_default() };
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// The first few of these, in words.
-    pub(crate) fn told(&self, keys: &[String]) -> String {
+    pub(crate) fn in_words(&self, keys: &[String]) -> String {
         let all = self.all.lock().unwrap();
         let some = all.iter().filter(|o| keys.contains(&o.key)).take(5);
         let some: Vec<String> = some
@@ -141,10 +118,8 @@ impl Oracle {
     /// Waits until nothing moves any more, or the time is over.
     pub(crate) async fn quiet(&self, limit: Duration) {
         let begun = Instant::now();
-        let moves = "select (select count(*) from outbox where published_at is null) + (select count(*) from refresh_queue where status in ('queued', 'processing'))
-            + (select count(*) from job_run where status in ('waiting', 'queued', 'running')) + (select count(*) from works where ingestion_status = 'ingesting')";
         while begun.elapsed() < limit {
-            if self.check_met().await == 0 && self.look(moves).await == Some(0) {
+            if self.check_met().await == 0 && self.look(questions::MOVES).await == Some(0) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

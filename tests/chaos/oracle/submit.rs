@@ -8,7 +8,7 @@ use runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tests::Dice;
 
-use super::{Kind, Obligation, Oracle};
+use super::{Kind, Obligation, Oracle, questions};
 use crate::broker;
 
 /// How long the broker may take to confirm.
@@ -133,15 +133,8 @@ impl Oracle {
         }
     }
 
-    /// Rows in work whose worker is gone and whose message is gone too.
+    /// Queue rows under way whose worker is gone and whose message is gone too.
     pub(crate) async fn leave_orphans(&self) {
-        sqlx::raw_sql(
-            "insert into refresh_queue (work_id, tmdb_id, status, lane, reason, released_at, lease_until)
-             select work_id, tmdb_id::bigint, 'processing', 'bulk', 'orphan', now(), now() - interval '1 second' from works order by random() limit 20
-             on conflict do nothing",
-        )
-        .execute(&self.pool())
-        .await
-        .unwrap();
+        self.execute(questions::LEAVE_ORPHANS).await;
     }
 }

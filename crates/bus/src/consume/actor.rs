@@ -6,38 +6,17 @@
 
 use std::sync::Arc;
 
-use delivery::{Handler, Ledger};
+use delivery::Handler;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    handler::{AnyHandler, Typed},
+    args::{Consumer, ConsumerArgs},
+    handler::Typed,
     pull::pull_loop,
 };
-use crate::Bus;
-
-/// What a consumer needs beside its handler.
-#[derive(Clone)]
-pub struct ConsumerArgs {
-    /// The connection.
-    pub bus: Bus,
-    /// Attempts, handled messages and dead letters.
-    pub ledger: Arc<dyn Ledger>,
-    /// Messages in flight at once, at least 1.
-    pub permits: usize,
-    /// Cancelled when the service drains.
-    pub drain: CancellationToken,
-}
 
 struct ConsumerActor;
-
-/// What the actor is started with.
-#[derive(Clone)]
-pub(super) struct Consumer {
-    pub(super) handler: Arc<dyn AnyHandler>,
-    pub(super) args: ConsumerArgs,
-}
 
 /// The loop has ended: the service drains.
 #[derive(Debug)]

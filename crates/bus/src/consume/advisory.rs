@@ -1,8 +1,9 @@
 //! Behind the safety net: a message that the server delivers no more (`max_deliver`) becomes a dead
 //! letter all the same.
 //!
-//! The server says so only by an advisory, which nobody stores. Attempts are counted in Postgres and
-//! end long before; this is for what was delivered again and again without an attempt that counted.
+//! The server says so only by an advisory, which nobody stores. Attempts are counted in Postgres
+//! and end long before; this is for what was delivered again and again without an attempt that
+//! counted.
 
 use async_nats::jetstream;
 use delivery::MessageRef;

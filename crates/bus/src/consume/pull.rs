@@ -15,8 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use super::{
-    actor::Consumer,
     advisory,
+    args::Consumer,
     settle::Settlement,
     unreadable,
     work::{InFlight, Pace, Worker},
@@ -189,8 +189,9 @@ impl Puller {
                 // Dropping the pull takes our interest away, so that the server sends nothing more
                 // into it.
                 () = self.drain.cancelled() => return Ok(()),
-                chunk = chunks.next() => match chunk { Some(chunk) => chunk, None => return Ok(()) },
+                chunk = chunks.next() => chunk,
             };
+            let Some(chunk) = chunk else { return Ok(()) };
             let mut messages = Vec::with_capacity(chunk.len());
             for message in chunk {
                 match message {

@@ -3,8 +3,8 @@
 //! server stores and confirms them all the same, so each becomes a dead letter like any other bad
 //! message.
 //!
-//! They are looked for where they can be: among what a consumer has in flight, when a process begins
-//! and when its connection was made again. Messages are read as JSON of the API, for nothing else
+//! They are looked for where they can be: among what a consumer has in flight, when a process
+//! begins and when its connection was made again. Messages are read as JSON of the API, for nothing else
 //! shows such headers.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+//! The catalogue is the same for the same seed, and movies look like movies.
+
 use time::macros::date;
 
 use super::*;

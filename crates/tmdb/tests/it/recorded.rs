@@ -1,6 +1,6 @@
 //! Every recorded answer maps or is classified; none panics. The recordings are not part of this
-//! project: without the folder (`MANGOES_RECORDED`, else `../shared/tmdb-recorded`) the tests say so
-//! and pass.
+//! project: without the folder (`MANGOES_RECORDED`, else `../shared/tmdb-recorded`) the tests say
+//! so and pass.
 
 use std::{
     collections::BTreeMap,

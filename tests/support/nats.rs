@@ -1,0 +1,95 @@
+//! NATS as a plain client speaks it: its text protocol over TCP, without a library that would
+//! refuse what a stranger may send.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::eventually::PATIENCE;
+
+/// A way to the server, by its address with user and password.
+#[derive(Debug, Clone)]
+pub struct PlainNats {
+    url: String,
+}
+
+/// `host:port` of a NATS server's address, and what a client says there to be let in.
+pub fn nats_login(url: &str) -> (&str, String) {
+    let rest = url.trim_start_matches("nats://");
+    let (credentials, address) = rest.rsplit_once('@').unwrap_or((":", rest));
+    let (user, password) = credentials.split_once(':').unwrap();
+    (address, format!("\"user\":\"{user}\",\"pass\":\"{password}\""))
+}
+
+impl PlainNats {
+    /// Nothing is sent yet.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+
+    /// Publishes without a header; JetStream is not asked whether it has it.
+    pub async fn publish(&self, subject: &str, payload: &[u8]) {
+        self.talk(&format!("PUB {subject} {}\r\n", payload.len()), payload, "PONG").await;
+    }
+
+    /// Publishes headers that no library would send.
+    pub async fn publish_raw(&self, subject: &str, headers: &[u8], payload: &[u8]) {
+        let body = [headers, payload].concat();
+        let command = format!("HPUB {subject} {} {}\r\n", headers.len(), body.len());
+        self.talk(&command, &body, "PONG").await;
+    }
+
+    /// Publishes under a message id and waits for the stream's confirmation.
+    pub async fn publish_with_id(&self, subject: &str, id: &str, payload: &[u8]) {
+        let headers = format!("NATS/1.0\r\nNats-Msg-Id: {id}\r\n\r\n");
+        let (head, total) = (headers.len(), headers.len() + payload.len());
+        let command = format!("SUB answer 1\r\nHPUB {subject} answer {head} {total}\r\n{headers}");
+        let answer = self.talk(&command, payload, "MSG answer").await;
+        assert!(answer.contains("\"seq\":") && !answer.contains("error"), "{answer}");
+    }
+
+    /// Publishes with an inbox for the answer; returns all that the server sent.
+    pub async fn ask(&self, subject: &str, payload: &[u8]) -> String {
+        let command = format!("SUB answer 1\r\nPUB {subject} answer {}\r\n", payload.len());
+        self.talk(&command, payload, "MSG answer").await
+    }
+
+    /// As `ask`; returns the line of JSON in the answer.
+    pub async fn ask_json(&self, subject: &str, payload: &[u8]) -> serde_json::Value {
+        let answer = self.ask(subject, payload).await;
+        let line = answer.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+        serde_json::from_str(line).unwrap_or_else(|e| panic!("{subject}: {e}: {answer}"))
+    }
+
+    /// Sends a command and reads until the answer is whole.
+    async fn talk(&self, command: &str, payload: &[u8], awaited: &str) -> String {
+        let (address, login) = nats_login(&self.url);
+        let connect =
+            format!("{{\"verbose\":false,\"headers\":true,\"no_responders\":true,{login}}}");
+        let mut bytes = format!("CONNECT {connect}\r\n{command}").into_bytes();
+        bytes.extend_from_slice(payload);
+        bytes.extend_from_slice(b"\r\nPING\r\n");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(&bytes).await.unwrap();
+        let mut seen = Vec::new();
+        while !is_whole(&seen, awaited) {
+            let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut seen)).await;
+            let text = String::from_utf8_lossy(&seen);
+            assert!(matches!(read, Ok(Ok(1..))), "NATS did not answer: {read:?} {text}");
+        }
+        String::from_utf8_lossy(&seen).into_owned()
+    }
+}
+
+/// Whether the awaited answer has come to its end.
+fn is_whole(seen: &[u8], awaited: &str) -> bool {
+    let text = String::from_utf8_lossy(seen);
+    let Some((_, rest)) = text.split_once(awaited) else { return false };
+    // MSG and HMSG name their length last.
+    awaited == "PONG"
+        || rest.split_once("\r\n").is_some_and(|(line, body)| {
+            let length: usize = line.rsplit(' ').next().unwrap_or_default().parse().unwrap();
+            body.len() >= length + 2
+        })
+}

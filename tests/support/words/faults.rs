@@ -1,0 +1,153 @@
+//! What is done to a database on purpose: locks, a clock that runs fast, rows of long ago, the
+//! schema of an older version.
+
+use std::time::Duration;
+
+use super::Any;
+use crate::database::{Database, Rows};
+
+/// A table that nobody else can read, until it is released.
+#[derive(Debug)]
+pub struct Lock(sqlx::Transaction<'static, sqlx::Postgres>);
+
+impl Lock {
+    /// Lets the others go on.
+    pub async fn release(self) {
+        self.0.rollback().await.unwrap();
+    }
+
+    /// Lets them go on after this time.
+    pub async fn release_after(self, span: Duration) {
+        // The time is the fault: others wait so long.
+        tokio::time::sleep(span).await;
+        self.release().await;
+    }
+}
+
+impl Database {
+    /// Locks the table against reading.
+    pub async fn lock(&self, table: &str) -> Lock {
+        let mut transaction = self.pool.begin().await.unwrap();
+        let sql = format!("lock table {table} in access exclusive mode");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
+        Lock(transaction)
+    }
+
+    /// The database answers and takes nothing any more, or takes it again. All sessions end, for it
+    /// holds for those that begin after it.
+    pub async fn set_read_only(&self, read_only: bool) {
+        self.execute(&format!(
+            "begin read write;
+             do $$ begin
+                 execute format('alter database %I set default_transaction_read_only = {read_only}',
+                     current_database());
+             end $$;
+             commit;
+             select pg_terminate_backend(pid)
+             from pg_stat_activity
+             where usename = current_user
+               and pid <> pg_backend_pid()"
+        ))
+        .await;
+    }
+
+    /// Time runs sixty times as fast for every session that begins from now on: a function `now` of
+    /// the test stands before the server's own, and the program takes its time from the database.
+    pub async fn let_time_run_fast(&self) {
+        self.execute(
+            "create schema fast;
+             create table fast.base as
+             select pg_catalog.now() as at;
+             create function fast.now() returns timestamptz language sql stable as
+                 'select at + (pg_catalog.now() - at) * 60 from fast.base';
+             do $$ begin
+                 execute format('alter database %I set search_path = public, fast, pg_catalog',
+                     current_database());
+             end $$",
+        )
+        .await;
+    }
+
+    /// Rows of long ago and young ones, in every table that `maintenance` looks after.
+    pub async fn add_old_and_young_rows(&self) {
+        self.execute(
+            "do $$ begin
+                 perform ensure_tmdb_api_logs_partition(current_date - 40);
+                 perform ensure_tmdb_api_logs_partition(current_date - 2);
+                 insert into tmdb_api_logs (endpoint, method, created_at)
+                 select '/old', 'GET', now() - make_interval(days => d)
+                 from unnest(array[40, 50, 2]) d;
+                 insert into job_run (run_id, job, action, scheduled_for, trigger_type, status,
+                     ended_at)
+                 values
+                     ('old', 'x', 'scan', now() - interval '100 days', 'scheduled',
+                      'succeeded', now() - interval '100 days'),
+                     ('old-failed', 'x', 'scan', now() - interval '101 days', 'scheduled',
+                      'failed', now() - interval '101 days'),
+                     ('open', 'x', 'scan', now() - interval '102 days', 'scheduled',
+                      'running', null);
+                 insert into refresh_queue (work_id, status, processed_at)
+                 values (1, 'completed', now() - interval '31 days'), (1, 'completed', now());
+                 insert into refresh_queue (work_id, status, queued_at)
+                 values (1, 'queued', now() - interval '31 days');
+             end $$",
+        )
+        .await;
+    }
+
+    /// An event that is larger than the broker takes.
+    pub async fn add_huge_event(&self) {
+        self.execute(
+            "insert into outbox (subject, message_id, ordering_key, headers, payload)
+             values ('movies.changed.1', 'huge', '1', '{}',
+                 jsonb_build_object('text', repeat('x', 2000000)))",
+        )
+        .await;
+    }
+
+    /// Two movies of an adopted database: one that TMDB cannot know, and The Matrix; with details.
+    pub async fn add_adopted_movies(&self) {
+        self.execute(
+            "insert into works (tmdb_id, title, ingestion_status, last_refreshed_at)
+             values ('tt1', 'No number', 'complete', now()),
+                 ('603', 'The Matrix', 'complete', now());
+             insert into works_meta (work_id, overview, cast_members)
+             select work_id, 'as it was', '[{\"name\": \"Keanu\"}]'
+             from works",
+        )
+        .await;
+    }
+
+    /// The tables and rows that an older version leaves, without ours.
+    pub async fn become_an_older_one(&self) {
+        self.execute(include_str!("older_schema.sql")).await;
+    }
+
+    /// Ratings that an older version counted so many votes for.
+    pub fn ratings_with_votes(&self, votes: i64) -> Rows<'_, Any> {
+        self.rows("rating_sources").and(format!("votes_count = {votes}"))
+    }
+
+    /// The older log of calls, which is kept beside the new one.
+    pub fn older_calls(&self) -> Rows<'_, Any> {
+        self.rows("tmdb_api_logs_before_mangoes")
+    }
+
+    /// Writes what the older schema forbade: a rating without votes, a trigger of ours, a second
+    /// row in the queue.
+    pub async fn write_what_older_rules_forbade(&self) {
+        for sql in [
+            "insert into rating_sources (work_id, source_name, votes_count)
+             select work_id, 'none', 0
+             from works",
+            "insert into scheduled_ingestion_log (source, trigger_type)
+             values ('mixed_daily', 'catch_up')",
+            "insert into refresh_queue (work_id, status)
+             select work_id, 'queued'
+             from works
+             where tmdb_id = '550'",
+        ] {
+            self.execute(sql).await;
+        }
+    }
+}

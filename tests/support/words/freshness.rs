@@ -1,0 +1,124 @@
+//! Freshness: what is stale or due, and movies that are aged.
+
+use super::{Any, Movies};
+use crate::database::{Database, Rows};
+
+impl Database {
+    /// Movies on the list of stale ones, which the scan reads.
+    pub fn stale_list(&self) -> Rows<'_, Any> {
+        self.rows("get_stale_movies(10)")
+    }
+
+    /// The titles of that list, the longest due first.
+    pub async fn stale_titles(&self) -> String {
+        self.value("select string_agg(title, ',') from get_stale_movies(10)").await
+    }
+
+    /// Movies of which `is_stale` and `due_at` say different things.
+    pub fn movies_stale_or_due_but_not_both(&self) -> Rows<'_, Movies> {
+        self.movies().and("is_stale(work_id) <> (due_at <= now())")
+    }
+
+    /// In how many days a movie that comes out today is stale.
+    pub async fn staleness_days_today(&self) -> i32 {
+        self.value("select calculate_staleness_days(current_date)").await
+    }
+
+    /// Every movie is stale after a day.
+    pub async fn let_everything_be_stale_after_a_day(&self) {
+        self.execute("update staleness_policy set interval_days = 1").await;
+    }
+
+    /// All movies were refreshed so long ago.
+    pub async fn age_all(&self, days: i32) {
+        self.age(days, "true").await;
+    }
+
+    /// This movie was refreshed so long ago.
+    pub async fn age_movie(&self, id: i64, days: i32) {
+        self.age(days, &format!("tmdb_id = '{id}'")).await;
+    }
+
+    async fn age(&self, days: i32, which: &str) {
+        self.execute(&format!(
+            "update works
+             set last_refreshed_at = now() - interval '{days} days',
+                 fetched_at = now() - interval '{days} days'
+             where {which}"
+        ))
+        .await;
+    }
+
+    /// The first 404 came so many hours earlier than it did.
+    pub async fn missing_since_hours_earlier(&self, hours: i32) {
+        self.execute(&format!(
+            "update works
+             set missing_since = missing_since - interval '{hours} hours'"
+        ))
+        .await;
+    }
+
+    /// No movie is left alone any longer after its refresh failed.
+    pub async fn end_holds(&self) {
+        self.execute("update works set hold_until = now() - interval '1 second'").await;
+    }
+
+    /// Three thousand movies of all ages, some without a date, some never refreshed.
+    pub async fn add_movies_of_all_ages(&self) {
+        self.execute(
+            "insert into works (tmdb_id, title, release_date, last_refreshed_at)
+             select (1000000 + n)::text, 'T',
+                 case when n % 7 = 0 then null else current_date + (n * 37 % 900 - 700) end,
+                 case when n % 11 = 0 then null
+                     else now() - make_interval(hours => n * 13 % 900) end
+             from generate_series(1, 3000) as n",
+        )
+        .await;
+    }
+
+    /// Four movies: never refreshed, old, older, fresh.
+    pub async fn add_never_old_older_and_fresh(&self) {
+        self.execute(
+            "insert into works (tmdb_id, title, release_date, last_refreshed_at)
+             values ('1', 'never', '2000-01-01', null),
+                 ('2', 'old', '2000-01-01', now() - interval '90 days'),
+                 ('3', 'older', '2000-01-01', now() - interval '95 days'),
+                 ('4', 'fresh', '2000-01-01', now())",
+        )
+        .await;
+    }
+}
+
+impl Rows<'_, Any> {
+    /// The movie with this TMDB id, which need not be a number in an adopted database.
+    pub fn with_tmdb_id(self, id: &str) -> Self {
+        self.and(format!("tmdb_id = '{id}'"))
+    }
+}
+
+impl Rows<'_, Movies> {
+    /// Stale, as the app asks.
+    pub fn stale(self) -> Self {
+        self.and("is_stale(work_id)")
+    }
+
+    /// Due, as the scan asks.
+    pub fn due(self) -> Self {
+        self.and("due_at <= now()")
+    }
+
+    /// Never refreshed.
+    pub fn never_refreshed(self) -> Self {
+        self.and("last_refreshed_at is null")
+    }
+
+    /// Refreshed within the last hours.
+    pub fn refreshed_within_hours(self, hours: i32) -> Self {
+        self.and(format!("last_refreshed_at > now() - interval '{hours} hours'"))
+    }
+
+    /// Refreshed at the very time of TMDB's answer.
+    pub fn refreshed_with_its_answer(self) -> Self {
+        self.and("last_refreshed_at = fetched_at")
+    }
+}
