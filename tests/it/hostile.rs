@@ -24,7 +24,7 @@ async fn headers_that_cannot_be_read_become_dead_letters() {
     while !world.lives_until_a_dead_letter().await {
         ends += 1;
         assert!(ends < 3, "it ends for ever");
-        assert!(world.log().contains("only a new start helps"), "{}", world.log());
+        assert!(world.log().contains("only a restart helps"), "{}", world.log());
         world = World::start_in(world.kill().await).await;
     }
     world.dead_letters().because("unreadable-headers").saying("UTF-8").becomes(1).await;

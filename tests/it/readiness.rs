@@ -164,7 +164,7 @@ async fn a_stream_belongs_to_another(stage: &Stage, pair: &Pair) {
         stage.nats.ask("$JS.API.STREAM.CREATE.THIEF", thief).await
     };
     eventually("the stream is stolen", steal, |answer| !answer.contains("\"error\"")).await;
-    pair.refresh.until(503, "refresh-now has stood still").await;
+    pair.refresh.until(503, "refresh-now has been stalled").await;
     stage.nats.ask("$JS.API.STREAM.DELETE.THIEF", b"").await;
     pair.until(200, "ready").await;
 }
@@ -203,7 +203,7 @@ async fn work_goes_on_when_connections_fall_silent() {
         if let Some(status) = scheduler.process.end() {
             let said = stage.folder.read("up.log");
             assert!(
-                status.code() == Some(1) && said.contains("only a new start helps"),
+                status.code() == Some(1) && said.contains("only a restart helps"),
                 "{status}: {said}"
             );
             scheduler = stage.watched_through("scheduler", &through);

@@ -198,7 +198,9 @@ fn rule(text: &str, schedule: &str) -> Result<Rule, CalendarError> {
         return Ok(Rule::Every { step: span(step.trim()).map_err(wrong)?, phase });
     }
     let fields = MACROS.iter().find(|(name, _)| *name == text).map_or(text, |(_, fields)| fields);
-    let cron: Cron = fields.parse().map_err(|e: croner::errors::CronError| wrong(e.to_string()))?;
+    let cron: Cron = fields.parse().map_err(|e: croner::errors::CronError| {
+        wrong(e.to_string().trim_end_matches('.').to_owned())
+    })?;
     let mut words: Vec<&str> = fields.split_whitespace().collect();
     if words.len() > 5 {
         words.remove(0);

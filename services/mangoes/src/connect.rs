@@ -42,7 +42,7 @@ pub(crate) async fn migrated_store(config: &Config) -> Result<Store> {
     Ok(store)
 }
 
-/// NATS, whoever its streams belong to.
+/// NATS, without a check of which database its streams belong to.
 pub(crate) async fn bus(config: &Config) -> Result<Bus> {
     bus_of(config, None).await
 }

@@ -112,7 +112,7 @@ pub(crate) static ABSOLUTE: AtomicBool = AtomicBool::new(false);
 pub(crate) fn relative(at: Option<OffsetDateTime>, now: OffsetDateTime) -> String {
     let Some(at) = at else { return "-".to_owned() };
     if ABSOLUTE.load(Ordering::Relaxed) {
-        return at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default();
+        return rfc3339(at);
     }
     let span = at - now;
     let text = match span.whole_seconds().unsigned_abs() {
@@ -122,6 +122,16 @@ pub(crate) fn relative(at: Option<OffsetDateTime>, now: OffsetDateTime) -> Strin
         s => format!("{} d", s / 86_400),
     };
     if span.is_negative() { format!("{text} ago") } else { format!("in {text}") }
+}
+
+/// The instant as 2026-11-24T11:00:00Z.
+pub(crate) fn rfc3339(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
+}
+
+/// "1 movie", "2 movies".
+pub(crate) fn counted(n: u64, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 /// "1.2 s", "840 ms".
@@ -155,6 +165,10 @@ mod tests {
         ] {
             assert_eq!(relative(Some(at), now), expected);
         }
+        assert_eq!(
+            (counted(1, "run"), counted(0, "run")),
+            ("1 run".to_owned(), "0 runs".to_owned())
+        );
         assert_eq!((millis(840), millis(1_290)), ("840 ms".to_owned(), "1.2 s".to_owned()));
         assert_eq!((percent(983, 1_000), percent(0, 0)), ("98.3 %".to_owned(), "100 %".to_owned()));
     }

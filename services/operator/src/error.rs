@@ -67,17 +67,6 @@ impl OperatorError {
     pub(crate) fn unknown(what: Noun, name: impl ToString) -> Self {
         Self::Unknown { what, name: name.to_string() }
     }
-
-    /// What the database said about a thing that was asked for by its name.
-    pub(crate) fn about(what: Noun, name: &str) -> impl FnOnce(StoreError) -> Self {
-        move |error| {
-            if matches!(error, StoreError::Unknown { .. }) {
-                Self::unknown(what, name)
-            } else {
-                error.into()
-            }
-        }
-    }
 }
 
 impl From<StoreError> for OperatorError {

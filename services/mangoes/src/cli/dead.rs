@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::{author::this_user, json_object::JsonObject};
 use crate::{
     connect,
-    output::{Output, relative},
+    output::{Output, counted, relative, rfc3339},
 };
 
 /// Dead letters that one command replays.
@@ -172,7 +172,7 @@ async fn show(config: &Config, id: i64, out: Output) -> Result<ExitCode> {
         out.value(&letter);
         return Ok(ExitCode::SUCCESS);
     }
-    let when = |at| format!("{at} ({})", relative(Some(at), now));
+    let when = |at| format!("{} ({})", rfc3339(at), relative(Some(at), now));
     out.pairs(&[
         ("id", letter.id.to_string()),
         ("reason", letter.reason),
@@ -226,7 +226,7 @@ async fn drop(config: &Config, selection: &DeadLetterSelection, out: Output) -> 
     } else if dropped == 0 {
         out.say(NONE_MATCHES);
     } else {
-        out.say(&format!("{dropped} dead letters dropped"));
+        out.say(&format!("{} dropped", counted(dropped, "dead letter")));
     }
     Ok(ExitCode::SUCCESS)
 }

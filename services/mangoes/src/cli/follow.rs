@@ -12,7 +12,7 @@ use store::Store;
 use super::run_table::print_runs;
 use crate::{
     connect,
-    output::{self, Output},
+    output::{self, Output, counted},
     progress::{FollowOptions, follow_run},
 };
 
@@ -55,7 +55,8 @@ pub(super) async fn messages(
     out: Output,
 ) -> Result<ExitCode> {
     if !follow {
-        out.say(&format!("{} movies accepted; --follow waits for the end", accepted.len()));
+        let movies = counted(u64::try_from(accepted.len()).unwrap_or(u64::MAX), "movie");
+        out.say(&format!("{movies} accepted; --follow waits for the end"));
         if out.json {
             out.value(&accepted);
         }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::output;
 
-/// What `mangoes up` may be told.
+/// The options of `mangoes up`.
 #[derive(Debug)]
 pub(crate) struct UpOptions {
     /// Use the simulator in place of TMDB.

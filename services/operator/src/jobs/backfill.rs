@@ -10,7 +10,7 @@ use super::{
     read::get,
     times::{MOST_TIMES, Span, exclusions_of, times_of},
 };
-use crate::{Noun, OperatorError};
+use crate::OperatorError;
 
 /// Which nominal times are backfilled.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,8 +44,7 @@ pub async fn backfill(
     if request.dry_run {
         return preview(store, &job, &times).await;
     }
-    let begun = store.backfill_job(&job.name, &times, author).await;
-    begun.map_err(OperatorError::about(Noun::Job, &job.name))
+    Ok(store.backfill_job(&job.name, &times, author).await?)
 }
 
 fn check_span(span: Span, now: OffsetDateTime) -> Result<(), OperatorError> {
@@ -62,8 +61,9 @@ fn times_to_fill(job: &JobRow, span: Span) -> Result<Vec<OffsetDateTime>, Operat
     let times = times_of(job, span, MOST_TIMES + 1)?;
     if times.len() > MOST_TIMES {
         return Err(OperatorError::Invalid(format!(
-            "there are more than {MOST_TIMES} nominal times from {} to {}: give a shorter span",
-            span.from, span.to
+            "the job has more than {MOST_TIMES} times from {} to {}: give a shorter span",
+            span.from.date(),
+            span.to.date()
         )));
     }
     let excluded = exclusions_of(job)?;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use store::{Author, JobRow, Pause, Store};
 
 use super::read::get;
-use crate::{Moment, Noun, OperatorError};
+use crate::{Moment, OperatorError};
 
 /// Which job stops firing, why, and until when.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,9 +32,7 @@ pub async fn pause(
     if until.is_some_and(|at| at <= now) {
         return Err(OperatorError::Invalid("until must lie in the future".to_owned()));
     }
-    let paused =
-        store.pause_job(name, Pause { note: request.note.as_deref(), until }, author).await;
-    paused.map_err(OperatorError::about(Noun::Job, name))?;
+    store.pause_job(name, Pause { note: request.note.as_deref(), until }, author).await?;
     get(store, name).await
 }
 
@@ -43,8 +41,7 @@ pub async fn pause(
 /// # Errors
 /// `Unknown`.
 pub async fn resume(store: &Store, name: &str, author: &Author) -> Result<JobRow, OperatorError> {
-    let resumed = store.resume_job(name, author).await;
-    resumed.map_err(OperatorError::about(Noun::Job, name))?;
+    store.resume_job(name, author).await?;
     get(store, name).await
 }
 
@@ -53,7 +50,7 @@ pub async fn resume(store: &Store, name: &str, author: &Author) -> Result<JobRow
 /// # Errors
 /// `Unknown`.
 pub async fn delete(store: &Store, name: &str, author: &Author) -> Result<(), OperatorError> {
-    store.delete_job(name, author).await.map_err(OperatorError::about(Noun::Job, name))
+    Ok(store.delete_job(name, author).await?)
 }
 
 /// Holds all jobs: none fires until they are released.

@@ -8,7 +8,7 @@ use store::{Author, JobEdit, JobRow, Store};
 use time::OffsetDateTime;
 
 use super::{payload::check, read::get};
-use crate::{Noun, OperatorError};
+use crate::OperatorError;
 
 /// A job that is to be.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub async fn set(
     if let Some(payload) = &edit.payload {
         check(job.action, payload)?;
     }
-    store.set_job(name, edit, author).await.map_err(OperatorError::about(Noun::Job, name))?;
+    store.set_job(name, edit, author).await?;
     get(store, name).await
 }
 

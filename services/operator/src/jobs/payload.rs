@@ -1,4 +1,4 @@
-//! What a job's action has to be told.
+//! The payload of a job, and whether its action can read it.
 
 use proto::Action;
 use serde_json::Value;

@@ -11,7 +11,7 @@ use super::{
     payload::{check, with_fields},
     read::get,
 };
-use crate::{Noun, OperatorError};
+use crate::OperatorError;
 
 /// Titles that a dry run names.
 const SAMPLE: i64 = 10;
@@ -64,7 +64,7 @@ pub async fn run(
         if let StoreError::Refused(why) = error {
             return OperatorError::Overlaps(why);
         }
-        OperatorError::about(Noun::Job, &request.name)(error)
+        error.into()
     })?;
     run_id.parse().map_err(OperatorError::Unreadable)
 }

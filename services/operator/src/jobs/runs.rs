@@ -91,7 +91,6 @@ pub async fn cancel(
     note: Option<&str>,
     author: &Author,
 ) -> Result<RunView, OperatorError> {
-    let cancelled = store.cancel_run(run_id, note, author).await;
-    cancelled.map_err(OperatorError::about(Noun::Run, run_id))?;
+    store.cancel_run(run_id, note, author).await?;
     run_of(store, run_id).await
 }

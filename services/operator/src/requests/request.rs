@@ -72,3 +72,37 @@ fn text(fields: &mut Map<String, Value>, key: &str) -> Result<Option<String>, Op
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::JobName;
+
+    use super::*;
+    use crate::requests::fields::Named;
+
+    fn read(payload: &str) -> Result<Request, OperatorError> {
+        Request::read(payload.as_bytes(), "one job: {name}")
+    }
+
+    #[test]
+    fn the_author_is_taken_out_of_the_fields() {
+        let request = read(r#"{"name": "a", "by": "ann", "request_id": "r"}"#).unwrap();
+        assert_eq!(request.author.by, "ann (nats)");
+        assert_eq!(request.author.request_id.as_deref(), Some("r"));
+        assert_eq!(request.into::<Named>().unwrap().name.as_str(), "a");
+        assert_eq!(read(" ").unwrap().author.by, "nats");
+    }
+
+    #[test]
+    fn a_wrong_request_is_told_what_the_verb_takes() {
+        for wrong in ["[1]", "hello", r#"{"by": ""}"#, r#"{"request_id": 7}"#] {
+            assert!(matches!(read(wrong), Err(OperatorError::Invalid(_))), "{wrong}");
+        }
+        for wrong in ["{}", r#"{"name": "A b"}"#, r#"{"name": "a", "more": 1}"#] {
+            let error = read(wrong).unwrap().into::<Named>().err().unwrap().to_string();
+            assert!(error.contains("one job: {name}"), "{wrong}: {error}");
+        }
+        let error = read("{}").unwrap().take::<JobName>("name").unwrap_err().to_string();
+        assert!(error.contains("'name'") && error.contains("one job: {name}"), "{error}");
+    }
+}

@@ -7,11 +7,11 @@ use operator::jobs::{self, Jobs};
 use proto::RunState;
 use runtime::Config;
 use store::JobRow;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 use crate::{
     connect,
-    output::{Output, relative},
+    output::{Output, counted, relative, rfc3339},
 };
 
 /// Runs in the strip of marks.
@@ -95,23 +95,22 @@ pub(super) async fn show(config: &Config, name: &str, out: Output) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-fn rfc3339(at: Option<OffsetDateTime>) -> Option<String> {
-    at.and_then(|at| at.format(&Rfc3339).ok())
-}
-
 /// What every job has.
 fn settings(job: &JobRow, now: OffsetDateTime) -> Vec<(&'static str, String)> {
-    let next = format!("{}   {}", next_words(job, now), rfc3339(job.next_at).unwrap_or_default());
-    let catch_up = format!(
-        "at most {} runs, none of them late by more than {} s",
-        job.catch_up_max, job.catch_up_secs
-    );
+    let next =
+        format!("{}   {}", next_words(job, now), job.next_at.map(rfc3339).unwrap_or_default());
+    let latest = match job.catch_up_max {
+        1 => "the latest".to_owned(),
+        n => format!("the {n} latest"),
+    };
+    let catch_up = format!("{latest} of the times missed within {} s", job.catch_up_secs);
     let pauses = job
         .pause_after_failures
-        .map_or_else(|| "never".to_owned(), |n| format!("after {n} failed runs in a row"));
+        .map_or_else(|| "never".to_owned(), |n| format!("after {n} failed in a row"));
     let lost = format!(
-        "after {} s without a sign of the run; started again up to {} times",
-        job.lost_after_secs, job.lost_retries
+        "after {} s without a sign of the run; restarted at most {}",
+        job.lost_after_secs,
+        times(job.lost_retries)
     );
     vec![
         ("name", job.name.to_string()),
@@ -130,13 +129,17 @@ fn settings(job: &JobRow, now: OffsetDateTime) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn times(n: i32) -> String {
+    counted(u64::try_from(n).unwrap_or(0), "time")
+}
+
 /// What only some jobs have.
 fn limits(job: &JobRow, now: OffsetDateTime) -> impl Iterator<Item = (&'static str, String)> {
     let jitter = Some(job.jitter_secs).filter(|secs| *secs > 0);
     [
         ("except", job.exclusions.clone()),
-        ("starts", rfc3339(job.starts_at)),
-        ("ends", rfc3339(job.ends_at)),
+        ("starts", job.starts_at.map(rfc3339)),
+        ("ends", job.ends_at.map(rfc3339)),
         ("jitter", jitter.map(|secs| format!("up to {secs} s later"))),
         ("limit", job.max_runs.map(|n| format!("{} of {n} runs done", job.runs_done))),
         ("overdue", job.overdue_after_secs.map(|secs| overdue_words(job, secs, now))),

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use operator::jobs::{self, NextTimes, Preview};
 use runtime::Config;
-use time::format_description::well_known::Rfc3339;
 
 use super::list::next_words;
 use crate::{
     connect,
-    output::{Output, relative},
+    output::{Output, relative, rfc3339},
 };
 
 pub(super) async fn next(
@@ -28,7 +27,7 @@ pub(super) async fn next(
     let row = |time: &Preview| {
         vec![
             time.local.clone(),
-            time.at.format(&Rfc3339).unwrap_or_default(),
+            rfc3339(time.at),
             relative(Some(time.at), now),
             time.note.clone().unwrap_or_default(),
         ]

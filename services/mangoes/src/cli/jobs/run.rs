@@ -11,12 +11,11 @@ use proto::JobName;
 use runtime::Config;
 use serde_json::json;
 use store::{BackfillOutcome, Backfilled};
-use time::format_description::well_known::Rfc3339;
 
 use crate::{
     cli::{author::this_user, follow, json_object::JsonObject},
     connect,
-    output::Output,
+    output::{Output, rfc3339},
 };
 
 #[derive(Debug, clap::Args)]
@@ -105,7 +104,7 @@ pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -
     let times = jobs::backfill(&store, &request, &this_user()).await?;
     let row = |time: &Backfilled| {
         vec![
-            time.scheduled_for.format(&Rfc3339).unwrap_or_default(),
+            rfc3339(time.scheduled_for),
             outcome_words(time.outcome).to_owned(),
             time.run_id.clone(),
         ]

@@ -114,7 +114,7 @@ impl tmdb::Rate for SharedRate {
             if let Err(e) = store.calls_refused(retry_after, rate).await {
                 warn!(
                     error = %runtime::chain(&e),
-                    "other processes could not be told of the pause after a 429"
+                    "other processes do not know of the pause after a 429"
                 );
             }
         });
