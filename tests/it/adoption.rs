@@ -128,7 +128,7 @@ async fn adopted_rows_stop_nobody_and_keep_what_they_had() {
     world.verb(&["jobs", "run", "refresh_worker", "--follow"]);
     world.until("select count(*) from refresh_queue where status = 'completed'", 1).await;
     assert_eq!(
-        world.one("select count(*) from refresh_queue where status = 'failed' and last_error like '%none of TMDB%'").await,
+        world.one("select count(*) from refresh_queue where status = 'failed' and last_error like '%not an id of TMDB%'").await,
         1
     );
     let kept = "select count(*) from works_meta where cast_members @> '[{\"name\": \"Keanu\"}]' and overview <> 'as it was'";

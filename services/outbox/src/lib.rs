@@ -243,8 +243,8 @@ struct Blocked(Arc<Mutex<HashMap<String, &'static str>>>);
 
 impl Blocked {
     fn hold(&self, key: String, subject: &str) {
-        // An event that no stream takes is refused, and never held.
-        let Some(stream) = topology::stream_taking(subject) else { return };
+        // An event that no stream takes was refused before.
+        let stream = topology::stream_taking(subject).unwrap_or_default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, stream);
     }
 
