@@ -1,9 +1,11 @@
-# `make` lists the targets. Everything needed is installed by `make setup`; the other targets run it first.
+# `make` lists the targets. `make setup` installs what is needed; the targets that need it run it.
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.mangoes/tools/bin:$(PATH)
+MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos shrink hunt lint image compose-test
+.PHONY: help setup demo test lint fmt fix sqlx sqlx-check bless unused check bench \
+  chaos shrink hunt image compose-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -21,8 +23,42 @@ test: setup ## all tests, against real servers
 	  echo "cargo test --workspace"; cargo test --workspace; \
 	fi
 
+lint: ## formatting, clippy, documentation, and licences where cargo-deny is installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@if cargo deny --version >/dev/null 2>&1; then echo "cargo deny check"; cargo deny check; fi
+
+fmt: ## format all Rust code
+	cargo fmt --all
+
+fix: ## apply what clippy can mend by itself, then format
+	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+	cargo fmt --all
+
+sqlx: setup ## write .sqlx again, after a change of SQL or of a migration
+	@scripts/sqlx-prepare
+
+sqlx-check: setup ## fail where .sqlx differs from the queries
+	@scripts/sqlx-prepare --check
+
 # One build for all tests: a package alone would have other features.
-CHAOS = MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) ONLY=$(ONLY) WITHOUT=$(WITHOUT) SERVERS=$(or $(SERVERS),1) cargo test --workspace --test chaos --
+bless: ## write the generated files again: schemas, AsyncAPI, docs/events.md, docs/fates.md
+	MANGOES_BLESS=1 cargo test --workspace --test contracts --test it -- \
+	  schemas_and_asyncapi_are_those_of_the_types fates::
+	git status --short proto docs
+
+unused: ## fail where a Cargo.toml names a dependency that is not used
+	@scripts/unused-dependencies
+
+check: ## what CI does, in CI's order: before a push
+	@.ci/run
+
+bench: setup ## refresh many due movies without a limit on calls: make bench MOVIES=1000
+	cargo run --release -p mangoes -- demo --hot-path $(or $(MOVIES),1000)
+
+CHAOS = MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) SERVERS=$(or $(SERVERS),1) \
+  ONLY=$(ONLY) WITHOUT=$(WITHOUT) cargo test --workspace --test chaos --
 
 chaos: setup ## faults and an oracle, on one NATS server and on three: make chaos MINUTES=10 SEED=7
 	$(CHAOS) every_obligation --nocapture
@@ -32,12 +68,6 @@ shrink: setup ## which few faults of a failing run matter: make shrink MINUTES=2
 
 hunt: setup ## switch one safeguard off at a time: the oracle has to notice each
 	$(CHAOS) --ignored hunt:: --test-threads 1 --nocapture
-
-lint: ## formatting, clippy, documentation, and licences where cargo-deny is installed
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
-	@if cargo deny --version >/dev/null 2>&1; then echo "cargo deny check"; cargo deny check; fi
 
 # The commit is that of what is built: a change of a document builds nothing again.
 BUILT = .dockerignore .sqlx Cargo.lock Cargo.toml Dockerfile LICENSE \

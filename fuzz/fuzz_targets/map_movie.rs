@@ -17,7 +17,7 @@ fuzz_target!(|body: &[u8]| {
     let Ok(asked) = TmdbId::try_from(603) else { return };
     let Ok(movie) = map(body, asked, &options) else { return };
     let text = serde_json::to_string(&movie).expect("a movie is JSON");
-    assert!(!text.contains("\\u0000"), "Postgres holds no U+0000");
+    assert!(!text.contains("\\u0000"), "Postgres cannot store U+0000");
     let back: Movie = serde_json::from_str(&text).expect("it is read back for the next comparison");
     assert_eq!(back.content_hash(), movie.content_hash());
 });

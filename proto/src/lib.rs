@@ -26,7 +26,7 @@ pub use dead_letter::DeadLetter;
 pub use ids::{InvalidTmdbId, JobName, MAX_MOVIES_LIMIT, MaxMovies, MessageKey, RunId, TmdbId};
 pub use ingest_list::{IngestList, ListSource};
 pub use ingest_movie::IngestMovie;
-pub use job::{OverlapPolicy, RunState};
+pub use job::{JobLimit, OverlapPolicy, RunState};
 pub use movie_changed::{FieldChange, MovieChanged};
 pub use movie_refreshed::{MovieRefreshed, RefreshOutcome};
 pub use movie_removed::MovieRemoved;

@@ -29,6 +29,8 @@ pub struct Contract {
     pub sent: bool,
     /// JSON Schema of the payload, draft 2020-12; complete in itself.
     pub schema: Value,
+    /// Reads a payload and writes it again: what comes back is what a reader understood.
+    pub reread: fn(&Value) -> serde_json::Result<Value>,
     /// Adds the payload's schema to a document and gives a reference to it.
     embed: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -43,9 +45,30 @@ fn contract<E: Event + JsonSchema>(address: &'static str, stream: &'static str) 
         parameters: Vec::new(),
         stream,
         sent: true,
-        schema: schema.to_value(),
+        schema: unwrapped(schema.to_value()),
+        reread: |payload| serde_json::to_value(E::deserialize(payload)?),
         embed: SchemaGenerator::subschema_for::<E>,
     }
+}
+
+/// Descriptions without the line breaks of the source file; paragraphs stay apart.
+fn unwrapped(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                match value {
+                    Value::String(text) if name == "description" => {
+                        let paragraphs = text.split("\n\n").map(|p| p.replace('\n', " "));
+                        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+                    }
+                    _ => *value = unwrapped(value.take()),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|i| *i = unwrapped(i.take())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    schema
 }
 
 impl Contract {
@@ -66,7 +89,7 @@ impl Contract {
 
     /// What the event says, on one line: the first paragraph of the description.
     fn summary(&self) -> String {
-        self.description().split("\n\n").next().unwrap_or_default().replace('\n', " ")
+        self.description().split("\n\n").next().unwrap_or_default().to_owned()
     }
 
     fn payload(&self, schemas: &mut SchemaGenerator) -> Value {
@@ -94,20 +117,43 @@ pub fn contracts() -> Vec<Contract> {
 #[must_use]
 pub fn markdown(example: impl Fn(&str) -> String) -> String {
     let mut text = String::from(
-        "# Events\n\nGenerated from the types in `proto/`; `MANGOES_BLESS=1 cargo test -p proto` writes it anew. Headers: `Nats-Msg-Id`, \
-         CloudEvents attributes (`ce-id`, `ce-source`, `ce-type`, `ce-time`, `ce-specversion`) and `traceparent`.\n\
-         Nobody publishing by hand needs a header. New optional fields may come; readers ignore what they do not know.\n",
+        "# Events\n\n\
+         Generated from the types in `proto/`; `make bless` writes it again. Headers:\n\
+         `Nats-Msg-Id`, CloudEvents attributes (`ce-id`, `ce-source`, `ce-type`, `ce-time`,\n\
+         `ce-specversion`) and `traceparent`. Publishing by hand needs no header. New optional\n\
+         fields may come; readers ignore what they do not know.\n",
     );
     for contract in contracts() {
         let (name, address, stream) = (contract.event_type, contract.address, contract.stream);
         let way = if contract.sent { "sent by mangoes" } else { "sent by anyone" };
-        text += &format!("\n## {name}\n{}\n\n", contract.summary());
+        text += &format!("\n## {name}\n\n{}\n\n", wrapped(&contract.summary()));
         text += &format!("Subject `{address}`, stream `{stream}`; {way}.\n\n");
         text +=
             &format!("| field | type | meaning |\n|---|---|---|\n{}\n", fields(&contract.schema));
-        text += &format!("```json\n{}\n```\n", example(name).trim());
+        text += &format!("```json\n{}\n```\n", pretty(&example(name)));
     }
     text
+}
+
+/// JSON on several lines.
+fn pretty(json: &str) -> String {
+    let value: Option<Value> = serde_json::from_str(json).ok();
+    value.and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| json.to_owned())
+}
+
+/// Prose in lines of at most 100 columns.
+fn wrapped(prose: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in prose.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= 100 => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A schema's description on one line of a table.

@@ -144,7 +144,7 @@ fn launch(settings: &Settings, replica: &Replica) -> Child {
     let log = fs::File::options().create(true).append(true).open(path).unwrap();
     let mut command: Command = mangoes(&settings.folder);
     command
-        .arg(replica.service)
+        .args(["serve", replica.service])
         .envs(settings.env.iter().map(|(k, v)| (k, v)))
         .env("LD_PRELOAD", &settings.shim)
         .env("CLOCK_SKEW_FILE", settings.folder.join(format!("{}.clock", replica.name)))

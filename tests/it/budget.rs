@@ -58,7 +58,8 @@ async fn three_processes_share_one_rate() {
     let base = sim.base_url();
     let env = [("TMDB_RATE", "40"), ("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", "sesame")];
     let world = World::start_against("three", &sim, &env[..1]).await;
-    let mut others: Vec<Service> = (0..2).map(|_| world.service(&["refresh"], &env)).collect();
+    let mut others: Vec<Service> =
+        (0..2).map(|_| world.service(&["serve", "refresh"], &env)).collect();
     world
         .until(
             "select least(count(distinct application_name), 3) from pg_stat_activity where application_name like 'mangoes%'",

@@ -152,7 +152,7 @@ async fn a_missing_permission_is_told_at_the_start() {
     let nats = ClosedNats::start_with(&["-c", &config, "-sd", &store]).await;
     let mut command = crate::world::mangoes(&folder.0);
     let done = command
-        .arg("scheduler")
+        .args(["serve", "scheduler"])
         .env("NATS_URL", nats.url.replace("sesame", "right"))
         .env("DATABASE_URL", postgres.database_url())
         .output()

@@ -39,7 +39,9 @@ fn passwords_of_any_characters_are_shown_nowhere() {
             [("NATS_URL", "nats://127.0.0.1:1"), ("DATABASE_URL", &*database)],
             [("NATS_URL", &nats), ("DATABASE_URL", "")],
         ] {
-            for args in [["config"].as_slice(), &["status"], &["up", "--demo"], &["scheduler"]] {
+            for args in
+                [["config"].as_slice(), &["status"], &["up", "--demo"], &["serve", "scheduler"]]
+            {
                 let (done, text) = run(&folder, &env, args);
                 assert!(
                     done.status.code() == Some(2) && text.contains("%23"),
@@ -164,7 +166,7 @@ async fn streams_belong_to_one_database() {
     let (done, text) = run(&folder, &env, &["migrate"]);
     assert!(done.status.success(), "{text}");
     let before = world.jetstream("STREAM.INFO.MOVIES_EVENTS").await;
-    for args in [["up", "--demo"].as_slice(), &["scheduler"], &["topology"]] {
+    for args in [["up", "--demo"].as_slice(), &["serve", "scheduler"], &["topology"]] {
         let (done, text) = run(&folder, &env, args);
         let sentences = text.lines().filter(|line| line.starts_with("mangoes: ")).count();
         assert!(

@@ -148,12 +148,12 @@ async fn jobs_are_made_and_nonsense_is_refused() {
         (&["jobs", "set", "friday", "--gap", "jump"], "run_after"),
         (&["jobs", "create", "Fri day", "--action", "scan", "--schedule", "@daily"], "a-z"),
         (&["jobs", "pause", "nobody"], "no job nobody"),
-        (&["jobs", "run", "friday", "--payload", "[1]"], "no JSON object"),
+        (&["jobs", "run", "friday", "--payload", "[1]"], "not a JSON object"),
     ] {
         let told = world.verb_fails(args);
         assert!(told.contains(why), "{args:?}: {told}");
     }
-    assert!(world.verb(&["jobs", "lint"]).contains("nothing to say"));
+    assert!(world.verb(&["jobs", "lint"]).contains("nothing is wrong"));
     world.execute("update job set payload = '{}' where name = 'friday'").await;
     assert!(world.verb_fails(&["jobs", "lint"]).contains("limit must be"));
     world.verb(&["jobs", "delete", "friday"]);

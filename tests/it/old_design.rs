@@ -126,7 +126,7 @@ async fn a_claim_is_won_once_and_nothing_stays_in_processing() {
     let (sim, world) = with_the_matrix("old-5").await;
     let base = sim.base_url();
     let _second = world.service(
-        &["refresh"],
+        &["serve", "refresh"],
         &[("TMDB_BASE_URL", &base), ("TMDB_TOKEN", "sesame"), ("TMDB_RATE", "0")],
     );
     let calls = sim.control().stats().detail_calls;

@@ -36,7 +36,7 @@ impl Watched {
         let path = folder.0.join("up.log");
         let log = std::fs::File::options().create(true).append(true).open(&path).unwrap();
         let mut command = mangoes(&folder.0);
-        command.arg(service).envs([
+        command.args(["serve", service]).envs([
             ("NATS_URL", nats),
             ("DATABASE_URL", database),
             ("TMDB_TOKEN", "sesame"),
@@ -173,7 +173,7 @@ async fn readiness_is_false_exactly_while_no_work_is_done() {
             break;
         }
     }
-    refresh.until(503, "refresh-now has stood still").await;
+    refresh.until(503, "refresh-now has been stalled").await;
     api("DELETE.THIEF", "").await;
     both(200, "ready").await;
     // In hand while it drains: not ready, and then gone with exit code 0.
@@ -233,7 +233,7 @@ async fn work_goes_on_when_connections_fall_silent() {
         if let Some(status) = scheduler.child.try_wait().unwrap() {
             let said = std::fs::read_to_string(folder.0.join("up.log")).unwrap();
             assert!(
-                status.code() == Some(1) && said.contains("only a new start helps"),
+                status.code() == Some(1) && said.contains("only a restart helps"),
                 "{status}: {said}"
             );
             scheduler = Watched::start(&folder, "scheduler", (&nats, &through), &sim);

@@ -58,7 +58,7 @@ impl Field {
     fn scheduler(&self, skew_secs: i32, shim: Option<&Path>) -> Child {
         let log =
             fs::File::options().create(true).append(true).open(self.folder.0.join("log")).unwrap();
-        let mut command = self.command(&["scheduler"]);
+        let mut command = self.command(&["serve", "scheduler"]);
         if let Some(shim) = shim {
             command.env("LD_PRELOAD", shim).env("CLOCK_SKEW_SECS", skew_secs.to_string());
         }

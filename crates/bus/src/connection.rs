@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_nats::{ConnectOptions, ServerAddr, jetstream};
-use runtime::{Pulse, Secret};
+use runtime::{Liveness, Secret};
 
 /// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields
 /// silently).
@@ -122,7 +122,7 @@ pub struct Bus {
     pub(crate) jetstream: jetstream::Context,
     pub(crate) handed_back: Arc<AtomicU64>,
     connections: Arc<AtomicU64>,
-    pub(crate) pulse: Pulse,
+    pub(crate) pulse: Liveness,
     pub(crate) replicas: u8,
     pub(crate) installation: Option<Arc<str>>,
     /// The server, without its password: for messages.
@@ -179,7 +179,7 @@ impl Bus {
             jetstream,
             handed_back: Arc::default(),
             connections,
-            pulse: Pulse::default(),
+            pulse: Liveness::default(),
             replicas: options.replicas,
             installation: options.installation.as_deref().map(Into::into),
             url: url.into(),
@@ -206,7 +206,7 @@ impl Bus {
 
     /// What is seen at work in this process.
     #[must_use]
-    pub const fn pulse(&self) -> &Pulse {
+    pub const fn pulse(&self) -> &Liveness {
         &self.pulse
     }
 

@@ -5,17 +5,8 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use serde_json::Value;
 
-use crate::{Bus, BusError};
+use crate::{Bus, BusError, topology};
 
-/// The subjects that every service's outbox publishes to, one of each stream.
-const PUBLISHED: [&str; 6] = [
-    "movies.tick.scan.check",
-    "movies.ingest.movie",
-    "movies.stale.bulk",
-    "movies.refreshed.0",
-    "movies.run.check",
-    "movies.dead.check",
-];
 /// A server that may not take a message says nothing at all.
 const ANSWER: Duration = Duration::from_secs(2);
 /// The server's code for a message that was meant for another stream.
@@ -38,10 +29,11 @@ impl Bus {
     /// # Errors
     /// Names the first subject that the server does not take, with the remedy.
     pub async fn check_publish(&self) -> Result<(), BusError> {
-        for subject in PUBLISHED {
+        for subject in topology::subjects().map(|pattern| pattern.replace('*', "0")) {
+            let subject = subject.as_str();
             let mut headers = HeaderMap::new();
             headers.insert("Nats-Expected-Stream", "none-for-this-is-a-check");
-            let asked = self.client.request_with_headers(subject, headers, "{}".into());
+            let asked = self.client.request_with_headers(subject.to_owned(), headers, "{}".into());
             let failed = |reason: String| BusError::Publish { subject: subject.to_owned(), reason };
             let answer = tokio::time::timeout(ANSWER, asked).await.map_err(|_| {
                 failed(

@@ -91,6 +91,11 @@ fn subjects_by_stream() -> &'static [StreamSubjects] {
     &SUBJECTS
 }
 
+/// Every pattern of subjects that a stream takes.
+pub(crate) fn subjects() -> impl Iterator<Item = &'static str> {
+    subjects_by_stream().iter().flat_map(|s| &s.subjects).map(String::as_str)
+}
+
 /// The stream that takes messages of this subject.
 #[must_use]
 pub fn stream_taking(subject: &str) -> Option<&'static str> {

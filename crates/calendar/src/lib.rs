@@ -8,6 +8,7 @@
 //! overlap repeats runs the `first` time, the `second` or `both`. A job of every hour (`*` as its
 //! hour) keeps its pace: nothing is added after a gap, nothing is left out in an overlap.
 
+mod daylight_saving;
 mod error;
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
@@ -15,6 +16,7 @@ use chrono_tz::Tz;
 use croner::Cron;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+pub use daylight_saving::{DaylightSaving, Gap, Overlap};
 pub use error::CalendarError;
 
 /// Widest shift of any zone's clock: some zones left out or repeated a whole day.
@@ -30,86 +32,6 @@ const MACROS: [(&str, &str); 7] = [
     ("@midnight", "0 0 * * *"),
     ("@hourly", "0 * * * *"),
 ];
-
-/// What becomes of a wall-clock time that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gap {
-    /// It does not run.
-    Skip,
-    /// It runs at the first instant after the gap.
-    #[default]
-    RunAfter,
-    /// It runs at the last second before the gap.
-    RunBefore,
-}
-
-/// What becomes of a wall-clock time that exists twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overlap {
-    /// The first time.
-    #[default]
-    First,
-    /// The second time.
-    Second,
-    /// Both times.
-    Both,
-}
-
-impl Gap {
-    /// The word used in tables.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Skip => "skip",
-            Self::RunAfter => "run_after",
-            Self::RunBefore => "run_before",
-        }
-    }
-}
-
-impl Overlap {
-    /// The word used in tables.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Second => "second",
-            Self::Both => "both",
-        }
-    }
-}
-
-impl std::str::FromStr for Gap {
-    type Err = CalendarError;
-
-    fn from_str(word: &str) -> Result<Self, CalendarError> {
-        match word {
-            "skip" => Ok(Self::Skip),
-            "run_after" => Ok(Self::RunAfter),
-            "run_before" => Ok(Self::RunBefore),
-            _ => Err(CalendarError::Policy(format!(
-                "'{word}' is no rule for a gap: use skip, run_after or run_before"
-            ))),
-        }
-    }
-}
-
-impl std::str::FromStr for Overlap {
-    type Err = CalendarError;
-
-    fn from_str(word: &str) -> Result<Self, CalendarError> {
-        match word {
-            "first" => Ok(Self::First),
-            "second" => Ok(Self::Second),
-            "both" => Ok(Self::Both),
-            _ => Err(CalendarError::Policy(format!(
-                "'{word}' is no rule for an overlap: use first, second or both"
-            ))),
-        }
-    }
-}
 
 enum Rule {
     Cron {
@@ -128,8 +50,7 @@ enum Rule {
 pub struct Calendar {
     rules: Vec<Rule>,
     zone: Tz,
-    gap: Gap,
-    overlap: Overlap,
+    daylight_saving: DaylightSaving,
 }
 
 impl Calendar {
@@ -140,14 +61,14 @@ impl Calendar {
     pub fn parse(
         schedule: &str,
         zone: &str,
-        (gap, overlap): (Gap, Overlap),
+        daylight_saving: DaylightSaving,
     ) -> Result<Self, CalendarError> {
         let zone: Tz = zone.parse().map_err(|_| CalendarError::Zone(zone.to_owned()))?;
         let rules = schedule
             .split('|')
             .map(|part| rule(part.trim(), schedule))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { rules, zone, gap, overlap })
+        Ok(Self { rules, zone, daylight_saving })
     }
 
     /// The first nominal time after an instant; `None`: there is none.
@@ -224,13 +145,13 @@ impl Calendar {
     fn instants(&self, wall: NaiveDateTime, hourly: bool) -> Vec<DateTime<Utc>> {
         match self.zone.from_local_datetime(&wall) {
             LocalResult::Single(at) => vec![at.to_utc()],
-            LocalResult::Ambiguous(first, second) => match self.overlap {
+            LocalResult::Ambiguous(first, second) => match self.daylight_saving.overlap {
                 _ if hourly => vec![first.to_utc(), second.to_utc()],
                 Overlap::First => vec![first.to_utc()],
                 Overlap::Second => vec![second.to_utc()],
                 Overlap::Both => vec![first.to_utc(), second.to_utc()],
             },
-            LocalResult::None => match self.gap {
+            LocalResult::None => match self.daylight_saving.gap {
                 _ if hourly => Vec::new(),
                 Gap::Skip => Vec::new(),
                 Gap::RunAfter => self.end_of_gap(wall).into_iter().collect(),
@@ -311,22 +232,6 @@ fn span(text: &str) -> Result<Duration, String> {
     let total =
         number.checked_mul(seconds).filter(|s| (1..=366 * 86_400).contains(s)).ok_or_else(wrong)?;
     Ok(Duration::seconds(total))
-}
-
-/// The next `n` nominal times after an instant.
-///
-/// # Errors
-/// When schedule or zone cannot be read.
-pub fn next_times(
-    (schedule, zone): (&str, &str),
-    policies: (Gap, Overlap),
-    after: OffsetDateTime,
-    n: usize,
-) -> Result<Vec<OffsetDateTime>, CalendarError> {
-    let calendar = Calendar::parse(schedule, zone, policies)?;
-    Ok(std::iter::successors(calendar.next_after(after), |at| calendar.next_after(*at))
-        .take(n)
-        .collect())
 }
 
 /// An instant as the wall clock of a zone shows it, with its offset.

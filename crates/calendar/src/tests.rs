@@ -8,7 +8,7 @@ use super::*;
 fn check(
     schedule: &str,
     zone: &str,
-    policies: (Gap, Overlap),
+    policies: DaylightSaving,
     span: (&str, &str),
     expected: &[&str],
 ) {
@@ -22,7 +22,11 @@ fn check(
     assert_eq!(found, expected, "{schedule} {zone} {policies:?}");
 }
 
-const DEFAULT: (Gap, Overlap) = (Gap::RunAfter, Overlap::First);
+const DEFAULT: DaylightSaving = DaylightSaving { gap: Gap::RunAfter, overlap: Overlap::First };
+
+fn saving(gap: Gap, overlap: Overlap) -> DaylightSaving {
+    DaylightSaving { gap, overlap }
+}
 
 #[test]
 fn the_four_jobs_in_utc() {
@@ -47,18 +51,18 @@ fn gaps_by_policy() {
     check(
         "30 2 * * *",
         "America/Los_Angeles",
-        (Gap::RunAfter, Overlap::First),
+        saving(Gap::RunAfter, Overlap::First),
         angeles,
         &["2026-03-08T10:00:00Z"],
     );
     check(
         "30 2 * * *",
         "America/Los_Angeles",
-        (Gap::RunBefore, Overlap::First),
+        saving(Gap::RunBefore, Overlap::First),
         angeles,
         &["2026-03-08T09:59:59Z"],
     );
-    check("30 2 * * *", "America/Los_Angeles", (Gap::Skip, Overlap::First), angeles, &[]);
+    check("30 2 * * *", "America/Los_Angeles", saving(Gap::Skip, Overlap::First), angeles, &[]);
     check("0 3 * * *", "America/Los_Angeles", DEFAULT, angeles, &["2026-03-08T10:00:00Z"]);
     check(
         "30 * * * *",
@@ -69,13 +73,13 @@ fn gaps_by_policy() {
     );
     let berlin = ("2026-03-28T12:00:00Z", "2026-03-29T12:00:00Z");
     check("15,45 2 * * *", "Europe/Berlin", DEFAULT, berlin, &["2026-03-29T01:00:00Z"]);
-    check("15,45 2 * * *", "Europe/Berlin", (Gap::Skip, Overlap::First), berlin, &[]);
+    check("15,45 2 * * *", "Europe/Berlin", saving(Gap::Skip, Overlap::First), berlin, &[]);
     let howe = ("2026-10-03T00:00:00Z", "2026-10-04T00:00:00Z");
     check("15 2 * * *", "Australia/Lord_Howe", DEFAULT, howe, &["2026-10-03T15:30:00Z"]);
     check(
         "15 2 * * *",
         "Australia/Lord_Howe",
-        (Gap::RunBefore, Overlap::First),
+        saving(Gap::RunBefore, Overlap::First),
         howe,
         &["2026-10-03T15:29:59Z"],
     );
@@ -83,7 +87,7 @@ fn gaps_by_policy() {
     check(
         "0 12 * * *",
         "Pacific/Apia",
-        (Gap::Skip, Overlap::First),
+        saving(Gap::Skip, Overlap::First),
         ("2011-12-29T00:00:00Z", "2012-01-01T00:00:00Z"),
         &["2011-12-29T22:00:00Z", "2011-12-30T22:00:00Z", "2011-12-31T22:00:00Z"],
     );
@@ -106,12 +110,18 @@ fn overlaps_by_policy() {
         (Overlap::Second, &["2026-11-01T09:30:00Z"]),
         (Overlap::Both, &["2026-11-01T08:30:00Z", "2026-11-01T09:30:00Z"]),
     ] {
-        check("30 1 * * *", "America/Los_Angeles", (Gap::RunAfter, overlap), angeles, expected);
+        check(
+            "30 1 * * *",
+            "America/Los_Angeles",
+            saving(Gap::RunAfter, overlap),
+            angeles,
+            expected,
+        );
     }
     check(
         "0,30 1 * * *",
         "America/Los_Angeles",
-        (Gap::RunAfter, Overlap::Both),
+        saving(Gap::RunAfter, Overlap::Both),
         angeles,
         &[
             "2026-11-01T08:00:00Z",
@@ -132,7 +142,7 @@ fn overlaps_by_policy() {
     check(
         "30 2 * * *",
         "Europe/Berlin",
-        (Gap::RunAfter, Overlap::Second),
+        saving(Gap::RunAfter, Overlap::Second),
         berlin,
         &["2026-10-25T01:30:00Z"],
     );
@@ -140,7 +150,7 @@ fn overlaps_by_policy() {
     check(
         "45 1 * * *",
         "Australia/Lord_Howe",
-        (Gap::RunAfter, Overlap::Both),
+        saving(Gap::RunAfter, Overlap::Both),
         howe,
         &["2026-04-04T14:45:00Z", "2026-04-04T15:15:00Z"],
     );
@@ -216,7 +226,7 @@ fn nonsense_is_named() {
 fn slowly(
     cron: &Cron,
     zone: Tz,
-    (gap, overlap): (Gap, Overlap),
+    DaylightSaving { gap, overlap }: DaylightSaving,
     hourly: bool,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
 ) -> BTreeSet<i64> {
@@ -276,7 +286,7 @@ fn agrees_with_a_slow_and_obvious_second_implementation() {
     };
     for case in 0..CASES {
         let zone: Tz = ZONES[usize::try_from(dice(8)).unwrap()].parse().unwrap();
-        let policies = (
+        let policies = saving(
             [Gap::Skip, Gap::RunAfter, Gap::RunBefore][usize::try_from(dice(3)).unwrap()],
             [Overlap::First, Overlap::Second, Overlap::Both][usize::try_from(dice(3)).unwrap()],
         );

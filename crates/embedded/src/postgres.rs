@@ -1,17 +1,21 @@
 //! A `postgres` child process with one database, which belongs to the role that clients connect as.
 
-use std::fs;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
-use crate::binaries::{PostgresBin, Search};
-use crate::child::{Child, Launch, clear_previous};
-use crate::cluster::{self, NAME};
-use crate::place::{Log, Place, telling_line};
-use crate::{EmbeddedError, Options, START_LIMIT, free_port};
+use crate::{
+    binaries::{PostgresBin, Search},
+    child::{Child, Launch, clear_previous},
+    data_dir::ServerDir,
+    error::EmbeddedError,
+    files::remove_dir,
+    log::{Log, telling_line},
+    options::{Options, START_LIMIT},
+    postgres_cluster::{self, NAME},
+    system::free_port,
+};
 
 const SERVER: &str = "Postgres";
 /// How long to wait between two looks at a starting server.
@@ -40,7 +44,7 @@ pub struct Postgres {
 #[derive(Debug)]
 struct Run {
     bin: PostgresBin,
-    place: Place,
+    dir: ServerDir,
     port: u16,
     durable: bool,
 }
@@ -56,17 +60,17 @@ impl Postgres {
         Self::start_found(options, &Search::usual(&options.data_dir)).await
     }
 
-    /// Like [`Postgres::start`], with other places to look for the binaries.
+    /// Like [`Postgres::start`], with other folders to look for the binaries.
     pub(crate) async fn start_found(
         options: &Options,
         search: &Search,
     ) -> Result<Self, EmbeddedError> {
         // Before anything is written: a machine without Postgres gets that answer and no folder.
         search.postgres(&options.data_dir.join("postgres/data"))?;
-        let place = Place::take(&options.data_dir, "postgres")?;
-        let bin = search.postgres(&place.join("postgres/data"))?;
-        let password = cluster::ensure(&bin, &place, options.durable).await?;
-        let mut run = Run { bin, place, port: free_port()?, durable: options.durable };
+        let dir = ServerDir::take(&options.data_dir, "postgres")?;
+        let bin = search.postgres(&dir.join("postgres/data"))?;
+        let password = postgres_cluster::ensure(&bin, &dir, options.durable).await?;
+        let mut run = Run { bin, dir, port: free_port()?, durable: options.durable };
         let deadline = Instant::now() + START_LIMIT;
         loop {
             match run.launch(deadline).await {
@@ -80,7 +84,7 @@ impl Postgres {
         }
     }
 
-    /// Where clients connect: `postgres://mangoes:PASSWORD@127.0.0.1:PORT/mangoes`.
+    /// The address for clients: `postgres://mangoes:PASSWORD@127.0.0.1:PORT/mangoes`.
     pub fn database_url(&self) -> String {
         format!("postgres://{NAME}:{}@127.0.0.1:{}/{NAME}", self.password, self.run.port)
     }
@@ -90,9 +94,9 @@ impl Postgres {
         self.child.pid()
     }
 
-    /// Where the server writes its log.
+    /// The file that the server writes its log to.
     pub fn log(&self) -> PathBuf {
-        self.run.place.join("postgres.log")
+        self.run.dir.join("postgres.log")
     }
 
     /// Kills the server as a crash would; the next start recovers what was committed.
@@ -106,10 +110,11 @@ impl Postgres {
     /// Starts the server again on the same port and data; stops it first if it runs.
     ///
     /// # Errors
-    /// Like [`Postgres::start`]; also when somebody else took the port meanwhile.
+    /// Like [`Postgres::start`]; also when another program took the port meanwhile.
     pub async fn restart(&mut self) -> Result<(), EmbeddedError> {
         self.child.stop().await?;
-        self.password = cluster::ensure(&self.run.bin, &self.run.place, self.run.durable).await?;
+        self.password =
+            postgres_cluster::ensure(&self.run.bin, &self.run.dir, self.run.durable).await?;
         let deadline = Instant::now() + START_LIMIT;
         loop {
             match self.run.launch(deadline).await {
@@ -132,7 +137,7 @@ impl Postgres {
     /// The process or its files cannot be removed.
     pub async fn delete_store(&mut self) -> Result<(), EmbeddedError> {
         self.child.kill().await?;
-        cluster::remove(&self.run.place.join("postgres"))
+        remove_dir(&self.run.dir.join("postgres"))
     }
 
     /// Ends the server in order, closing its connections, and waits until it is gone.
@@ -147,9 +152,9 @@ impl Postgres {
 impl Run {
     /// One attempt: starts the process and waits until it is ready.
     async fn launch(&self, deadline: Instant) -> Result<Child, EmbeddedError> {
-        let data = self.place.join("postgres/data");
+        let data = self.dir.join("postgres/data");
         clear_previous(SERVER, &data.join("postmaster.pid"), &data, Signal::INT).await?;
-        let log = self.place.open_log("postgres.log")?;
+        let log = self.dir.open_log("postgres.log")?;
         let mut args = vec![
             "-D".to_owned(),
             data.to_string_lossy().into_owned(),
@@ -163,16 +168,13 @@ impl Run {
                 .chain(careless)
                 .flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]),
         );
-        let log_file = log.file.try_clone().map_err(EmbeddedError::file("open", &log.path))?;
-        let (program, account, stop_signal) =
-            (self.bin.dir.join("postgres"), self.place.account, Signal::INT);
         let mut child = Child::start(Launch {
             name: SERVER,
-            program,
+            program: self.bin.dir.join("postgres"),
             args,
-            account,
-            log: log_file,
-            stop_signal,
+            account: self.dir.account,
+            log: log.file.try_clone().map_err(EmbeddedError::file("open", &log.path))?,
+            stop_signal: Signal::INT,
         })
         .await?;
         match self.ready(&child, deadline, &log).await {
@@ -192,7 +194,7 @@ impl Run {
         deadline: Instant,
         log: &Log,
     ) -> Result<(), EmbeddedError> {
-        let pid_file = self.place.join("postgres/data/postmaster.pid");
+        let pid_file = self.dir.join("postgres/data/postmaster.pid");
         let pid = child.pid().to_string();
         while Instant::now() < deadline {
             if child.has_ended() {
@@ -214,16 +216,17 @@ impl Run {
     }
 }
 
-/// Whether another attempt may go well: the port was taken, or processes of a killed server are
-/// still leaving.
+/// Whether another attempt may succeed: the port was taken, or processes of a killed server are
+/// still ending. The server has no exit status of its own for this, only its log line.
 fn is_passing(error: &EmbeddedError) -> bool {
-    // The last is what a backend of the killed server says as it leaves: ours ended because that
-    // one was still there.
     let passing = [
         "could not create any TCP/IP sockets",
         "shared memory block",
         "lock file",
+        // A backend of the killed server says this as it ends: ours ended because that one was
+        // still there.
         "unexpected postmaster exit",
     ];
-    matches!(error, EmbeddedError::Ended { said, .. } if passing.iter().any(|part| said.contains(part)))
+    let EmbeddedError::Ended { said, .. } = error else { return false };
+    passing.iter().any(|part| said.contains(part))
 }

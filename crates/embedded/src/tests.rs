@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use crate::binaries::Search;
-use crate::{EmbeddedError, Member, Nats, Options, Postgres, Servers, free_port, random_hex};
+use crate::system::random_hex;
+use crate::{EmbeddedError, Member, Nats, Options, Postgres, Servers, free_port};
 
 /// Names the data directory in the child process of the orphan test.
 const CHILD_DIR: &str = "MANGOES_EMBEDDED_TEST_DIR";
@@ -31,9 +32,10 @@ impl TempDir {
 impl Drop for TempDir {
     fn drop(&mut self) {
         if let Ok(elsewhere) = fs::read_to_string(self.0.join("servers-are-in")) {
-            fs::remove_dir_all(elsewhere.trim()).ok();
+            let _ = fs::remove_dir_all(elsewhere.trim());
         }
-        fs::remove_dir_all(&self.0).ok();
+        // What cannot be deleted is left to the system: it is the folder for temporary files.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -79,7 +81,7 @@ fn jetstream(url: &str, subject: &str, body: &str) -> String {
     ask(url, subject, body).unwrap()
 }
 
-/// The same, of a cluster that may have no leader yet: then nobody answers.
+/// The same, of a cluster that may have no leader yet: then there is no answer.
 fn ask(url: &str, subject: &str, body: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address(url))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -89,9 +91,10 @@ fn ask(url: &str, subject: &str, body: &str) -> std::io::Result<String> {
         .split_once("://")
         .and_then(|(_, rest)| rest.split_once('@')?.0.split_once(':'))
         .unwrap_or_default();
-    let connect = format!(
-        r#"{{"verbose":false,"pedantic":false,"lang":"test","version":"0","user":"{user}","pass":"{password}"}}"#
-    );
+    let connect = serde_json::json!({
+        "verbose": false, "pedantic": false, "lang": "test", "version": "0",
+        "user": user, "pass": password,
+    });
     write!(
         stream,
         "CONNECT {connect}\r\nSUB answer 1\r\nPUB {subject} answer {}\r\n{body}\r\n",
@@ -295,15 +298,15 @@ async fn nats_and_its_files_are_closed_to_others() {
     let mode = |path: &Path| {
         std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
     };
-    let place = match fs::read_to_string(data_dir.join("servers-are-in")) {
+    let server_dir = match fs::read_to_string(data_dir.join("servers-are-in")) {
         Ok(elsewhere) => PathBuf::from(elsewhere.trim()),
         Err(_) => data_dir.clone(),
     };
-    for folder in [&data_dir, &place] {
+    for folder in [&data_dir, &server_dir] {
         assert_eq!(mode(folder) & 0o707, 0o700, "{}: {:o}", folder.display(), mode(folder));
     }
     for file in ["nats.conf", "nats.password", "nats.log"] {
-        assert_eq!(mode(&place.join(file)), 0o600, "{file}");
+        assert_eq!(mode(&server_dir.join(file)), 0o600, "{file}");
     }
     let url = nats.nats_url();
     assert!(jetstream(&url, "$JS.API.INFO", "").contains("\"memory\""));
@@ -348,13 +351,14 @@ async fn a_cluster_survives_the_loss_of_one_store() {
     };
     let (mut one, two, three) = tokio::join!(start(0), start(1), start(2));
     let create = r#"{"name":"KEPT","subjects":["kept"],"num_replicas":3}"#;
-    let says = |nats: &Nats, (subject, body): (&str, &str), words: &str| {
-        ask(&nats.nats_url(), subject, body).is_ok_and(|answer| answer.contains(words))
+    let says = |nats: &Nats, subject: &str, body: &str, text: &str| {
+        ask(&nats.nats_url(), subject, body).is_ok_and(|answer| answer.contains(text))
     };
-    until("a leader", || says(&one, ("$JS.API.STREAM.CREATE.KEPT", create), "\"name\":\"KEPT\""));
+    let created = || says(&one, "$JS.API.STREAM.CREATE.KEPT", create, "\"name\":\"KEPT\"");
+    until("a leader", created);
     assert!(jetstream(&one.nats_url(), "kept", "{}").contains("\"seq\":1"));
     one.delete_store().await.unwrap();
-    let kept = |nats: &Nats| says(nats, ("$JS.API.STREAM.INFO.KEPT", ""), "\"messages\":1");
+    let kept = |nats: &Nats| says(nats, "$JS.API.STREAM.INFO.KEPT", "", "\"messages\":1");
     until("the others go on", || kept(&two) && kept(&three));
     one.restart().await.unwrap();
     until("it is there again", || kept(&one));

@@ -1,15 +1,17 @@
-//! What every service stands on: clock, fates, configuration, telemetry, supervision.
+//! What every service builds on: clock, fates, configuration, logs, supervision, liveness.
 
-pub mod clock;
+mod clock;
 pub mod config;
 mod error_chain;
-pub mod pulse;
+pub mod fault_injection;
+mod liveness;
 pub mod supervisor;
 pub mod telemetry;
-pub mod trial;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, ConfigError, RefreshMode, Secret, Shown, listen_parts, mask_url};
+pub use config::{
+    Config, ConfigError, LogFormat, RefreshMode, Secret, Shown, listen_parts, mask_url,
+};
 pub use error_chain::chain;
-pub use pulse::{Part, Pulse, Still};
+pub use liveness::{Component, Liveness, Stall};
 pub use supervisor::{ChildSpec, Root, RootArgs, RootMsg, restart_delay};

@@ -1,11 +1,14 @@
-//! The root of a service: restarts its children with backoff and gives up loudly after too many
-//! restarts.
+//! The root actor of a service: starts the service's children and restarts those that end.
 //!
-//! ractor reports a child's end but restarts nothing. One-for-one, as in OTP: the children share no
-//! state.
+//! ractor reports a child's end but restarts nothing. Here a child that ended is restarted alone,
+//! with a growing delay (one for one, as OTP calls it: the children share no state). A child that
+//! ends more than `MAX_RESTARTS` times within `WINDOW` ends the root with an error, and the
+//! process with it. While the service drains nothing is restarted, and the root ends with the last
+//! child that has work to finish.
 
 use std::{
     collections::{HashMap, VecDeque},
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,72 +17,81 @@ use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SpawnErr, 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// Restarts of one child within [`WINDOW`] after which the root gives up.
-pub const MAX_RESTARTS: usize = 20;
+/// Restarts of one child within `WINDOW` that the root accepts.
+const MAX_RESTARTS: usize = 20;
 /// The span over which restarts are counted.
-pub const WINDOW: Duration = Duration::from_secs(120);
+const WINDOW: Duration = Duration::from_secs(120);
 
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
-/// Starts a child, linked to the given supervisor.
-pub type Spawn =
-    Arc<dyn Fn(ActorCell) -> futures_like::BoxFuture<Result<ActorCell, SpawnErr>> + Send + Sync>;
-
-/// The one future type that is needed here.
-pub mod futures_like {
-    /// A boxed, sendable future.
-    pub type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
-}
+type Start = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnErr>> + Send>>;
 
 /// How to start a child.
 #[derive(Clone)]
 pub struct ChildSpec {
-    /// Its name in logs.
-    pub name: &'static str,
-    /// Starts it.
-    pub spawn: Spawn,
-    /// Whether it ends by itself when the service drains; the others serve these and are stopped
-    /// after them.
-    pub drains: bool,
+    /// Shown in logs.
+    name: &'static str,
+    /// Starts it, linked to the given supervisor.
+    start: Arc<dyn Fn(ActorCell) -> Start + Send + Sync>,
+    /// Whether it ends by itself when the service drains.
+    drains: bool,
 }
 
 impl ChildSpec {
-    /// A child that `spawn` starts, linked to the cell that it is given.
-    pub fn new<F, Fut>(name: &'static str, spawn: F) -> Self
+    /// A child that `start` starts. It has to be linked to the supervisor that it is given.
+    pub fn new<F, Fut>(name: &'static str, start: F) -> Self
     where
         F: Fn(ActorCell) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<ActorCell, SpawnErr>> + Send + 'static,
     {
-        Self { name, spawn: Arc::new(move |cell| Box::pin(spawn(cell))), drains: true }
+        let start = move |supervisor| Box::pin(start(supervisor)) as Start;
+        Self { name, start: Arc::new(start), drains: true }
     }
 
-    /// A child that serves the others: it is stopped when they have drained.
+    /// A child that is one actor. Each start makes a new actor and gives it a clone of `args`.
+    pub fn actor<A>(
+        name: &'static str,
+        new_actor: impl Fn() -> A + Send + Sync + 'static,
+        args: A::Arguments,
+    ) -> Self
+    where
+        A: Actor,
+        A::Arguments: Clone + Sync,
+    {
+        Self::new(name, move |supervisor| {
+            let starting = Actor::spawn_linked(None, new_actor(), args.clone(), supervisor);
+            async move { starting.await.map(|(child, _)| child.get_cell()) }
+        })
+    }
+
+    /// A child that serves the others: it does not end by itself when the service drains, and is
+    /// stopped after those that do.
     #[must_use]
     pub fn serving(self) -> Self {
         Self { drains: false, ..self }
     }
 }
 
-/// What a root is told.
+/// A message to a root.
 #[derive(Debug)]
 pub enum RootMsg {
-    /// Start this child (again).
+    /// Start the child of this name, or start it again.
     Start(&'static str),
 }
 
-/// What a root needs to know.
+/// What a root is started with.
 pub struct RootArgs {
-    /// Its children, in the order of their start.
+    /// In the order of their start.
     pub children: Vec<ChildSpec>,
     /// Cancelled when the service drains: a child that ends then is not restarted.
     pub drain: CancellationToken,
 }
 
-/// The root actor of a service.
+/// The root actor of the service of this name.
 pub struct Root(pub &'static str);
 
-/// The root's memory.
+/// The children of a root and when they were restarted.
 pub struct RootState {
     args: RootArgs,
     alive: HashMap<ActorId, &'static str>,
@@ -115,7 +127,7 @@ impl Actor for Root {
         if state.args.drain.is_cancelled() {
             return Ok(());
         }
-        match (child.spawn)(myself.get_cell()).await {
+        match (child.start)(myself.get_cell()).await {
             Ok(cell) => {
                 state.alive.insert(cell.get_id(), name);
                 Ok(())
@@ -133,7 +145,7 @@ impl Actor for Root {
         let (cell, reason) = match event {
             SupervisionEvent::ActorFailed(cell, reason) => (cell, reason.to_string()),
             SupervisionEvent::ActorTerminated(cell, _, reason) => {
-                (cell, reason.unwrap_or_else(|| "it stopped".to_owned()))
+                (cell, reason.unwrap_or_else(|| "it stopped without a reason".to_owned()))
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {
                 return Ok(());
@@ -143,16 +155,26 @@ impl Actor for Root {
         if !state.args.drain.is_cancelled() {
             return self.restart(&myself, state, name, &reason);
         }
-        let drains =
-            |name: &&'static str| state.args.children.iter().any(|c| c.name == *name && c.drains);
-        if !state.alive.values().any(drains) {
+        if !state.is_draining() {
             myself.stop(Some("drained".to_owned()));
         }
         Ok(())
     }
 }
 
+impl RootState {
+    /// Whether a child still has work to finish.
+    fn is_draining(&self) -> bool {
+        let children = &self.args.children;
+        self.alive.values().any(|name| children.iter().any(|c| c.name == *name && c.drains))
+    }
+}
+
 impl Root {
+    /// Starts a child again after a delay.
+    ///
+    /// # Errors
+    /// When it was restarted too often.
     fn restart(
         &self,
         myself: &ActorRef<RootMsg>,
@@ -169,10 +191,11 @@ impl Root {
                 service = self.0,
                 child = name,
                 reason,
-                "gives up: {MAX_RESTARTS} restarts within {} s",
+                "the service ends: this child was restarted {MAX_RESTARTS} times within {} s \
+                 and ended again",
                 WINDOW.as_secs()
             );
-            return Err(format!("{}: {name} could not be kept alive: {reason}", self.0).into());
+            return Err(format!("{}: {name} ended too often: {reason}", self.0).into());
         }
         let delay = restart_delay(count);
         warn!(
@@ -180,21 +203,19 @@ impl Root {
             child = name,
             reason,
             delay_ms = delay.as_millis(),
-            "child ended, restarting"
+            "child ended, it is restarted"
         );
         myself.send_after(delay, move || RootMsg::Start(name));
         Ok(())
     }
 }
 
-/// Pause before the `n`-th restart (from 1) within [`WINDOW`].
+/// The delay before the `n`-th restart (from 1): it doubles up to 10 s.
 #[must_use]
 pub fn restart_delay(n: usize) -> Duration {
-    FIRST_DELAY
-        .saturating_mul(
-            2_u32.saturating_pow(u32::try_from(n.saturating_sub(1)).unwrap_or(8).min(8)),
-        )
-        .min(LONGEST_DELAY)
+    // More doublings change nothing, because the longest delay is reached.
+    let doublings = u32::try_from(n.saturating_sub(1)).unwrap_or(8).min(8);
+    FIRST_DELAY.saturating_mul(2_u32.pow(doublings)).min(LONGEST_DELAY)
 }
 
 #[cfg(test)]
@@ -271,8 +292,40 @@ mod tests {
         ended.await.unwrap();
     }
 
+    /// Reports each of its starts to its arguments.
+    struct Starter;
+
+    impl Actor for Starter {
+        type Msg = ();
+        type State = ();
+        type Arguments = Arc<Mutex<Vec<ActorRef<()>>>>;
+
+        async fn pre_start(
+            &self,
+            myself: ActorRef<()>,
+            started: Self::Arguments,
+        ) -> Result<(), ActorProcessingErr> {
+            started.lock().unwrap().push(myself);
+            Ok(())
+        }
+    }
+
     #[tokio::test]
-    async fn a_root_gives_up_on_a_child_that_cannot_be_kept_alive() {
+    async fn a_restarted_actor_gets_the_same_arguments() {
+        let started: Arc<Mutex<Vec<ActorRef<()>>>> = Arc::default();
+        let children = vec![ChildSpec::actor("starter", || Starter, Arc::clone(&started))];
+        let args = RootArgs { children, drain: CancellationToken::new() };
+        let (root, ended) = Actor::spawn(None, Root("test"), args).await.unwrap();
+        until("a first start", || started.lock().unwrap().len() == 1).await;
+        let first = started.lock().unwrap().last().unwrap().clone();
+        first.stop(None);
+        until("a second start", || started.lock().unwrap().len() == 2).await;
+        root.stop(None);
+        ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_child_that_ends_too_often_ends_the_root() {
         let mut state = RootState {
             args: RootArgs { children: Vec::new(), drain: CancellationToken::new() },
             alive: HashMap::new(),

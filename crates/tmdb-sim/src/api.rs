@@ -5,15 +5,16 @@ use serde_json::Value;
 use crate::catalogue::{Random, mix};
 use crate::faults::Fault;
 use crate::http::{Request, Response};
-use crate::lists::{self, List, MAX_PAGE};
-use crate::server::Reply;
-use crate::state::{Source, State};
-use crate::{changes, details, export, find};
+use crate::list::{List, MAX_PAGE};
+use crate::reply::Reply;
+use crate::source::Source;
+use crate::state::State;
+use crate::{changes, details, export, find, lists};
 
 /// What a path means.
 enum Route<'a> {
     Detail(u64),
-    List(List, &'static str),
+    List(List),
     Changes,
     MovieChanges(u64),
     Find(&'a str),
@@ -30,8 +31,8 @@ impl<'a> Route<'a> {
             return export::is_served(file).then_some(Self::Export);
         }
         let path = path.strip_prefix("/3/")?;
-        if let Some((list, template)) = List::of_path(path) {
-            return Some(Self::List(list, template));
+        if let Some(list) = List::of_path(path) {
+            return Some(Self::List(list));
         }
         let mut segments = path.trim_end_matches('/').split('/');
         Some(match (segments.next(), segments.next(), segments.next(), segments.next()) {
@@ -50,7 +51,7 @@ impl<'a> Route<'a> {
     fn template(&self) -> &'static str {
         match self {
             Self::Detail(_) => "movie/{id}",
-            Self::List(_, template) => template,
+            Self::List(list) => list.path(),
             Self::Changes => "movie/changes",
             Self::MovieChanges(_) => "movie/{id}/changes",
             Self::Find(_) => "find/{external_id}",
@@ -142,7 +143,7 @@ async fn genuine(state: &State, request: &Request, route: Route<'_>, wrong_id: b
     };
     match route {
         Route::Detail(id) => details::answer(state, request, id, wrong_id).await,
-        Route::List(list, _) => page.map_or_else(bad_page, |page| list_page(state, list, page)),
+        Route::List(list) => page.map_or_else(bad_page, |page| list_page(state, list, page)),
         Route::Changes => page.map_or_else(bad_page, |page| changes::all(state, request, page)),
         Route::MovieChanges(id) if state.exists(id) => changes::one(state, request, id),
         Route::Find(id) => find::answer(state, request, id).await,
@@ -154,7 +155,15 @@ async fn genuine(state: &State, request: &Request, route: Route<'_>, wrong_id: b
     }
 }
 
-const CONFIGURATION: &str = r#"{"change_keys":["budget","genres","images","overview","runtime","title"],"images":{"base_url":"http://image.tmdb.org/t/p/","secure_base_url":"https://image.tmdb.org/t/p/","backdrop_sizes":["w300","w780","w1280","original"],"logo_sizes":["w45","w92","w154","w185","w300","w500","original"],"poster_sizes":["w92","w154","w185","w342","w500","w780","original"],"profile_sizes":["w45","w185","h632","original"],"still_sizes":["w92","w185","w300","original"]}}"#;
+const CONFIGURATION: &str = concat!(
+    r#"{"change_keys":["budget","genres","images","overview","runtime","title"],"images":{"#,
+    r#""base_url":"http://image.tmdb.org/t/p/","secure_base_url":"https://image.tmdb.org/t/p/","#,
+    r#""backdrop_sizes":["w300","w780","w1280","original"],"#,
+    r#""logo_sizes":["w45","w92","w154","w185","w300","w500","original"],"#,
+    r#""poster_sizes":["w92","w154","w185","w342","w500","w780","original"],"#,
+    r#""profile_sizes":["w45","w185","h632","original"],"#,
+    r#""still_sizes":["w92","w185","w300","original"]}}"#,
+);
 
 fn authorised(state: &State, request: &Request) -> bool {
     let given = request

@@ -23,10 +23,10 @@ pub(crate) fn all(state: &State, request: &Request, page: u64) -> Response {
     let all = state.edits.all();
     let changed =
         all.iter().filter(|(_, changes)| changes.iter().any(|change| window.holds(change.at)));
-    // What is gone by now is shown as neither adult nor not.
+    // A movie that is deleted by now is shown as neither adult nor not.
     let rows: Vec<Value> = changed
         .map(|(id, changes)| {
-            let gone = changes.last().is_some_and(|change| change.standing.deleted);
+            let gone = changes.last().is_some_and(|change| change.condition.deleted);
             let adult = if gone { Value::Null } else { Value::Bool(false) };
             json!({"id": id, "adult": adult, "softcore": adult})
         })
@@ -34,7 +34,9 @@ pub(crate) fn all(state: &State, request: &Request, page: u64) -> Response {
     let skipped = usize::try_from(page - 1).unwrap_or(usize::MAX).saturating_mul(PAGE_ROWS);
     let results: Vec<&Value> = rows.iter().skip(skipped).take(PAGE_ROWS).collect();
     let pages = rows.len().div_ceil(PAGE_ROWS).max(1);
-    let body = json!({"results": results, "page": page, "total_pages": pages, "total_results": rows.len()});
+    let body = json!({
+        "results": results, "page": page, "total_pages": pages, "total_results": rows.len(),
+    });
     Response::json(200, body.to_string()).cached(MAX_AGE)
 }
 
@@ -54,7 +56,10 @@ pub(crate) fn one(state: &State, request: &Request, id: u64) -> Response {
             format!("{date} {:02}:{:02}:{:02} UTC", clock.hour(), clock.minute(), clock.second());
         for (key, value) in &change.keys {
             let item_id = format!("{id:012x}{number:012x}");
-            let item = json!({"id": item_id, "action": "updated", "time": time, "iso_639_1": "en", "iso_3166_1": "US", "value": value});
+            let item = json!({
+                "id": item_id, "action": "updated", "time": time, "iso_639_1": "en",
+                "iso_3166_1": "US", "value": value,
+            });
             if let Some(items) =
                 changes.entry(key.as_str()).or_insert_with(|| json!([])).as_array_mut()
             {

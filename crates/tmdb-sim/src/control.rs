@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::edits::merge;
+use crate::edits::lay;
 use crate::faults::{Fault, Faults};
 use crate::settings::Settings;
 use crate::state::State;
@@ -25,7 +25,7 @@ impl Control {
     }
 
     /// Sets the counters to zero.
-    pub fn reset_stats(&self) {
+    pub(crate) fn reset_stats(&self) {
         self.state.recorder.reset();
     }
 
@@ -67,7 +67,7 @@ impl Control {
     }
 
     /// Answers every request with 503 for this long, otherwise like [`Control::outage`].
-    pub fn outage_503(&self, window: Duration) {
+    pub(crate) fn outage_503(&self, window: Duration) {
         self.state.set_outage(window, Fault::Unavailable);
     }
 
@@ -93,7 +93,7 @@ impl Control {
         let credential = patch.as_object_mut().and_then(|keys| keys.remove("credential"));
         let credential = credential.map(serde_json::from_value::<Option<String>>).transpose()?;
         let mut settings = serde_json::to_value(self.state.settings())?;
-        merge(&mut settings, patch);
+        lay(&mut settings, patch);
         let settings: Settings = serde_json::from_value(settings)?;
         self.state.change_settings(|current| *current = settings);
         if let Some(credential) = credential {
@@ -106,14 +106,5 @@ impl Control {
     pub fn set_latency(&self, latency: Duration) {
         self.state
             .change_settings(|settings| settings.latency_ms = latency.as_secs_f64() * 1_000.0);
-    }
-
-    /// Sets the limit of requests in any second, 0 for none, and whether a refusal carries
-    /// `Retry-After`.
-    pub fn set_rate_limit(&self, rate_limit: u32, retry_after: bool) {
-        self.state.change_settings(|settings| {
-            settings.rate_limit = rate_limit;
-            settings.retry_after = retry_after;
-        });
     }
 }

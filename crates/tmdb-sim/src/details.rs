@@ -4,10 +4,11 @@ use serde_json::Value;
 use time::Duration;
 
 use crate::catalogue::mix;
-use crate::edits::{Standing, merge};
+use crate::edits::{Condition, lay};
 use crate::http::{Request, Response};
 use crate::render::Part;
-use crate::state::{Source, State};
+use crate::source::Source;
+use crate::state::State;
 
 /// Most parts one request may append.
 const MAX_PARTS: usize = 20;
@@ -32,10 +33,11 @@ pub(crate) async fn answer(state: &State, request: &Request, id: u64, wrong_id: 
     let id = if wrong_id && state.exists(id) { another(state, id) } else { id };
     let cache_secs = state.settings().cache_secs;
     let now = state.clock.now();
-    let (standing, changed_at) =
+    let (condition, changed_at) =
         state.edits.at(id, now.saturating_sub(Duration::seconds(cache_secs.into())));
-    let response = if state.source.created(id) && !standing.deleted {
-        shown(state, request, (id, standing), &names).await
+    let response = if state.source.created(id) && !condition.deleted {
+        let detail = Detail { id, condition, names };
+        detail.response(state, request.if_none_match.as_deref()).await
     } else {
         Response::not_found()
     };
@@ -47,47 +49,64 @@ pub(crate) async fn answer(state: &State, request: &Request, id: u64, wrong_id: 
     response.header("Age", age.to_string())
 }
 
-async fn shown(
-    state: &State,
-    request: &Request,
-    (id, standing): (u64, Standing),
-    names: &[&str],
-) -> Response {
-    let etag = etag(state, id, standing.revision, names);
-    let max_age = MAX_AGE + id % 3_600;
-    if request.if_none_match.as_deref() == Some(etag.as_str()) {
-        return Response::json(304, "").cached(max_age).header("ETag", etag);
-    }
-    match body(state, id, standing.patch.as_deref(), names).await {
-        Some(body) => Response::json(200, body).cached(max_age).header("ETag", etag),
-        None => Response::not_found(),
-    }
+/// The details of a movie that exists, with the parts of these names.
+struct Detail<'a> {
+    id: u64,
+    condition: Condition,
+    names: Vec<&'a str>,
 }
 
-async fn body(state: &State, id: u64, patch: Option<&Value>, names: &[&str]) -> Option<String> {
-    let mut below = match &state.source {
-        Source::Generated(catalogue, renderer) => {
-            let movie = catalogue.movie_after(id, state.clock.days());
-            let body = renderer.detail(catalogue, &movie, &Part::parse(names.iter().copied()));
-            if patch.is_none() {
-                return Some(body);
-            }
-            serde_json::from_str(&body).ok()?
+impl Detail<'_> {
+    async fn response(&self, state: &State, if_none_match: Option<&str>) -> Response {
+        let etag = self.etag(state);
+        let max_age = MAX_AGE + self.id % 3_600;
+        if if_none_match == Some(etag.as_str()) {
+            return Response::json(304, "").cached(max_age).header("ETag", etag);
         }
-        Source::Recorded(recorded) => recorded.detail(id, names).await?,
-    };
-    if let Some(patch) = patch {
-        lay(&mut below, patch.clone(), names);
+        match self.body(state).await {
+            Some(body) => Response::json(200, body).cached(max_age).header("ETag", etag),
+            None => Response::not_found(),
+        }
     }
-    Some(below.to_string())
-}
 
-/// Lays a patch over a body, without the parts that were not asked for.
-fn lay(below: &mut Value, mut patch: Value, names: &[&str]) {
-    if let Some(keys) = patch.as_object_mut() {
-        keys.retain(|key, _| !Part::is_name(key) || names.contains(&key.as_str()));
+    async fn body(&self, state: &State) -> Option<String> {
+        let patch = self.condition.patch.as_deref();
+        let mut below = match &state.source {
+            Source::Generated(catalogue, renderer) => {
+                let movie = catalogue.movie_after(self.id, state.clock.days());
+                let parts = Part::parse(self.names.iter().copied());
+                let body = renderer.detail(catalogue, &movie, &parts);
+                if patch.is_none() {
+                    return Some(body);
+                }
+                serde_json::from_str(&body).ok()?
+            }
+            Source::Recorded(recorded) => recorded.detail(self.id, &self.names).await?,
+        };
+        if let Some(patch) = patch {
+            lay(&mut below, self.visible(patch.clone()));
+        }
+        Some(below.to_string())
     }
-    merge(below, patch);
+
+    /// A patch without the parts that were not asked for.
+    fn visible(&self, mut patch: Value) -> Value {
+        if let Some(keys) = patch.as_object_mut() {
+            keys.retain(|key, _| !Part::is_name(key) || self.names.contains(&key.as_str()));
+        }
+        patch
+    }
+
+    /// Popularity and votes are in the body, so the tag changes with the day as well.
+    fn etag(&self, state: &State) -> String {
+        let parts = self
+            .names
+            .iter()
+            .flat_map(|name| name.bytes().chain([b',']))
+            .fold(0, |hash, byte| mix(hash, u64::from(byte)));
+        let content = mix(mix(parts, state.clock.days()), self.condition.revision);
+        format!("W/\"{:016x}\"", mix(mix(state.seed, self.id), content))
+    }
 }
 
 /// Some other movie that exists.
@@ -96,16 +115,4 @@ fn another(state: &State, id: u64) -> u64 {
         Source::Generated(catalogue, _) => catalogue.nth(catalogue.index_of(id).unwrap_or(id) + 1),
         Source::Recorded(recorded) => recorded.neighbour(id).unwrap_or(id),
     }
-}
-
-/// Popularity and votes are in the body, so the tag changes with the day as well.
-fn etag(state: &State, id: u64, revision: u64, names: &[&str]) -> String {
-    let parts = names
-        .iter()
-        .flat_map(|name| name.bytes().chain([b',']))
-        .fold(0, |hash, byte| mix(hash, u64::from(byte)));
-    format!(
-        "W/\"{:016x}\"",
-        mix(mix(state.seed, id), mix(mix(parts, state.clock.days()), revision))
-    )
 }

@@ -1,4 +1,4 @@
-//! What was done to movies through the control interface, and what was true before.
+//! What was done to movies through the control interface, and their condition before.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-/// How a movie stands after some changes; the default is that of an untouched one.
+/// The condition of a movie after some changes; the default is that of an unchanged one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Standing {
+pub(crate) struct Condition {
     /// Everything edited so far, laid over the body.
     pub(crate) patch: Option<Arc<Value>>,
     pub(crate) deleted: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Standing {
     pub(crate) revision: u64,
 }
 
-impl Standing {
+impl Condition {
     /// True unless an edit has given the movie another IMDb id than this one.
     pub(crate) fn may_have_imdb(&self, imdb_id: &str) -> bool {
         self.patch
@@ -31,10 +31,10 @@ impl Standing {
 pub(crate) struct Change {
     /// When, on the simulator's clock.
     pub(crate) at: OffsetDateTime,
-    /// What an edit named; empty for a deletion or its undoing.
+    /// The keys that an edit named, with their values; empty where a movie was deleted or restored.
     pub(crate) keys: BTreeMap<String, Value>,
-    /// How the movie stands from then on.
-    pub(crate) standing: Standing,
+    /// The movie's condition from then on.
+    pub(crate) condition: Condition,
 }
 
 /// All changes by movie, each movie's oldest first.
@@ -44,36 +44,36 @@ pub(crate) struct Edits {
 }
 
 impl Edits {
-    /// How a movie stands now.
-    pub(crate) fn current(&self, id: u64) -> Standing {
+    /// The condition of a movie now.
+    pub(crate) fn current(&self, id: u64) -> Condition {
         self.all()
             .get(&id)
             .and_then(|changes| changes.last())
-            .map(|change| change.standing.clone())
+            .map(|change| change.condition.clone())
             .unwrap_or_default()
     }
 
-    /// How a movie stood at a time, and when it was first changed after it.
-    pub(crate) fn at(&self, id: u64, time: OffsetDateTime) -> (Standing, Option<OffsetDateTime>) {
+    /// The condition of a movie at a time, and when it was first changed after that.
+    pub(crate) fn at(&self, id: u64, time: OffsetDateTime) -> (Condition, Option<OffsetDateTime>) {
         let all = self.all();
         let changes = all.get(&id).map(Vec::as_slice).unwrap_or_default();
         let (before, after) = changes.split_at(changes.partition_point(|change| change.at <= time));
-        let standing = before.last().map(|change| change.standing.clone()).unwrap_or_default();
-        (standing, after.first().map(|change| change.at))
+        let condition = before.last().map(|change| change.condition.clone()).unwrap_or_default();
+        (condition, after.first().map(|change| change.at))
     }
 
     pub(crate) fn is_deleted(&self, id: u64) -> bool {
         self.all()
             .get(&id)
             .and_then(|changes| changes.last())
-            .is_some_and(|change| change.standing.deleted)
+            .is_some_and(|change| change.condition.deleted)
     }
 
     /// The movies that were given this IMDb id.
     pub(crate) fn with_imdb(&self, imdb_id: &str) -> Vec<u64> {
         let given = |change: &Change| {
             change
-                .standing
+                .condition
                 .patch
                 .as_ref()
                 .is_some_and(|patch| patch.get("imdb_id").is_some_and(|id| id == imdb_id))
@@ -85,7 +85,7 @@ impl Edits {
             .collect()
     }
 
-    /// Looks at everything that was done.
+    /// Everything that was done.
     pub(crate) fn all(&self) -> RwLockReadGuard<'_, BTreeMap<u64, Vec<Change>>> {
         self.changes.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,15 +95,15 @@ impl Edits {
     pub(crate) fn edit(&self, id: u64, at: OffsetDateTime, patch: Value) {
         let keys =
             patch.as_object().map(|keys| keys.clone().into_iter().collect()).unwrap_or_default();
-        self.add(id, at, keys, |standing| match &mut standing.patch {
-            Some(below) => merge(Arc::make_mut(below), patch),
-            None => standing.patch = Some(Arc::new(patch)),
+        self.add(id, at, keys, |condition| match &mut condition.patch {
+            Some(below) => lay(Arc::make_mut(below), patch),
+            None => condition.patch = Some(Arc::new(patch)),
         });
     }
 
     /// Deletes a movie or brings it back.
     pub(crate) fn set_deleted(&self, id: u64, at: OffsetDateTime, deleted: bool) {
-        self.add(id, at, BTreeMap::new(), |standing| standing.deleted = deleted);
+        self.add(id, at, BTreeMap::new(), |condition| condition.deleted = deleted);
     }
 
     fn add(
@@ -111,23 +111,24 @@ impl Edits {
         id: u64,
         at: OffsetDateTime,
         keys: BTreeMap<String, Value>,
-        change: impl FnOnce(&mut Standing),
+        change: impl FnOnce(&mut Condition),
     ) {
         let mut all = self.changes.write().unwrap_or_else(PoisonError::into_inner);
         let changes = all.entry(id).or_default();
-        let mut standing = changes.last().map(|change| change.standing.clone()).unwrap_or_default();
-        change(&mut standing);
-        standing.revision += 1;
-        changes.push(Change { at, keys, standing });
+        let mut condition =
+            changes.last().map(|change| change.condition.clone()).unwrap_or_default();
+        change(&mut condition);
+        condition.revision += 1;
+        changes.push(Change { at, keys, condition });
     }
 }
 
 /// Lays a patch over a value.
-pub(crate) fn merge(below: &mut Value, patch: Value) {
+pub(crate) fn lay(below: &mut Value, patch: Value) {
     match (below, patch) {
         (Value::Object(below), Value::Object(patch)) => {
             for (key, value) in patch {
-                merge(below.entry(key).or_insert(Value::Null), value);
+                lay(below.entry(key).or_insert(Value::Null), value);
             }
         }
         (below, patch) => *below = patch,

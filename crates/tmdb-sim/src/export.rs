@@ -1,8 +1,9 @@
 //! The daily export: every id there is, one JSON object a line, packed while it is sent.
 //!
-//! The catalogue as it stands is given under every date. Memory stays at one chunk, whatever the
+//! The catalogue as it is now is served under every date. Memory stays at one chunk, whatever the
 //! size of the catalogue.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -14,12 +15,13 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use crate::catalogue::Catalogue;
 use crate::render::json;
-use crate::state::{Source, State};
+use crate::source::Source;
+use crate::state::State;
 
-/// Packed bytes that are sent at a time.
+/// Packed bytes that are sent at once.
 const CHUNK_BYTES: usize = 16_384;
-const HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\nServer: AmazonS3\r\nContent-Type: application/gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nServer: AmazonS3\r\nContent-Type: application/gzip\r\n\
+    Transfer-Encoding: chunked\r\n\r\n";
 
 /// True for the name of an export, as `movie_ids_05_01_2026.json.gz`.
 pub(crate) fn is_served(file: &str) -> bool {
@@ -80,37 +82,49 @@ async fn send_chunk(
     Ok(())
 }
 
+/// A movie as a line of the export shows it.
+#[derive(Debug, Default)]
+struct Entry {
+    original_title: String,
+    popularity: f64,
+    video: bool,
+}
+
+impl Entry {
+    fn generated(state: &State, catalogue: &Catalogue, id: u64) -> Self {
+        let movie = catalogue.movie_after(id, state.clock.days());
+        Self {
+            original_title: movie.original_title,
+            popularity: movie.popularity,
+            video: movie.video,
+        }
+    }
+
+    fn recorded(row: &Value) -> Self {
+        let title = row.get("original_title").and_then(Value::as_str).unwrap_or_default();
+        Self {
+            original_title: title.to_owned(),
+            popularity: row.get("popularity").and_then(Value::as_f64).unwrap_or(0.0),
+            video: row.get("video").and_then(Value::as_bool).unwrap_or(false),
+        }
+    }
+}
+
 async fn line(state: &State, id: u64) -> String {
-    let values = match &state.source {
-        Source::Generated(catalogue, _) => generated(state, catalogue, id),
+    let mut entry = match &state.source {
+        Source::Generated(catalogue, _) => Entry::generated(state, catalogue, id),
         Source::Recorded(recorded) => {
-            recorded.row(id).await.map(|row| recorded_values(&row)).unwrap_or_default()
+            recorded.row(id).await.map(|row| Entry::recorded(&row)).unwrap_or_default()
         }
     };
-    let (mut title, popularity, video) = values;
-    if let Some(edited) = state
-        .edits
-        .current(id)
-        .patch
-        .as_ref()
-        .and_then(|patch| patch.get("original_title")?.as_str())
-    {
-        edited.clone_into(&mut title);
+    let patch = state.edits.current(id).patch;
+    if let Some(edited) = patch.as_ref().and_then(|patch| patch.get("original_title")?.as_str()) {
+        edited.clone_into(&mut entry.original_title);
     }
+    let Entry { original_title, popularity, video } = entry;
     let mut out = String::with_capacity(128);
     let _ = write!(out, "{{\"adult\":false,\"id\":{id}");
-    json::text_field(&mut out, "original_title", &title);
+    json::text_field(&mut out, "original_title", &original_title);
     let _ = writeln!(out, ",\"popularity\":{popularity:?},\"video\":{video}}}");
     out
-}
-
-fn generated(state: &State, catalogue: &Catalogue, id: u64) -> (String, f64, bool) {
-    let movie = catalogue.movie_after(id, state.clock.days());
-    (movie.original_title, movie.popularity, movie.video)
-}
-
-fn recorded_values(row: &Value) -> (String, f64, bool) {
-    let title = row.get("original_title").and_then(Value::as_str).unwrap_or_default();
-    let popularity = row.get("popularity").and_then(Value::as_f64).unwrap_or(0.0);
-    (title.to_owned(), popularity, row.get("video").and_then(Value::as_bool).unwrap_or(false))
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
 use crate::lists;
-use crate::state::{Source, State};
+use crate::source::Source;
+use crate::state::State;
 
 /// Seconds a cache may keep an answer.
 const MAX_AGE: u64 = 21_600;
@@ -20,17 +21,20 @@ pub(crate) async fn answer(state: &State, request: &Request, external_id: &str) 
     for id in holders(state, external_id).await {
         rows.extend(row(state, id).await);
     }
-    let body = json!({"movie_results": rows, "person_results": [], "tv_results": [], "tv_episode_results": [], "tv_season_results": []});
+    let body = json!({
+        "movie_results": rows, "person_results": [], "tv_results": [], "tv_episode_results": [],
+        "tv_season_results": [],
+    });
     Response::json(200, body.to_string()).cached(MAX_AGE)
 }
 
-/// The movies that have this IMDb id, by birth or by an edit.
+/// The movies that have this IMDb id, originally or by an edit.
 async fn holders(state: &State, imdb_id: &str) -> BTreeSet<u64> {
-    let born = match &state.source {
+    let original = match &state.source {
         Source::Generated(catalogue, _) => catalogue.by_imdb(imdb_id),
         Source::Recorded(recorded) => recorded.by_imdb(imdb_id).await,
     };
-    let all = born.into_iter().chain(state.edits.with_imdb(imdb_id));
+    let all = original.into_iter().chain(state.edits.with_imdb(imdb_id));
     all.filter(|id| state.exists(*id) && state.edits.current(*id).may_have_imdb(imdb_id)).collect()
 }
 

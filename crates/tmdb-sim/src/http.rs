@@ -1,5 +1,6 @@
 //! As much of HTTP/1.1 as the simulator needs: requests with a bounded body, answers with a length.
 
+// Writing to a Vec cannot fail: the results of `write!` are ignored.
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -132,7 +133,8 @@ impl Response {
     /// An answer in HTML, as the edge in front of the API gives it.
     pub(crate) fn html(status: u16) -> Self {
         let body = format!(
-            "<html>\r\n<head><title>{status}</title></head>\r\n<body><center><h1>{status}</h1></center></body>\r\n</html>\r\n"
+            "<html>\r\n<head><title>{status}</title></head>\r\n\
+             <body><center><h1>{status}</h1></center></body>\r\n</html>\r\n"
         );
         Self { status, content_type: "text/html", headers: Vec::new(), body: body.into_bytes() }
     }
@@ -147,7 +149,7 @@ impl Response {
         )
     }
 
-    /// The answer for a movie nobody knows; caches keep it for hours.
+    /// The answer for an unknown movie; caches keep it for hours.
     pub(crate) fn not_found() -> Self {
         Self::error(404, 34, "The resource you requested could not be found.").cached(28_800)
     }

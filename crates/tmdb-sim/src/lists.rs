@@ -3,52 +3,13 @@
 use crate::catalogue::{
     Catalogue, KNOWN, NOW_PLAYING_DAYS, Shuffle, UPCOMING_DAYS, find_known, mix,
 };
+use crate::list::{List, MAX_PAGE};
 use crate::render::row;
 use crate::state::State;
 
 /// Rows on a page.
-pub(crate) const PAGE_ROWS: u64 = 20;
-/// The last page that is served, whatever `total_pages` says.
-pub(crate) const MAX_PAGE: u64 = 500;
-
-/// A list of movies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum List {
-    NowPlaying,
-    Popular,
-    TopRated,
-    Upcoming,
-    TrendingDay,
-    TrendingWeek,
-}
-
+const PAGE_ROWS: u64 = 20;
 impl List {
-    /// The list under this path below `/3`.
-    pub(crate) fn of_path(path: &str) -> Option<(Self, &'static str)> {
-        Some(match path {
-            "movie/now_playing" => (Self::NowPlaying, "movie/now_playing"),
-            "movie/popular" => (Self::Popular, "movie/popular"),
-            "movie/top_rated" => (Self::TopRated, "movie/top_rated"),
-            "movie/upcoming" => (Self::Upcoming, "movie/upcoming"),
-            "trending/movie/day" => (Self::TrendingDay, "trending/movie/day"),
-            "trending/movie/week" => (Self::TrendingWeek, "trending/movie/week"),
-            _ => return None,
-        })
-    }
-
-    /// Seconds a cache may keep a page.
-    pub(crate) fn max_age(self) -> u64 {
-        match self {
-            Self::NowPlaying | Self::Popular | Self::TopRated => 21_600,
-            Self::Upcoming => 14_400,
-            Self::TrendingDay | Self::TrendingWeek => 600,
-        }
-    }
-
-    fn is_trending(self) -> bool {
-        matches!(self, Self::TrendingDay | Self::TrendingWeek)
-    }
-
     fn len(self, catalogue: &Catalogue) -> u64 {
         match self {
             Self::NowPlaying => catalogue.now_playing(),
@@ -93,8 +54,10 @@ impl List {
     /// page begins with the row the page before ended with, more seldom it leaves one out.
     fn start(self, catalogue: &Catalogue, page: u64, hour: u64) -> u64 {
         let first = (page - 1) * PAGE_ROWS;
+        if page == 1 {
+            return first;
+        }
         match mix(mix(catalogue.seed(), self as u64), page + hour * (MAX_PAGE + 1)) % 10 {
-            _ if page == 1 => first,
             0 | 5 => first - 1,
             1 => first + 1,
             _ => first,

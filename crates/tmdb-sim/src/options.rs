@@ -1,15 +1,15 @@
-//! What a simulator is started with, and why it may not start.
+//! What a simulator is started with.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a simulated upstream serves and how badly it behaves.
+/// What a simulated upstream serves, and how badly it behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The number every invented value is derived from.
+    /// The number that every invented value is derived from.
     pub seed: u64,
     /// Number of ids in the catalogue; memory does not grow with it.
     pub movies: u64,
@@ -38,39 +38,4 @@ impl Default for Options {
             recorded: None,
         }
     }
-}
-
-/// Why the simulator did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum SimError {
-    /// The port is taken or the address is not this machine's.
-    #[error("the simulator cannot listen on {address}; is the port busy?")]
-    Listen {
-        /// The address asked for.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The directory of recorded answers, or a file in it, cannot be read.
-    #[error("recorded answers at {} cannot be read", path.display())]
-    Unreadable {
-        /// The directory or file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A recorded list is not what the upstream would send.
-    #[error("recorded list {} is not a JSON page of rows", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// No movie was recorded.
-    #[error("no recorded movie in {}: files like movie/603.json are expected", path.display())]
-    Empty {
-        /// The directory.
-        path: PathBuf,
-    },
 }

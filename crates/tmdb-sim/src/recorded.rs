@@ -1,7 +1,7 @@
 //! Answers recorded from the real catalogue, served in place of invented ones.
 //!
-//! Details are read when asked for; the lists are read at the start, joined and paged anew with
-//! only those rows whose details were recorded too.
+//! Details are read when asked for; the lists are read at the start, reduced to the rows
+//! whose details were recorded too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,29 +9,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
-use crate::lists::List;
-use crate::options::SimError;
+use crate::error::SimError;
+use crate::list::List;
+use crate::render::Part;
 
-/// Keys of a recorded movie that were appended to it.
-const PARTS: &[&str] = &[
-    "credits",
-    "videos",
-    "similar",
-    "recommendations",
-    "release_dates",
-    "images",
-    "keywords",
-    "watch/providers",
-    "external_ids",
-    "translations",
-    "alternative_titles",
-    "reviews",
-    "trailers",
-    "releases",
-    "changes",
-    "lists",
-    "similar_movies",
-];
+/// Parts that a recorded movie may hold besides those that the simulator can render.
+const OTHER_PARTS: &[&str] =
+    &["reviews", "trailers", "releases", "changes", "lists", "similar_movies"];
 /// Keys of a row that the details have under the same name.
 const ROW_KEYS: &[&str] = &[
     "adult",
@@ -94,9 +78,7 @@ impl Recorded {
     /// The details of a movie with those of the wanted parts that were recorded.
     pub(crate) async fn detail(&self, id: u64, wanted: &[&str]) -> Option<Value> {
         let mut movie = self.read(id).await?;
-        for part in PARTS.iter().filter(|part| !wanted.contains(*part)) {
-            movie.remove(*part);
-        }
+        movie.retain(|key, _| !is_part(key) || wanted.contains(&key.as_str()));
         Some(Value::Object(movie))
     }
 
@@ -194,6 +176,11 @@ impl Recorded {
         }
         Ok(pages)
     }
+}
+
+/// Whether this key of a recorded movie is a part that was appended to it.
+fn is_part(key: &str) -> bool {
+    Part::is_name(key) || OTHER_PARTS.contains(&key)
 }
 
 async fn names(folder: &Path) -> Result<Vec<String>, SimError> {

@@ -11,35 +11,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::api;
 use crate::catalogue::Catalogue;
-use crate::clock::Clock;
 use crate::control::Control;
-use crate::http::{Request, Response};
-use crate::options::{Options, SimError};
+use crate::error::SimError;
+use crate::http::Request;
+use crate::options::Options;
 use crate::recorded::Recorded;
 use crate::render::Renderer;
+use crate::reply::Reply;
 use crate::settings::Settings;
-use crate::state::{Source, State};
-use crate::{export, operator};
+use crate::sim_clock::SimClock;
+use crate::source::Source;
+use crate::state::State;
+use crate::{control_http, export};
 
 /// Longest time a stalled request is held open.
 const STALL: Duration = Duration::from_secs(600);
-
-/// What a connection does after an exchange.
-pub(crate) enum Reply {
-    /// Send all of it.
-    Whole(Response),
-    /// Send all but the end of it and hang up.
-    Half(Response),
-    /// Send the daily export, all of it or all but the end.
-    Export {
-        /// Whether the end is sent too.
-        whole: bool,
-    },
-    /// Reset the connection.
-    Reset,
-    /// Say nothing until the client goes.
-    Stall,
-}
 
 /// A running simulator; it stops when dropped.
 #[derive(Debug)]
@@ -56,7 +42,7 @@ impl Sim {
     /// # Errors
     /// Where the address cannot be bound, or recorded answers were asked for and cannot be used.
     pub async fn start(options: Options) -> Result<Self, SimError> {
-        let clock = Clock::new();
+        let clock = SimClock::new();
         let source = match &options.recorded {
             Some(path) => Source::Recorded(Recorded::open(path).await?),
             None => {
@@ -83,7 +69,7 @@ impl Sim {
         Ok(Self { address, control, tasks, cancel: cancel.drop_guard() })
     }
 
-    /// The address the API is served below, as `http://127.0.0.1:PORT/3`.
+    /// The base address of the API: `http://127.0.0.1:PORT/3`.
     pub fn base_url(&self) -> String {
         format!("http://{}/3", self.address)
     }
@@ -124,7 +110,7 @@ async fn accept(
             }
             Err(error) => {
                 // Out of file descriptors, most likely: waiting lets some connections end.
-                tracing::warn!(%error, "the simulator could not accept a connection");
+                tracing::warn!(%error, "the simulator cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -137,7 +123,7 @@ async fn serve(mut stream: TcpStream, control: &Control) -> std::io::Result<()> 
     let mut buffer = Vec::with_capacity(4_096);
     while let Some(request) = Request::read(&mut stream, &mut buffer).await {
         let reply = match request.path.strip_prefix("/_sim/") {
-            Some(path) => Reply::Whole(operator::answer(control, path, &request)),
+            Some(path) => Reply::Whole(control_http::answer(control, path, &request)),
             None => api::answer(&control.state, &request).await,
         };
         match reply {
@@ -157,6 +143,7 @@ async fn serve(mut stream: TcpStream, control: &Control) -> std::io::Result<()> 
             // Closing with no time to linger makes the system send a reset.
             Reply::Reset => return stream.set_zero_linger(),
             Reply::Stall => {
+                // The client went away, or waited longer than the simulator does: both end here.
                 let _ = tokio::time::timeout(STALL, stream.read_u8()).await;
                 return Ok(());
             }

@@ -7,50 +7,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::catalogue::{Catalogue, Random};
-use crate::clock::Clock;
-use crate::edits::Edits;
+use crate::call_rate::LastSecond;
+use crate::catalogue::Random;
+use crate::edits::{Edits, lay};
 use crate::faults::{Fault, Faults};
-use crate::rate::LastSecond;
-use crate::recorded::Recorded;
-use crate::render::Renderer;
 use crate::settings::Settings;
+use crate::sim_clock::SimClock;
+use crate::source::Source;
 use crate::stats::Recorder;
 
 /// Longest outage that ends by itself.
 const MAX_OUTAGE: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// Where answers come from.
-#[derive(Debug)]
-pub(crate) enum Source {
-    /// An invented catalogue.
-    Generated(Catalogue, Box<Renderer>),
-    /// Recorded answers.
-    Recorded(Recorded),
-}
-
-impl Source {
-    /// True where a movie of this id was ever created.
-    pub(crate) fn created(&self, id: u64) -> bool {
-        match self {
-            Self::Generated(catalogue, _) => catalogue.exists(id),
-            Self::Recorded(recorded) => recorded.exists(id),
-        }
-    }
-
-    fn max_id(&self) -> u64 {
-        match self {
-            Self::Generated(catalogue, _) => catalogue.max_id(),
-            Self::Recorded(recorded) => recorded.max_id(),
-        }
-    }
-
-    fn imdb_id(&self, id: u64) -> Option<String> {
-        match self {
-            Self::Generated(catalogue, _) => catalogue.movie(id).imdb_id.text().map(str::to_owned),
-            Self::Recorded(recorded) => recorded.imdb_id(id),
-        }
-    }
+/// A time in which every request meets the same fault.
+#[derive(Debug, Clone, Copy)]
+struct Outage {
+    until: Instant,
+    fault: Fault,
 }
 
 /// The state of a running simulator.
@@ -58,21 +31,20 @@ impl Source {
 pub(crate) struct State {
     pub(crate) source: Source,
     pub(crate) seed: u64,
-    pub(crate) clock: Clock,
+    pub(crate) clock: SimClock,
     pub(crate) edits: Edits,
     pub(crate) recorder: Recorder,
     credential: RwLock<Option<String>>,
     settings: RwLock<Settings>,
     faults: RwLock<Faults>,
-    /// What every request meets, and until when.
-    outage: RwLock<Option<(Instant, Fault)>>,
+    outage: RwLock<Option<Outage>>,
     admitted: Mutex<LastSecond>,
     draws: AtomicU64,
 }
 
 impl State {
     /// The state at the start.
-    pub(crate) fn new(source: Source, seed: u64, clock: Clock, settings: Settings) -> Self {
+    pub(crate) fn new(source: Source, seed: u64, clock: SimClock, settings: Settings) -> Self {
         let recorder = Recorder::new(source.max_id());
         Self {
             source,
@@ -119,20 +91,25 @@ impl State {
         *write(&self.faults) = faults;
     }
 
-    /// What every request meets at present, where there is an outage.
+    /// The fault of every request at present, where there is an outage.
     pub(crate) fn outage(&self) -> Option<Fault> {
-        read(&self.outage).filter(|(until, _)| Instant::now() < *until).map(|(_, fault)| fault)
+        let outage = *read(&self.outage);
+        outage.filter(|outage| Instant::now() < outage.until).map(|outage| outage.fault)
     }
 
     /// Lets every request meet a fault for some time of the machine's clock.
     pub(crate) fn set_outage(&self, window: Duration, fault: Fault) {
-        *write(&self.outage) = Some((Instant::now() + window.min(MAX_OUTAGE), fault));
+        let until = Instant::now() + window.min(MAX_OUTAGE);
+        *write(&self.outage) = Some(Outage { until, fault });
     }
 
     /// Deletes a movie as a duplicate of another, which takes over its IMDb id.
     pub(crate) fn merge(&self, id: u64, into: u64) {
-        let (at, patch) = (self.clock.now(), self.edits.current(id).patch);
-        let edited = patch
+        let at = self.clock.now();
+        let edited = self
+            .edits
+            .current(id)
+            .patch
             .as_ref()
             .and_then(|patch| patch.get("imdb_id"))
             .map(|edited| edited.as_str().map(str::to_owned));
@@ -153,7 +130,7 @@ impl State {
         if let (Some(patch), Value::Object(row)) = (self.edits.current(id).patch, row) {
             for (key, value) in patch.as_object().into_iter().flatten() {
                 if let Some(below) = row.get_mut(key) {
-                    crate::edits::merge(below, value.clone());
+                    lay(below, value.clone());
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::rate::Rate;
+use crate::call_rate::CallRate;
 
 /// What the simulator was asked since it started or was reset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ struct Inner {
     stats: Stats,
     in_flight: u64,
     seen: Vec<u64>,
-    rate: Rate,
+    rate: CallRate,
 }
 
 impl Recorder {
@@ -51,7 +51,7 @@ impl Recorder {
             stats: Stats::default(),
             in_flight: 0,
             seen: vec![0; words],
-            rate: Rate::new(),
+            rate: CallRate::new(),
         };
         Self { inner: Mutex::new(inner) }
     }
@@ -92,7 +92,7 @@ impl Recorder {
         let mut inner = self.lock();
         inner.stats = Stats { peak_in_flight: inner.in_flight, ..Stats::default() };
         inner.seen.fill(0);
-        inner.rate = Rate::new();
+        inner.rate = CallRate::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -1,9 +1,9 @@
 //! The circuit breaker: when TMDB is down or refuses the credential, calls stop before they are
 //! made.
 //!
-//! Closed: calls pass. Open: none does until a pause is over. Half open: one call passes and
-//! decides. Whoever is turned away gets [`Stopped`], whose pause becomes the message's; so pulling
-//! stops as well, and no try is burnt.
+//! Closed: calls pass. Open: none passes until a pause is over. Half open: one call passes, the
+//! probe, and its outcome decides. A call that is not made ends in a [`Refusal`], whose pause
+//! becomes the message's: so pulling stops as well, and no attempt is counted.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -20,24 +20,22 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Pause after a refused credential: somebody has to change it, but a suspension may also be
 /// lifted.
 const PAUSE_REFUSED: Duration = Duration::from_secs(300);
-/// Those who find a probe under way come back this soon.
+/// Pause of a call that finds a probe under way.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
-/// Why no call is made at the moment.
+/// Why no call is made at the moment, and how long to wait before asking again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// TMDB is down; try again after this long.
-    Down(Duration),
-    /// TMDB refused the credential; try again after this long.
-    Refused(Duration),
+pub(crate) enum Refusal {
+    TmdbDown(Duration),
+    CredentialRefused(Duration),
 }
 
-/// What the breaker lets through, for status and health.
+/// Whether calls are made, for status and health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// Calls pass.
     Up,
-    /// TMDB is down; calls stop but for a probe now and then.
+    /// TMDB is down; calls stop, except a probe now and then.
     Down,
     /// The credential is refused; calls stop until it is changed.
     CredentialRefused,
@@ -50,7 +48,7 @@ enum State {
 }
 
 impl State {
-    fn check(&self) -> Result<(), Stopped> {
+    fn check(&self) -> Result<(), Refusal> {
         match self {
             Self::Closed { .. } => Ok(()),
             Self::Open { until, probing, health, .. } => {
@@ -60,9 +58,9 @@ impl State {
                 }
                 let pause = left.max(PROBE_TIME);
                 Err(if *health == Health::CredentialRefused {
-                    Stopped::Refused(pause)
+                    Refusal::CredentialRefused(pause)
                 } else {
-                    Stopped::Down(pause)
+                    Refusal::TmdbDown(pause)
                 })
             }
         }
@@ -73,7 +71,7 @@ impl State {
 #[derive(Debug)]
 pub(crate) struct Breaker {
     state: Mutex<State>,
-    /// Counts the times it opened, for those who wait in line.
+    /// Counts the times that it opened, for the calls that wait at the gate.
     opened: watch::Sender<u64>,
 }
 
@@ -84,23 +82,23 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Whether it is worth waiting in line.
-    pub(crate) fn check(&self) -> Result<(), Stopped> {
+    /// Refuses a call before it waits at the gate.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
         self.lock().check()
     }
 
-    /// Lets a call be made. One that is let through half open is the probe.
-    pub(crate) fn admit(&self) -> Result<Attempt<'_>, Stopped> {
+    /// Admits a call. One that is admitted half open is the probe.
+    pub(crate) fn admit(&self) -> Result<AdmittedCall<'_>, Refusal> {
         let mut state = self.lock();
         state.check()?;
         if let State::Open { probing, .. } = &mut *state {
             *probing = true;
         }
         drop(state);
-        Ok(Attempt(Some(self)))
+        Ok(AdmittedCall(Some(self)))
     }
 
-    /// TMDB answered. True: it had been stopped until now.
+    /// TMDB answered. True: calls were stopped until now.
     fn answered(&self) -> bool {
         let mut state = self.lock();
         let was_open = matches!(*state, State::Open { .. });
@@ -108,7 +106,7 @@ impl Breaker {
         was_open
     }
 
-    /// TMDB did not answer, or said that it cannot. True: it stops with this one.
+    /// TMDB did not answer, or said that it cannot. True: calls stop with this one.
     fn failed(&self) -> bool {
         let mut state = self.lock();
         let (stops, next) = match &*state {
@@ -124,17 +122,17 @@ impl Breaker {
         };
         *state = next;
         drop(state);
-        self.tell(stops);
+        self.announce(stops);
         stops
     }
 
-    /// TMDB refused the credential. True: it stops with this one, so that there is one alarm.
+    /// TMDB refused the credential. True: calls stop with this one, so that there is one alarm.
     fn refused(&self) -> bool {
         let mut state = self.lock();
         let known = matches!(*state, State::Open { health: Health::CredentialRefused, .. });
         *state = open(PAUSE_REFUSED, Health::CredentialRefused);
         drop(state);
-        self.tell(!known);
+        self.announce(!known);
         !known
     }
 
@@ -148,11 +146,11 @@ impl Breaker {
     /// Returns when it opens.
     pub(crate) async fn opens(&self) {
         let mut opened = self.opened.subscribe();
-        // The sender lives as long as `self`.
-        drop(opened.changed().await);
+        // It cannot fail: the sender lives as long as `self`.
+        let _ = opened.changed().await;
     }
 
-    fn tell(&self, opened: bool) {
+    fn announce(&self, opened: bool) {
         if opened {
             self.opened.send_modify(|n| *n += 1);
         }
@@ -163,13 +161,13 @@ impl Breaker {
     }
 }
 
-/// A call that was let through; tells the breaker how it ended. Dropped without a word, it makes
-/// the next caller the probe.
+/// A call that was admitted: it has to report how it ended. When it is dropped without a report (a
+/// caller gave up), the next call becomes the probe.
 #[derive(Debug)]
-pub(crate) struct Attempt<'a>(Option<&'a Breaker>);
+pub(crate) struct AdmittedCall<'a>(Option<&'a Breaker>);
 
-impl Attempt<'_> {
-    /// TMDB answered. True: it had been stopped until now.
+impl AdmittedCall<'_> {
+    /// TMDB answered. True: calls were stopped until now.
     pub(crate) fn answered(mut self) -> bool {
         self.0.take().is_some_and(Breaker::answered)
     }
@@ -185,7 +183,7 @@ impl Attempt<'_> {
     }
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for AdmittedCall<'_> {
     fn drop(&mut self) {
         if let Some(State::Open { probing, .. }) = self.0.map(Breaker::lock).as_deref_mut() {
             *probing = false;
@@ -211,16 +209,16 @@ mod tests {
         assert!(breaker.admit().unwrap().failed(), "the last one opens it");
         assert_eq!(
             (breaker.admit().unwrap_err(), breaker.health()),
-            (Stopped::Down(PAUSE_FIRST), Health::Down)
+            (Refusal::TmdbDown(PAUSE_FIRST), Health::Down)
         );
         assert!(!underway.failed(), "what was under way changes nothing");
         tokio::time::advance(PAUSE_FIRST).await;
         let probe = breaker.admit().unwrap();
-        assert_eq!(breaker.admit().unwrap_err(), Stopped::Down(PROBE_TIME), "one probe");
+        assert_eq!(breaker.admit().unwrap_err(), Refusal::TmdbDown(PROBE_TIME), "one probe");
         assert!(!probe.failed());
         assert_eq!(
             breaker.admit().unwrap_err(),
-            Stopped::Down(PAUSE_FIRST * 2),
+            Refusal::TmdbDown(PAUSE_FIRST * 2),
             "a failed probe doubles the pause"
         );
         tokio::time::advance(PAUSE_FIRST * 2).await;
@@ -235,7 +233,7 @@ mod tests {
         let breaker = Breaker::default();
         let (one, two) = (breaker.admit().unwrap(), breaker.admit().unwrap());
         assert!(one.refused() && !two.refused());
-        assert_eq!(breaker.admit().unwrap_err(), Stopped::Refused(PAUSE_REFUSED));
+        assert_eq!(breaker.admit().unwrap_err(), Refusal::CredentialRefused(PAUSE_REFUSED));
         tokio::time::advance(PAUSE_REFUSED).await;
         assert!(!breaker.admit().unwrap().refused(), "the probe raises no second alarm");
     }

@@ -1,21 +1,23 @@
-//! What surrounds a call: who asks, how urgently, and what is kept of it.
+//! A call beside its answer: who asks, how urgently, and what is logged of it.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use proto::{Lane, RunId};
-use serde_json::Value;
+use proto::{Lane, RunId, TmdbId};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-/// Who asks.
+use crate::exchange::Request;
+
+/// Who asks, and how urgently.
 #[derive(Debug, Clone)]
 pub struct CallContext {
-    /// Service.
+    /// The service that asks.
     pub service: &'static str,
-    /// The run that it serves.
+    /// The run that the call serves.
     pub run_id: Option<RunId>,
-    /// Tries that failed before.
-    pub try_number: i32,
-    /// How urgent it is.
+    /// Attempts of the message that failed before.
+    pub failed_attempts: i32,
+    /// Its place in the order of precedence.
     pub lane: Lane,
 }
 
@@ -30,7 +32,7 @@ pub struct Call {
     pub http_status: Option<u16>,
     /// Query parameters without the key.
     pub query_params: Value,
-    /// Body size after decompression.
+    /// Size of the body after decompression.
     pub response_size_bytes: Option<i64>,
     /// From sending to the end of the body.
     pub response_time_ms: i64,
@@ -42,7 +44,7 @@ pub struct Call {
     pub tmdb_id: Option<i64>,
     /// What went wrong.
     pub error_message: Option<String>,
-    /// Tries that failed before.
+    /// Attempts of the message that failed before.
     pub retry_count: i32,
     /// The run that it served.
     pub run_id: Option<RunId>,
@@ -52,8 +54,32 @@ pub struct Call {
     pub sent: Instant,
 }
 
-/// Keeps calls. Must not block: the call waits for it.
+impl Call {
+    /// A call that is about to be sent.
+    pub(crate) fn begin(request: &Request, context: &CallContext) -> Self {
+        let params: Map<String, Value> =
+            request.query.iter().map(|(k, v)| ((*k).to_owned(), v.clone().into())).collect();
+        Self {
+            endpoint: request.endpoint.clone(),
+            method: "GET",
+            http_status: None,
+            query_params: params.into(),
+            response_size_bytes: None,
+            response_time_ms: 0,
+            results_count: None,
+            service: context.service,
+            tmdb_id: request.movie.map(TmdbId::get),
+            error_message: None,
+            retry_count: context.failed_attempts,
+            run_id: context.run_id.clone(),
+            created_at: SystemTime::now().into(),
+            sent: Instant::now(),
+        }
+    }
+}
+
+/// Logs calls. Must not block: the caller waits for it.
 pub trait CallLog: Send + Sync {
-    /// Keeps one.
+    /// Logs a finished call.
     fn record(&self, call: Call);
 }

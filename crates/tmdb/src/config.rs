@@ -1,30 +1,16 @@
-//! Where TMDB is, who we are, and how long we wait.
+//! Configuration of the client: address, credential, deadlines.
 
 use std::time::Duration;
 
-/// A credential's text, never shown.
-#[derive(Clone)]
-pub struct Secret(String);
+use runtime::Secret;
 
-impl Secret {
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// The two ways to authenticate; told apart by their form (a v3 key sent as bearer is refused by
-/// TMDB).
+/// The two ways to authenticate, recognized by their form: TMDB refuses a v3 key that is sent as a
+/// bearer token.
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// API read access token (v4): a JWT, sent as a header.
     Bearer(Secret),
-    /// API key (v3): 32 hex digits, has to travel in the query.
+    /// API key (v3): 32 hex digits, sent in the query.
     V3Key(Secret),
 }
 
@@ -40,13 +26,15 @@ impl Credential {
         if text.starts_with("eyJ") && text.split('.').count() == 3 || Self::is_v3(text) {
             return Ok(Self::any(text));
         }
-        Err("the TMDB credential has neither form: TMDB_TOKEN is a long text that begins with eyJ, TMDB_API_KEY has 32 hex digits".to_owned())
+        Err("the TMDB credential has neither form: TMDB_TOKEN is a long text that begins with \
+             eyJ, TMDB_API_KEY has 32 hex digits"
+            .to_owned())
     }
 
-    /// Takes any text: 32 hex digits as a key, everything else as a token. For simulators.
+    /// Accepts any text: 32 hex digits as a key, everything else as a token. For simulators.
     #[must_use]
     pub fn any(text: &str) -> Self {
-        let secret = Secret(text.trim().to_owned());
+        let secret = Secret::new(text.trim().to_owned());
         if Self::is_v3(text.trim()) { Self::V3Key(secret) } else { Self::Bearer(secret) }
     }
 
@@ -60,7 +48,7 @@ impl Credential {
 pub struct Config {
     /// Ends in `/3`.
     pub base_url: String,
-    /// Who we are.
+    /// Without one every call is refused.
     pub credential: Option<Credential>,
     /// Requests in flight, at least 1.
     pub concurrency: usize,
@@ -70,13 +58,13 @@ pub struct Config {
     pub region: String,
     /// Regions of the streaming offers.
     pub streaming_regions: Vec<String>,
-    /// Until the connection stands.
+    /// Until the connection is open.
     pub connect_timeout: Duration,
-    /// Until the head of the answer is there.
+    /// Until the head of the answer has arrived.
     pub first_byte_timeout: Duration,
-    /// Until the whole answer is there.
+    /// Until the whole answer has arrived.
     pub total_timeout: Duration,
-    /// Largest body.
+    /// Largest body that is read.
     pub max_body_bytes: usize,
 }
 
@@ -102,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_told_apart_by_form() {
+    fn credentials_are_recognized_by_their_form() {
         assert!(matches!(Credential::parse("eyJhbGciOi.eyJhdWQi.c2ln"), Ok(Credential::Bearer(_))));
         assert!(matches!(
             Credential::parse("0123456789abcdef0123456789abcdef"),

@@ -6,18 +6,18 @@ use delivery::{Classify, Fate};
 use proto::{Reason, TmdbId};
 use serde_json::Value;
 
-use crate::breaker::Stopped;
+use crate::{breaker::Refusal, exchange::Answer};
 
-/// How long work waits when TMDB is down or says 429 without Retry-After.
+/// Pause of a message when TMDB is down or answers 429 without Retry-After.
 const WAIT: Duration = Duration::from_secs(2);
-/// How long work waits when the credential is refused: somebody has to change it.
+/// Pause of a message when the credential is refused: somebody has to change it.
 const WAIT_FOR_CREDENTIAL: Duration = Duration::from_secs(60);
 /// TMDB's own code for a bad id, sent with HTTP 500 although it is permanent.
 const CODE_BAD_ID: i64 = 44;
 /// TMDB's codes for a refused or suspended credential.
 const CODES_UNAUTHORIZED: [i64; 9] = [3, 7, 10, 14, 31, 32, 33, 35, 45];
-/// Longest piece of TMDB's words in an error.
-const WORDS_MAX_CHARS: usize = 200;
+/// Longest piece of TMDB's own message in an error.
+const MESSAGE_MAX_CHARS: usize = 200;
 
 /// Why TMDB gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,18 +26,21 @@ pub enum TmdbError {
     #[error("TMDB has no movie {0}")]
     NotFound(TmdbId),
     /// 429.
-    #[error("TMDB asked for a pause (429)")]
+    #[error("rate limited by TMDB (429)")]
     RateLimited {
-        /// How long, if it said so.
+        /// The pause that TMDB asked for, if it named one.
         retry_after: Option<Duration>,
     },
     /// The credential is wrong or suspended.
-    #[error("TMDB refused the credential (code {}): check TMDB_TOKEN or TMDB_API_KEY", code.map_or_else(|| "none".to_owned(), |c| c.to_string()))]
+    #[error(
+        "TMDB refused the credential (code {}): check TMDB_TOKEN or TMDB_API_KEY",
+        shown_code(code)
+    )]
     Unauthorized {
         /// TMDB's own code.
         code: Option<i64>,
     },
-    /// No connection, a time-out, 5xx, a broken or strange body.
+    /// No connection, a timeout, 5xx, a broken or strange body.
     #[error("TMDB is unavailable: {detail}")]
     Unavailable {
         /// HTTP status, if there was one.
@@ -45,37 +48,37 @@ pub enum TmdbError {
         /// What happened.
         detail: String,
     },
-    /// TMDB answers others, but not this request: it is the request that is at fault.
-    #[error("TMDB fails on this request alone: {detail}")]
+    /// TMDB fails on this request and answers others: the request is at fault.
+    #[error("TMDB fails on this request and answers others: {detail}")]
     Failing {
         /// What happened.
         detail: String,
     },
-    /// No call was made, for TMDB is down or refused the credential before.
-    #[error("{}", if *refused { "TMDB refused the credential before: check TMDB_TOKEN or TMDB_API_KEY" } else { "TMDB is down; no call was made" })]
+    /// No call was made: the breaker is open.
+    #[error("no call was made: {}", stopped_by(*refused))]
     Stopped {
         /// How long calls stay stopped.
         after: Duration,
-        /// The credential is the reason.
+        /// TMDB refused the credential; otherwise it is down.
         refused: bool,
     },
-    /// No call was made, for the service drains.
-    #[error("the service drains; no call was made")]
+    /// No call was made: the service drains.
+    #[error("no call was made: the service drains")]
     Draining,
-    /// No call was made, for the run that wanted it was cancelled.
-    #[error("its run was cancelled; no call was made")]
+    /// No call was made: the run that asked for it was cancelled.
+    #[error("no call was made: its run was cancelled")]
     Cancelled,
     /// A permanent refusal.
-    #[error("TMDB refused the request ({status}, code {}): {message}", code.map_or_else(|| "none".to_owned(), |c| c.to_string()))]
+    #[error("TMDB refused the request ({status}, code {}): {message}", shown_code(code))]
     Rejected {
         /// HTTP status.
         status: u16,
         /// TMDB's own code.
         code: Option<i64>,
-        /// Its words.
+        /// TMDB's own message.
         message: String,
     },
-    /// JSON that is no movie or list.
+    /// JSON that is neither a movie nor a list.
     #[error("TMDB's answer cannot be read: {detail}")]
     Malformed {
         /// What is wrong.
@@ -95,8 +98,8 @@ pub enum TmdbError {
         /// The limit.
         limit_bytes: usize,
     },
-    /// The client could not be made.
-    #[error("the TMDB client cannot be made: {0}")]
+    /// The TLS library cannot be used.
+    #[error("cannot set up the TMDB client: {0}")]
     Setup(String),
 }
 
@@ -121,28 +124,25 @@ impl Classify for TmdbError {
     }
 }
 
-impl From<Stopped> for TmdbError {
-    fn from(stopped: Stopped) -> Self {
-        match stopped {
-            Stopped::Down(after) => Self::Stopped { after, refused: false },
-            Stopped::Refused(after) => Self::Stopped { after, refused: true },
+impl From<Refusal> for TmdbError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TmdbDown(after) => Self::Stopped { after, refused: false },
+            Refusal::CredentialRefused(after) => Self::Stopped { after, refused: true },
         }
     }
 }
 
 impl TmdbError {
-    /// Classifies an answer that is no success by its status and body. `asked`: the movie, where
-    /// one was asked for.
-    pub(crate) fn of_answer(
-        status: u16,
-        body: &[u8],
-        (asked, retry_after): (Option<TmdbId>, Option<Duration>),
-    ) -> Self {
-        let json: Option<Value> = serde_json::from_slice(body).ok();
+    /// Classifies an answer that is not a success by its status and body. `asked`: the movie, where
+    /// the request was about one.
+    pub(crate) fn of_answer(answer: &Answer, asked: Option<TmdbId>) -> Self {
+        let status = answer.status;
+        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let code = json.as_ref().and_then(|j| j.get("status_code")).and_then(Value::as_i64);
-        let message = json.as_ref().map_or_else(|| "no JSON".to_owned(), words);
+        let message = json.as_ref().map_or_else(|| "the body is not JSON".to_owned(), message);
         match (status, code) {
-            (429, _) | (_, Some(25)) => Self::RateLimited { retry_after },
+            (429, _) | (_, Some(25)) => Self::RateLimited { retry_after: answer.retry_after },
             (_, Some(CODE_BAD_ID)) => Self::Rejected { status, code, message },
             (401, _) => Self::Unauthorized { code },
             (_, Some(c)) if CODES_UNAUTHORIZED.contains(&c) => Self::Unauthorized { code },
@@ -164,14 +164,26 @@ impl TmdbError {
     }
 }
 
-/// TMDB's words: `status_message`, or the older `errors`.
-fn words(body: &Value) -> String {
+fn stopped_by(refused: bool) -> &'static str {
+    if refused {
+        "TMDB refused the credential before; check TMDB_TOKEN or TMDB_API_KEY"
+    } else {
+        "TMDB is down"
+    }
+}
+
+fn shown_code(code: &Option<i64>) -> String {
+    code.map_or_else(|| "none".to_owned(), |code| code.to_string())
+}
+
+/// TMDB's own message: `status_message`, or the older `errors`.
+fn message(body: &Value) -> String {
     let text = match (body.get("status_message").and_then(Value::as_str), body.get("errors")) {
         (Some(text), _) => text.to_owned(),
         (None, Some(errors)) => errors.to_string(),
-        (None, None) => "no words".to_owned(),
+        (None, None) => "without a message".to_owned(),
     };
-    text.chars().take(WORDS_MAX_CHARS).collect()
+    text.chars().take(MESSAGE_MAX_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -181,8 +193,10 @@ mod tests {
     #[test]
     fn answers_are_classified() {
         let id = TmdbId::try_from(603).unwrap();
-        let of =
-            |status, body: &str| TmdbError::of_answer(status, body.as_bytes(), (Some(id), None));
+        let of = |status, body: &str| {
+            let answer = Answer { status, retry_after: None, body: body.as_bytes().to_vec() };
+            TmdbError::of_answer(&answer, Some(id))
+        };
         assert!(matches!(of(404, r#"{"status_code":34,"success":false}"#), TmdbError::NotFound(_)));
         assert!(matches!(of(404, "<html>"), TmdbError::Rejected { .. }));
         assert!(matches!(of(429, ""), TmdbError::RateLimited { retry_after: None }));

@@ -1,9 +1,9 @@
-//! The gate before every call: lanes in their order of precedence, a place in flight, a slot of the
-//! shared rate.
+//! The gate before every call: lanes in their order of precedence, a limit of calls in flight, a
+//! slot of the shared rate.
 //!
-//! A caller waits in its lane. When a place is free and a slot has come, the next caller is chosen
-//! at that moment, so that `now` overtakes a full backlog at once. A floor keeps the others from
-//! starving.
+//! A caller waits in its lane. When a call may be in flight and a slot has come, the next caller is
+//! chosen at that moment, so that `now` overtakes a full backlog at once. A floor keeps the other
+//! lanes from starving.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,14 +14,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 /// One slot in this many goes to each lower lane first: a floor of 10 %.
 const FLOOR_EVERY: u64 = 10;
 
-/// Where slots come from; one rate for all processes.
+/// The source of slots; one rate for all processes.
 pub trait Rate: Send + Sync + 'static {
     /// Returns at the time of the next slot, which then is taken.
     fn slot(&self) -> BoxFuture<'_, ()>;
-    /// A 429 came, with its Retry-After if there was one: everybody pauses, and goes on more
+    /// A 429 came, with its Retry-After if there was one: all processes pause, and go on more
     /// slowly.
     fn refused(&self, retry_after: Option<std::time::Duration>);
-    /// Whether TMDB accepts the credential, told when that changes.
+    /// TMDB began to accept or to refuse the credential.
     fn credential(&self, accepted: bool);
 }
 
@@ -39,35 +39,40 @@ impl Rate for Unlimited {
     fn credential(&self, _: bool) {}
 }
 
-type Place = OwnedSemaphorePermit;
-type Waiter = (Lane, oneshot::Sender<Place>);
+/// The right to have one call in flight, until it is dropped.
+pub(crate) type InFlightPermit = OwnedSemaphorePermit;
 
-/// The way in. Cheap to clone; its task ends with the last clone.
+#[derive(Debug)]
+struct Waiter {
+    lane: Lane,
+    admit: oneshot::Sender<InFlightPermit>,
+}
+
+/// The gate. Cheap to clone; its task ends with the last clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
-    line: mpsc::UnboundedSender<Waiter>,
+    waiters: mpsc::UnboundedSender<Waiter>,
 }
 
 impl Gate {
-    /// Lets at most `places` calls (at least 1) be in flight.
-    pub(crate) fn start(places: usize, rate: Arc<dyn Rate>) -> Self {
-        let (line, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(let_in(waiting, Arc::new(Semaphore::new(places.max(1))), rate));
-        Self { line }
+    /// Lets at most `in_flight` calls (at least 1) be in flight.
+    pub(crate) fn start(in_flight: usize, rate: Arc<dyn Rate>) -> Self {
+        let (waiters, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(admit_waiters(waiting, Arc::new(Semaphore::new(in_flight.max(1))), rate));
+        Self { waiters }
     }
 
-    /// Returns when the call may be made; the place is held until it is dropped. `None` at the end
-    /// of the process.
-    pub(crate) async fn pass(&self, lane: Lane) -> Option<Place> {
-        let (go, gone) = oneshot::channel();
-        self.line.send((lane, go)).ok()?;
-        gone.await.ok()
+    /// Returns when the call may be made. `None` at the end of the process.
+    pub(crate) async fn pass(&self, lane: Lane) -> Option<InFlightPermit> {
+        let (admit, admitted) = oneshot::channel();
+        self.waiters.send(Waiter { lane, admit }).ok()?;
+        admitted.await.ok()
     }
 }
 
-async fn let_in(
+async fn admit_waiters(
     mut waiting: mpsc::UnboundedReceiver<Waiter>,
-    places: Arc<Semaphore>,
+    in_flight: Arc<Semaphore>,
     rate: Arc<dyn Rate>,
 ) {
     let mut lanes = Lanes::default();
@@ -76,16 +81,16 @@ async fn let_in(
             let Some(waiter) = waiting.recv().await else { return };
             lanes.push(waiter);
         }
-        let Ok(mut place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(mut permit) = Arc::clone(&in_flight).acquire_owned().await else { return };
         rate.slot().await;
         while let Ok(waiter) = waiting.try_recv() {
             lanes.push(waiter);
         }
-        // One that has gone away meanwhile takes no slot.
-        while let Some(go) = lanes.next() {
-            match go.send(place) {
+        // A caller that gave up meanwhile takes no slot.
+        while let Some(admit) = lanes.next() {
+            match admit.send(permit) {
                 Ok(()) => break,
-                Err(back) => place = back,
+                Err(unused) => permit = unused,
             }
         }
     }
@@ -94,9 +99,9 @@ async fn let_in(
 /// Callers by lane.
 #[derive(Debug, Default)]
 struct Lanes {
-    now: VecDeque<oneshot::Sender<Place>>,
-    fresh: VecDeque<oneshot::Sender<Place>>,
-    bulk: VecDeque<oneshot::Sender<Place>>,
+    now: VecDeque<oneshot::Sender<InFlightPermit>>,
+    fresh: VecDeque<oneshot::Sender<InFlightPermit>>,
+    bulk: VecDeque<oneshot::Sender<InFlightPermit>>,
     slots: u64,
 }
 
@@ -105,15 +110,15 @@ impl Lanes {
         self.now.is_empty() && self.fresh.is_empty() && self.bulk.is_empty()
     }
 
-    fn push(&mut self, (lane, go): Waiter) {
-        match lane {
-            Lane::Now => self.now.push_back(go),
-            Lane::Fresh => self.fresh.push_back(go),
-            Lane::Bulk => self.bulk.push_back(go),
+    fn push(&mut self, waiter: Waiter) {
+        match waiter.lane {
+            Lane::Now => self.now.push_back(waiter.admit),
+            Lane::Fresh => self.fresh.push_back(waiter.admit),
+            Lane::Bulk => self.bulk.push_back(waiter.admit),
         }
     }
 
-    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+    fn next(&mut self) -> Option<oneshot::Sender<InFlightPermit>> {
         self.slots = self.slots.wrapping_add(1);
         let order = match self.slots % FLOOR_EVERY {
             0 => [&mut self.bulk, &mut self.now, &mut self.fresh],
@@ -132,7 +137,7 @@ mod tests {
         let mut lanes = Lanes::default();
         for (lane, n) in waiting {
             for _ in 0..n {
-                lanes.push((lane, oneshot::channel().0));
+                lanes.push(Waiter { lane, admit: oneshot::channel().0 });
             }
         }
         lanes
@@ -163,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn places_bound_what_is_in_flight_and_come_back() {
+    async fn permits_limit_the_calls_in_flight_and_come_back() {
         let gate = Gate::start(2, Arc::new(Unlimited));
         let (one, two) =
             (gate.pass(Lane::Bulk).await.unwrap(), gate.pass(Lane::Bulk).await.unwrap());

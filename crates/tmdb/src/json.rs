@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// U+0000 cut from every text, for Postgres takes none.
+/// U+0000 removed from every text, because Postgres cannot store it.
 pub(crate) fn without_nul(value: Value) -> Value {
     match value {
         Value::String(s) if s.contains('\0') => Value::String(s.replace('\0', "")),
@@ -42,6 +42,13 @@ pub(crate) fn list<'a>(value: &'a Value, key: &str) -> Option<&'a Vec<Value>> {
 /// One field of every item, where it is a text that is not empty.
 pub(crate) fn texts(value: &Value, key: &str, field: &str) -> Option<Vec<String>> {
     list(value, key).map(|items| items.iter().filter_map(|item| text(item, field)).collect())
+}
+
+/// Whether a body says that the request failed, as TMDB's errors do.
+pub(crate) fn is_failure(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|value| {
+        value.get("success") == Some(&Value::Bool(false)) && value.get("status_code").is_some()
+    })
 }
 
 /// An object of these fields of an item.

@@ -1,26 +1,30 @@
 //! The client of TMDB: deadlines, budget, one request per movie, and the mapping of its answers.
 //!
-//! The only room that names `reqwest`. Before a call: `gate` (lanes, places, slots of the shared
-//! rate) and `breaker` (outages, a refused credential). An error's fate is decided by its type;
-//! what is tried again is the message.
+//! The only crate that names `reqwest`. Before a call: `breaker` (outages, a refused credential),
+//! then `gate` (lanes, calls in flight, slots of the shared rate). An error's fate is decided by
+//! its type; it is the message that is retried, not the call.
 
 mod breaker;
 mod call;
-mod cancelled;
+mod cancelled_runs;
 mod client;
 mod config;
 mod error;
+mod exchange;
 mod gate;
 mod json;
 mod list;
 mod map;
+mod parts;
+mod transport;
 
 pub use breaker::Health;
 pub use call::{Call, CallContext, CallLog};
-pub use cancelled::CancelledRuns;
-pub use client::{Client, Fetched, PARTS};
-pub use config::{Config, Credential, Secret};
+pub use cancelled_runs::CancelledRuns;
+pub use client::{Client, Fetched};
+pub use config::{Config, Credential};
 pub use error::TmdbError;
 pub use gate::{Rate, Unlimited};
 pub use list::{List, ListPage, ListRow, MAX_PAGE};
 pub use map::{MapOptions, map};
+pub use parts::PARTS;

@@ -1,9 +1,9 @@
-//! Lists of movies and their pages.
+//! Lists of movies and their pages, and the movies that an external id leads to.
 
 use proto::TmdbId;
 use serde_json::Value;
 
-use crate::TmdbError;
+use crate::{error::TmdbError, json};
 
 /// Pages above are refused by TMDB, whatever `total_pages` says.
 pub const MAX_PAGE: u32 = 500;
@@ -58,19 +58,31 @@ pub struct ListRow {
 pub(crate) fn list_page(body: &[u8]) -> Result<ListPage, TmdbError> {
     let malformed = |detail: &str| TmdbError::Malformed { detail: detail.to_owned() };
     let body: Value = serde_json::from_slice(body).map_err(|e| malformed(&e.to_string()))?;
-    let body = crate::json::without_nul(body);
+    let body = json::without_nul(body);
     let results =
-        crate::json::list(&body, "results").ok_or_else(|| malformed("the list has no results"))?;
+        json::list(&body, "results").ok_or_else(|| malformed("the list has no results"))?;
     let rows = results.iter().filter_map(|row| {
-        let tmdb_id = TmdbId::try_from(row.get("id")?.as_i64()?).ok()?;
-        Some(ListRow { tmdb_id, title: crate::json::text(row, "title").unwrap_or_default() })
+        let title = json::text(row, "title").unwrap_or_default();
+        Some(ListRow { tmdb_id: tmdb_id(row)?, title })
     });
-    let whole = |key: &str| {
-        crate::json::positive(&body, key).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
-    };
+    let whole =
+        |key: &str| json::positive(&body, key).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
     Ok(ListPage {
         page: whole("page"),
         total_pages: whole("total_pages").min(MAX_PAGE),
         rows: rows.collect(),
     })
+}
+
+/// The movies in an answer of `/find`.
+pub(crate) fn found_movies(body: &[u8]) -> Result<Vec<TmdbId>, TmdbError> {
+    let body: Value =
+        serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
+    let rows = json::list(&body, "movie_results").map(Vec::as_slice).unwrap_or_default();
+    Ok(rows.iter().filter_map(tmdb_id).collect())
+}
+
+/// The id of a row; `None` where it has none, or one that no movie can have.
+fn tmdb_id(row: &Value) -> Option<TmdbId> {
+    TmdbId::try_from(row.get("id")?.as_i64()?).ok()
 }

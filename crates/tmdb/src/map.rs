@@ -7,16 +7,17 @@ use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
 use crate::{
-    PARTS, TmdbError,
+    error::TmdbError,
     json::{list, number, pick, positive, text, texts, without_nul},
+    parts::PARTS,
 };
 
-/// Longest id of IMDb that is taken; today they have 9 or 10 characters.
+/// Longest id of IMDb that is accepted; today they have 9 or 10 characters.
 const IMDB_ID_MAX_CHARS: usize = 16;
 
 /// TMDB's scale of votes.
 const SCALE: std::ops::RangeInclusive<f64> = 0.0..=10.0;
-/// Far above any that was seen.
+/// Far above any that was measured.
 const POPULARITY_MAX: f64 = 1e12;
 
 /// What the mapping prefers.
@@ -33,7 +34,7 @@ pub struct MapOptions {
 /// Maps the body of `/movie/{id}` with its parts.
 ///
 /// # Errors
-/// `Malformed` when it is no JSON object with an id, `WrongId` when it is about another movie.
+/// `Malformed` when it is not a JSON object with an id, `WrongId` when it is about another movie.
 pub fn map(body: &[u8], asked: TmdbId, options: &MapOptions) -> Result<Movie, TmdbError> {
     let body: Value =
         serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
@@ -150,7 +151,7 @@ fn trailer(body: &Value, language: &str) -> Option<String> {
             Some(_) | None => return None,
         };
         let spoken = text(v, "iso_639_1");
-        let tongue = if spoken == wanted {
+        let preference = if spoken == wanted {
             0
         } else if spoken == own {
             1
@@ -158,7 +159,7 @@ fn trailer(body: &Value, language: &str) -> Option<String> {
             2
         };
         let official = v.get("official").and_then(Value::as_bool).unwrap_or(false);
-        Some((kind, !official, tongue))
+        Some((kind, !official, preference))
     };
     videos(body)?
         .into_iter()
@@ -289,10 +290,11 @@ mod tests {
 
     #[test]
     fn unknown_values_are_null() {
-        let movie = mapped(
-            &json!({"id": 7, "title": "", "original_title": "O", "release_date": "", "runtime": 0, "budget": 0,
-            "revenue": 2_923_706_026_i64, "imdb_id": "", "tagline": "", "vote_average": 0.0, "vote_count": 0, "popularity": "1.5", "overview": "a\u{0}b"}),
-        );
+        let movie = mapped(&json!({
+            "id": 7, "title": "", "original_title": "O", "release_date": "", "runtime": 0,
+            "budget": 0, "revenue": 2_923_706_026_i64, "imdb_id": "", "tagline": "",
+            "vote_average": 0.0, "vote_count": 0, "popularity": "1.5", "overview": "a\u{0}b",
+        }));
         assert!(movie.is_incomplete());
         assert_eq!(
             (movie.title.as_str(), movie.release_date, movie.runtime_minutes, movie.budget),
@@ -312,30 +314,26 @@ mod tests {
 
     #[test]
     fn the_certificate_is_the_theatrical_one() {
-        let dates = |rows: Value| json!({"id": 7, "title": "T", "release_dates": {"results": [{"iso_3166_1": "US", "release_dates": rows}]}});
+        let date = |kind: i64, text: &str| json!({"type": kind, "certification": text});
+        let dates = |rows: &[Value]| {
+            let results = json!([{"iso_3166_1": "US", "release_dates": rows}]);
+            json!({"id": 7, "title": "T", "release_dates": {"results": results}})
+        };
         for (rows, expected) in [
-            (
-                json!([{"type": 4, "certification": "NR"}, {"type": 2, "certification": "R"}, {"type": 3, "certification": "PG"}]),
-                Some("PG"),
-            ),
-            (
-                json!([{"type": 4, "certification": "NR"}, {"type": 2, "certification": "R"}, {"type": 3, "certification": ""}]),
-                Some("R"),
-            ),
-            (
-                json!([{"type": 4, "certification": "NR"}, {"type": 3, "certification": ""}]),
-                Some("NR"),
-            ),
-            (json!([]), None),
+            (vec![date(4, "NR"), date(2, "R"), date(3, "PG")], Some("PG")),
+            (vec![date(4, "NR"), date(2, "R"), date(3, "")], Some("R")),
+            (vec![date(4, "NR"), date(3, "")], Some("NR")),
+            (Vec::new(), None),
         ] {
-            assert_eq!(mapped(&dates(rows)).certification.as_deref(), expected);
+            assert_eq!(mapped(&dates(&rows)).certification.as_deref(), expected);
         }
     }
 
     #[test]
     fn credits_are_ordered_and_unique() {
-        let movie = mapped(&json!({"id": 7, "title": "T", "credits": {"crew": [], "cast": [
-            {"credit_id": "b", "order": 5, "name": "B"}, {"credit_id": "a", "order": 0, "name": "A"}, {"credit_id": "b", "order": 6, "name": "B"}]}}));
+        let credit = |id: &str, order: i64| json!({"credit_id": id, "order": order, "name": id});
+        let cast = [credit("b", 5), credit("a", 0), credit("b", 6)];
+        let movie = mapped(&json!({"id": 7, "title": "T", "credits": {"crew": [], "cast": cast}}));
         let names: Vec<_> = movie
             .cast_members
             .unwrap()
@@ -344,16 +342,26 @@ mod tests {
             .iter()
             .map(|c| c["name"].clone())
             .collect();
-        assert_eq!(names, ["A", "B"]);
+        assert_eq!(names, ["a", "b"]);
     }
 
     #[test]
     fn the_trailer_is_official_and_in_our_language() {
-        let video = |key: &str, kind: &str, official: bool, language: &str| json!({"site": "YouTube", "key": key, "type": kind, "official": official, "iso_639_1": language});
-        let movie = mapped(
-            &json!({"id": 7, "title": "T", "original_language": "fr", "videos": {"results": [
-            video("teaser", "Teaser", true, "en"), video("fan", "Trailer", false, "en"), video("fr", "Trailer", true, "fr"), video("en", "Trailer", true, "en")]}}),
-        );
+        let video = |key: &str, kind: &str, official: bool, language: &str| {
+            json!({
+                "site": "YouTube", "key": key, "type": kind, "official": official,
+                "iso_639_1": language,
+            })
+        };
+        let videos = [
+            video("teaser", "Teaser", true, "en"),
+            video("fan", "Trailer", false, "en"),
+            video("fr", "Trailer", true, "fr"),
+            video("en", "Trailer", true, "en"),
+        ];
+        let movie = mapped(&json!({
+            "id": 7, "title": "T", "original_language": "fr", "videos": {"results": videos},
+        }));
         assert_eq!(movie.trailer_youtube_id.as_deref(), Some("en"));
     }
 

@@ -44,7 +44,7 @@ pub fn asyncapi() -> Value {
         "operations": parts.operations,
         "components": {
             "messages": parts.messages,
-            "schemas": schemas.take_definitions(true),
+            "schemas": super::unwrapped(schemas.take_definitions(true).into()),
         },
     })
 }

@@ -56,7 +56,7 @@ impl Lists {
         let context = CallContext {
             service: "ingest",
             run_id: Some(run.run_id.clone()),
-            try_number: delivery.failed_attempts,
+            failed_attempts: delivery.failed_attempts,
             lane: Lane::Fresh,
         };
         let found = match self.read(list, &context).await {

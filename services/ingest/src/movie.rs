@@ -51,7 +51,7 @@ impl Handler for Movie {
         let call = CallContext {
             service: "ingest",
             run_id: event.run_id.clone(),
-            try_number: delivery.failed_attempts,
+            failed_attempts: delivery.failed_attempts,
             lane,
         };
         let question = Question { event: &event, delivery, call, asked_at: clock.now() };

@@ -1,35 +1,27 @@
-//! Dead letters: looked at, sent again, dropped.
+//! Dead letters: looked at, replayed under a new message id, dropped.
+//!
+//! Replaying or dropping needs an explicit selection, so that nobody does it to everything by a
+//! forgotten word. Each replay and each drop leaves a row in `job_audit`.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use store::{Author, DeadFilter, DeadRow, Replay, Store};
+use std::time::Duration;
 
-use crate::ApiError;
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{Author, DeadFilter, DeadGroup, DeadRow, Replay, Store};
 
-/// Letters that one request handles; the command line takes them one by one and has no such limit.
-const MOST: i64 = 1_000;
+use crate::{Noun, OperatorError};
 
-/// Which letters.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Which {
-    /// These.
+/// Which dead letters: everything that is given has to match.
+#[derive(Debug, Clone, Default)]
+pub struct DeadLetterSelection {
     pub ids: Option<Vec<i64>>,
-    /// All of this consumer.
     pub consumer: Option<String>,
-    /// All with this reason.
     pub reason: Option<String>,
-    /// All.
+    /// Nothing else is given, on purpose.
     pub all: bool,
-    /// How many, for a list: 1 to 1000.
-    pub limit: Option<i64>,
-    /// Another payload, for one id.
-    pub payload: Option<Value>,
-    /// Also those that were replayed before.
-    pub again: bool,
 }
 
-impl Which {
+impl DeadLetterSelection {
     fn filter(&self) -> DeadFilter {
         DeadFilter {
             ids: self.ids.clone(),
@@ -38,119 +30,143 @@ impl Which {
         }
     }
 
-    /// Something has to be named, so that nobody replays or drops everything by a forgotten word.
-    fn named(&self) -> Result<DeadFilter, ApiError> {
-        if self.ids.is_none() && self.consumer.is_none() && self.reason.is_none() && !self.all {
-            return Err(ApiError::Invalid("say which: ids, consumer, reason, or all".to_owned()));
+    fn explicit(&self) -> Result<DeadFilter, OperatorError> {
+        let given = self.ids.is_some() || self.consumer.is_some() || self.reason.is_some();
+        if given || self.all {
+            return Ok(self.filter());
         }
-        Ok(self.filter())
+        Err(OperatorError::Invalid(
+            "say which dead letters: ids, a consumer, a reason, or all".to_owned(),
+        ))
     }
 }
 
-/// What became of a letter.
+/// How dead letters are replayed.
+#[derive(Debug, Clone)]
+pub struct ReplayOptions {
+    /// In place of the payload of the one dead letter that is selected.
+    pub payload: Option<Value>,
+    /// Also those that were replayed before.
+    pub again: bool,
+    /// At most this many a second; 0 = without a pause.
+    pub per_second: u32,
+    /// At most this many in all.
+    pub limit: i64,
+}
+
+/// What became of a dead letter.
 #[derive(Debug, Clone, Serialize)]
 pub struct Replayed {
-    /// Its number.
     pub id: i64,
     /// The new message's id.
     pub replayed_as: Option<String>,
-    /// Why it was not sent.
+    /// Why it was not replayed.
     pub reason: Option<String>,
 }
 
-/// Letters one by one.
+/// Dead letters by reason and consumer, the largest group first.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn list(store: &Store, which: &Which) -> Result<Vec<DeadRow>, ApiError> {
-    Ok(store.dead_letters(&which.filter(), which.limit.unwrap_or(50).clamp(1, MOST)).await?)
+pub async fn groups(store: &Store) -> Result<Vec<DeadGroup>, OperatorError> {
+    Ok(store.dead_groups().await?)
 }
 
-/// One letter.
+/// Dead letters one by one, the newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(
+    store: &Store,
+    selection: &DeadLetterSelection,
+    limit: i64,
+) -> Result<Vec<DeadRow>, OperatorError> {
+    Ok(store.dead_letters(&selection.filter(), limit).await?)
+}
+
+/// One dead letter.
 ///
 /// # Errors
 /// `Unknown`.
-pub async fn show(store: &Store, id: i64) -> Result<DeadRow, ApiError> {
+pub async fn show(store: &Store, id: i64) -> Result<DeadRow, OperatorError> {
     let filter = DeadFilter { ids: Some(vec![id]), ..DeadFilter::default() };
-    store
-        .dead_letters(&filter, 1)
-        .await?
-        .pop()
-        .ok_or_else(|| ApiError::Unknown(format!("there is no dead letter {id}")))
+    let found = store.dead_letters(&filter, 1).await?.pop();
+    found.ok_or_else(|| OperatorError::unknown(Noun::DeadLetter, id))
 }
 
-/// Sends letters again, each under an id of its own. Repeating is harmless: a letter goes out once,
-/// unless `again` is set.
+/// Replays dead letters, the oldest first, each under a message id of its own. Repeating is
+/// harmless: a dead letter is replayed once, unless `again` is set.
 ///
 /// # Errors
-/// `Invalid` when nothing is named, or the payload is no object for one id.
+/// `Invalid` when nothing is selected, or the payload is not an object for one dead letter.
 pub async fn replay(
     store: &Store,
-    which: &Which,
+    selection: &DeadLetterSelection,
+    options: &ReplayOptions,
     author: &Author,
-) -> Result<Vec<Replayed>, ApiError> {
-    let filter = which.named()?;
-    if let Some(payload) = &which.payload
-        && (!payload.is_object() || which.ids.as_ref().is_none_or(|ids| ids.len() != 1))
-    {
-        return Err(ApiError::Invalid("payload is one JSON object for one id".to_owned()));
-    }
+) -> Result<Vec<Replayed>, OperatorError> {
+    let filter = selection.explicit()?;
+    check_payload(options, &filter)?;
     let mut ended = Vec::new();
-    for letter in store.dead_letters(&filter, MOST).await?.iter().rev() {
-        ended.push(replay_one(store, letter.id, (which.payload.as_ref(), which.again)).await?);
+    for letter in store.dead_letters(&filter, options.limit).await?.iter().rev() {
+        let replay = store.replay_dead(letter.id, options.payload.as_ref(), options.again).await?;
+        ended.push(replayed(letter.id, replay));
+        if options.per_second > 0 {
+            tokio::time::sleep(Duration::from_secs(1) / options.per_second).await;
+        }
     }
-    store
-        .audit(
-            "dead.replay",
-            &serde_json::json!({ "letters": ended.iter().map(|e| e.id).collect::<Vec<_>>() }),
-            author,
-        )
-        .await?;
+    let ids: Vec<i64> = ended.iter().map(|end| end.id).collect();
+    store.audit("dead.replay", &json!({ "letters": ids }), author).await?;
     Ok(ended)
 }
 
-/// Sends one letter again.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn replay_one(
-    store: &Store,
-    id: i64,
-    (payload, again): (Option<&Value>, bool),
-) -> Result<Replayed, ApiError> {
-    let reason = match store.replay_dead(id, payload, again).await? {
-        Replay::As(message_id) => {
-            return Ok(Replayed { id, replayed_as: Some(message_id), reason: None });
-        }
-        Replay::Before(message_id) => format!(
-            "it went out before as {message_id}; --again (by NATS: again) sends it once more"
-        ),
-        Replay::NoJson => {
-            "its payload is no JSON object; give another with --payload (by NATS: payload)"
-                .to_owned()
-        }
-        Replay::Tick(job) => {
-            format!(
-                "the run that the tick was for is over; begin another: mangoes jobs run {job}, with --payload where the job's does not fit"
-            )
-        }
-        Replay::Unknown => "it is gone".to_owned(),
-    };
-    Ok(Replayed { id, replayed_as: None, reason: Some(reason) })
+fn check_payload(options: &ReplayOptions, filter: &DeadFilter) -> Result<(), OperatorError> {
+    let Some(payload) = &options.payload else { return Ok(()) };
+    let one = filter.ids.as_ref().is_some_and(|ids| ids.len() == 1);
+    if payload.is_object() && one {
+        return Ok(());
+    }
+    Err(OperatorError::Invalid(
+        "a payload is one JSON object, for one id: give both, or leave the payload out".to_owned(),
+    ))
 }
 
-/// Removes letters. Returns how many.
+fn replayed(id: i64, replay: Replay) -> Replayed {
+    let refused = |reason: String| Replayed { id, replayed_as: None, reason: Some(reason) };
+    match replay {
+        Replay::As(message_id) => Replayed { id, replayed_as: Some(message_id), reason: None },
+        Replay::Before(message_id) => refused(format!(
+            "it was replayed before as {message_id}; --again (by NATS: again) replays it once more"
+        )),
+        Replay::NoJson => refused(
+            "its payload is not a JSON object; give another with --payload (by NATS: payload)"
+                .to_owned(),
+        ),
+        Replay::Tick(job) => refused(format!(
+            "the run of this tick is over; start another with `mangoes jobs run {job}`, and with \
+             --payload where the job's own payload is wrong"
+        )),
+        Replay::Unknown => refused("it was dropped meanwhile".to_owned()),
+    }
+}
+
+/// Removes dead letters. Returns how many.
 ///
 /// # Errors
-/// `Invalid` when nothing is named.
-pub async fn drop(store: &Store, which: &Which, author: &Author) -> Result<u64, ApiError> {
-    let dropped = store.drop_dead(&which.named()?).await?;
-    store
-        .audit(
-            "dead.drop",
-            &serde_json::json!({ "dropped": dropped, "ids": which.ids, "consumer": which.consumer, "reason": which.reason }),
-            author,
-        )
-        .await?;
+/// `Invalid` when nothing is selected.
+pub async fn drop(
+    store: &Store,
+    selection: &DeadLetterSelection,
+    author: &Author,
+) -> Result<u64, OperatorError> {
+    let filter = selection.explicit()?;
+    let dropped = store.drop_dead(&filter).await?;
+    let done = json!({
+        "dropped": dropped,
+        "ids": filter.ids,
+        "consumer": filter.consumer,
+        "reason": filter.reason,
+    });
+    store.audit("dead.drop", &done, author).await?;
     Ok(dropped)
 }

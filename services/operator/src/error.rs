@@ -1,64 +1,120 @@
-//! Why a verb was not done, in one sentence with the remedy.
+//! Why the operator's request was not done. Each kind is a variant, so that every surface can say
+//! in its own words what to do next.
 
 use bus::{BusError, ServiceError};
 use store::StoreError;
 
-/// Why a verb was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    /// The request is wrong; the sentence names the field.
-    #[error("{0}")]
-    Invalid(String),
-    /// There is no such job, run, movie or letter.
-    #[error("{0}")]
-    Unknown(String),
-    /// It cannot be done now.
-    #[error("{0}")]
-    Refused(String),
-    /// The same request was answered before, so.
-    #[error("this request was answered before")]
-    Repeated(serde_json::Value),
-    /// Database or broker do not answer.
-    #[error("{0}")]
-    Unavailable(String),
+/// A kind of thing that a person asks for by its name or number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noun {
+    Job,
+    Run,
+    Movie,
+    DeadLetter,
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unknown { .. } => Self::Unknown(error.to_string()),
-            StoreError::Refused(text) => Self::Refused(text),
-            StoreError::Repeated(answer) => Self::Repeated(answer),
-            StoreError::Data(_) => Self::Invalid(runtime::chain(&error)),
-            StoreError::Unavailable(_)
-            | StoreError::Conflict(_)
-            | StoreError::Row { .. }
-            | StoreError::Setup(_)
-            | StoreError::Other(_) => Self::Unavailable(runtime::chain(&error)),
+impl From<store::Noun> for Noun {
+    fn from(noun: store::Noun) -> Self {
+        match noun {
+            store::Noun::Job => Self::Job,
+            store::Noun::Run => Self::Run,
         }
     }
 }
 
-impl From<BusError> for ApiError {
-    fn from(error: BusError) -> Self {
-        Self::Unavailable(error.to_string())
+impl std::fmt::Display for Noun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Job => "job",
+            Self::Run => "run",
+            Self::Movie => "movie",
+            Self::DeadLetter => "dead letter",
+        })
     }
 }
 
-impl From<calendar::CalendarError> for ApiError {
+/// Why the operator's request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The request is wrong; the sentence names the field.
+    #[error("{0}")]
+    Invalid(String),
+    #[error("there is no {what} {name}")]
+    Unknown { what: Noun, name: String },
+    /// A run of the job is not over, and its runs may not overlap.
+    #[error("{0}")]
+    Overlaps(String),
+    /// It cannot be done in the state that things are in; the sentence says why.
+    #[error("{0}")]
+    Refused(String),
+    /// A request of the same id was done before, and got this answer.
+    #[error("this request was answered before")]
+    Repeated(serde_json::Value),
+    /// A row holds a word that this version does not know.
+    #[error("the database cannot be understood: {0}; is this program older than its tables?")]
+    Unreadable(String),
+    #[error(transparent)]
+    Database(StoreError),
+    /// No stream confirmed the message. It may be stored all the same.
+    #[error(transparent)]
+    Broker(#[from] BusError),
+    #[error("this cannot be written as JSON: {0}")]
+    Json(serde_json::Error),
+}
+
+impl OperatorError {
+    /// There is no such thing.
+    pub(crate) fn unknown(what: Noun, name: impl ToString) -> Self {
+        Self::Unknown { what, name: name.to_string() }
+    }
+
+    /// What the database said about a thing that was asked for by its name.
+    pub(crate) fn about(what: Noun, name: &str) -> impl FnOnce(StoreError) -> Self {
+        move |error| {
+            if matches!(error, StoreError::Unknown { .. }) {
+                Self::unknown(what, name)
+            } else {
+                error.into()
+            }
+        }
+    }
+}
+
+impl From<StoreError> for OperatorError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unknown { what, name } => Self::Unknown { what: what.into(), name },
+            StoreError::Refused(why) => Self::Refused(why),
+            StoreError::Row { .. } => Self::Unreadable(error.to_string()),
+            StoreError::Repeated(answer) => Self::Repeated(answer),
+            StoreError::Data(_) => Self::Invalid(runtime::chain(&error)),
+            StoreError::Unavailable(_)
+            | StoreError::Conflict(_)
+            | StoreError::Setup(_)
+            | StoreError::Other(_) => Self::Database(error),
+        }
+    }
+}
+
+impl From<calendar::CalendarError> for OperatorError {
     fn from(error: calendar::CalendarError) -> Self {
         Self::Invalid(error.to_string())
     }
 }
 
-impl From<ApiError> for ServiceError {
-    fn from(error: ApiError) -> Self {
+impl From<OperatorError> for ServiceError {
+    fn from(error: OperatorError) -> Self {
         let code = match &error {
-            ApiError::Invalid(_) => 400,
-            ApiError::Unknown(_) => 404,
-            ApiError::Refused(_) | ApiError::Repeated(_) => 409,
-            ApiError::Unavailable(_) => 503,
+            OperatorError::Invalid(_) => 400,
+            OperatorError::Unknown { .. } => 404,
+            OperatorError::Overlaps(_) | OperatorError::Refused(_) | OperatorError::Repeated(_) => {
+                409
+            }
+            OperatorError::Unreadable(_)
+            | OperatorError::Database(_)
+            | OperatorError::Broker(_)
+            | OperatorError::Json(_) => 503,
         };
-        Self { code, text: error.to_string() }
+        Self { code, text: runtime::chain(&error) }
     }
 }

@@ -1,11 +1,19 @@
-//! The operator's verbs, the same for the command line and for `nats req movies.api.<verb>`:
-//! requests and answers are types, the rules behind them are the database's. Any replica answers.
+//! What people may do with jobs, runs, dead letters and movies: the only place that knows it.
+//!
+//! The command line calls these functions; everybody else asks for `movies.api.<noun>.<verb>` by
+//! NATS, and any replica answers. Requests and answers are types. Rules that also hold for SQL are
+//! functions of the database. Whatever is compared with "now" is compared with the database's
+//! clock. A change leaves a row in `job_audit` that names its author; a request with an id that was
+//! used before is not done again.
 
 pub mod dead;
 mod error;
 pub mod jobs;
+mod moment;
 pub mod movies;
-mod verbs;
+mod requests;
+pub mod status;
+mod verb;
 
 use std::sync::Arc;
 
@@ -14,16 +22,15 @@ use runtime::ChildSpec;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use error::ApiError;
+pub use error::{Noun, OperatorError};
+pub use moment::Moment;
+use requests::Requests;
 pub use store::Author;
-use verbs::Verbs;
 
 /// What the service works with.
 #[derive(Clone)]
 pub struct Tools {
-    /// NATS.
     pub bus: Bus,
-    /// Postgres.
     pub store: Store,
     /// TMDB calls per second of the whole installation; 0 = no limit. For estimates.
     pub tmdb_rate: u32,
@@ -39,7 +46,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         name: "mangoes",
         description: "Jobs, movies and dead letters of mangoes",
         prefix: "movies.api",
-        answers: Arc::new(Verbs {
+        answers: Arc::new(Requests {
             store: tools.store.clone(),
             bus: tools.bus.clone(),
             tmdb_rate: tools.tmdb_rate,

@@ -1,194 +1,199 @@
-//! Movies: looked at, ingested, refreshed.
+//! Movies: looked at, ingested, refreshed. A request becomes messages that their streams confirm.
+//!
+//! A request that is repeated with its id sends the same message ids: the streams and the inbox
+//! know them, and nothing is done twice.
 
 use bus::{Bus, Outgoing};
 use proto::{
     Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, RunId, TmdbId,
     TriggerType,
 };
-use runtime::{Clock, SystemClock};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use store::{Author, MovieRow, Store, WorkEvent};
+use store::{Author, MessageEnd, MovieRow, Store, WorkEvent};
 use uuid::Uuid;
 
-use crate::{ApiError, jobs};
+use crate::{
+    Noun, OperatorError,
+    jobs::{self, RunRequest},
+};
 
 /// Movies that one request may name.
 const MOST_MOVIES: usize = 1_000;
+/// Entries of a timeline that one answer holds.
+const MOST_EVENTS: i64 = 1_000;
+/// The job whose run refreshes what is due.
+const SCAN_JOB: &str = "daily_refresh_enqueue";
+/// Its limit when everything that is due is asked for: the largest that a scan allows.
+const ALL_DUE: i64 = 1_000_000;
 
-/// A message that the stream has confirmed.
+/// A message that its stream has confirmed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Accepted {
-    /// The movie.
     pub tmdb_id: TmdbId,
     /// `Nats-Msg-Id`, by which its end is found.
     pub message_id: String,
 }
 
-/// What to bring in: movies, or a list.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ingest {
-    /// These.
-    pub movies: Vec<TmdbId>,
-    /// Also those that the catalogue has.
+/// Which movies to ingest.
+#[derive(Debug, Clone)]
+pub struct IngestMovies {
+    pub ids: Vec<TmdbId>,
+    /// Fetch also those that the catalogue has.
     pub force: bool,
-    /// A list.
-    pub list: Option<ListSource>,
-    /// Its new titles at most.
-    pub max_movies: Option<MaxMovies>,
 }
 
-/// What to refresh: movies, or all that are due.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Refresh {
-    /// These.
-    pub movies: Vec<TmdbId>,
-    /// All that are due.
-    pub due: bool,
-}
-
-/// What was accepted.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// One message per movie.
-    Movies {
-        /// The messages.
-        accepted: Vec<Accepted>,
-    },
-    /// A run.
-    Run {
-        /// Its id.
-        run_id: String,
-    },
+/// How an accepted message ended.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    Done,
+    /// It became a dead letter with this error.
+    DeadLetter(String),
 }
 
 /// One movie.
 ///
 /// # Errors
 /// `Unknown`.
-pub async fn get(store: &Store, id: TmdbId) -> Result<MovieRow, ApiError> {
-    store.movie(id).await?.ok_or_else(|| {
-        ApiError::Unknown(format!("the catalogue has no movie {id}: ingest brings it in"))
-    })
+pub async fn get(store: &Store, id: TmdbId) -> Result<MovieRow, OperatorError> {
+    store.movie(id).await?.ok_or_else(|| OperatorError::unknown(Noun::Movie, id))
 }
 
 /// Its timeline, the newest first.
 ///
 /// # Errors
 /// `Unknown`.
-pub async fn history(store: &Store, id: TmdbId, limit: i64) -> Result<Vec<WorkEvent>, ApiError> {
+pub async fn history(
+    store: &Store,
+    id: TmdbId,
+    limit: i64,
+) -> Result<Vec<WorkEvent>, OperatorError> {
     get(store, id).await?;
-    Ok(store.history(id, limit.clamp(1, 1_000)).await?)
+    Ok(store.history(id, limit.clamp(1, MOST_EVENTS)).await?)
 }
 
-/// A word that a repetition of the request has too.
-fn word(author: &Author) -> String {
+/// How an accepted message ended; `None`: not yet.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn ending(store: &Store, message: &Accepted) -> Result<Option<Ending>, OperatorError> {
+    let end = store.message_end(&message.message_id).await?;
+    Ok(end.map(|end| match end {
+        MessageEnd::Done => Ending::Done,
+        MessageEnd::DeadLetter(error) => Ending::DeadLetter(error),
+    }))
+}
+
+/// Sends one message per movie to `ingest`.
+///
+/// # Errors
+/// `Invalid` for too many movies; `Broker` when the stream does not confirm.
+pub async fn ingest(
+    bus: &Bus,
+    request: &IngestMovies,
+    author: &Author,
+) -> Result<Vec<Accepted>, OperatorError> {
+    let force = request.force;
+    let event = |tmdb_id| IngestMovie { tmdb_id, run_id: None, force };
+    Messages { bus, verb: "ingest", author }.send_each(&request.ids, event).await
+}
+
+/// Sends a list to `ingest`. Returns the run that counts its movies.
+///
+/// # Errors
+/// `Broker` when the stream does not confirm.
+pub async fn ingest_list(
+    bus: &Bus,
+    source: ListSource,
+    max_movies: MaxMovies,
+    author: &Author,
+) -> Result<RunId, OperatorError> {
+    let run_id = RunId::of_list(&request_key(author));
+    let trigger_type = TriggerType::Manual;
+    let event = IngestList { source, max_movies, trigger_type, run_id: Some(run_id.clone()) };
+    send(bus, &event, &run_id).await?;
+    Ok(run_id)
+}
+
+/// Sends one message per movie to `refresh`, on the lane that goes first.
+///
+/// # Errors
+/// `Invalid` for too many movies; `Broker` when the stream does not confirm.
+pub async fn refresh(
+    store: &Store,
+    bus: &Bus,
+    ids: &[TmdbId],
+    author: &Author,
+) -> Result<Vec<Accepted>, OperatorError> {
+    let now = store.now().await?;
+    let event = |tmdb_id| MovieStale {
+        tmdb_id,
+        work_id: None,
+        reason: "manual".to_owned(),
+        queued_at: Some(now),
+        queue_id: None,
+        run_id: None,
+        lane: Lane::Now,
+    };
+    Messages { bus, verb: "refresh", author }.send_each(ids, event).await
+}
+
+/// Refreshes all movies that are due: a run of the scan's job without its usual limit.
+///
+/// # Errors
+/// `Overlaps` while a run of that job is not over.
+pub async fn refresh_due(store: &Store, author: &Author) -> Result<RunId, OperatorError> {
+    let request = RunRequest {
+        name: SCAN_JOB.parse().map_err(OperatorError::Invalid)?,
+        payload: Some(json!({ "limit": ALL_DUE })),
+        force: false,
+    };
+    jobs::run(store, &request, author).await
+}
+
+/// What one request sends.
+struct Messages<'a> {
+    bus: &'a Bus,
+    /// The first part of the messages' ids.
+    verb: &'static str,
+    author: &'a Author,
+}
+
+impl Messages<'_> {
+    /// One message per movie, each confirmed by its stream.
+    async fn send_each<E: Event>(
+        &self,
+        ids: &[TmdbId],
+        event: impl Fn(TmdbId) -> E,
+    ) -> Result<Vec<Accepted>, OperatorError> {
+        if ids.len() > MOST_MOVIES {
+            return Err(OperatorError::Invalid(format!(
+                "movies: at most {MOST_MOVIES} in one request"
+            )));
+        }
+        let key = request_key(self.author);
+        let mut accepted = Vec::with_capacity(ids.len());
+        for id in ids {
+            let message_id = format!("{}:{key}:{id}", self.verb);
+            send(self.bus, &event(*id), &message_id).await?;
+            accepted.push(Accepted { tmdb_id: *id, message_id });
+        }
+        Ok(accepted)
+    }
+}
+
+/// A key that a repetition of the request has too.
+fn request_key(author: &Author) -> String {
     author.request_id.clone().unwrap_or_else(|| Uuid::now_v7().to_string())
 }
 
-async fn send<E: Event>(bus: &Bus, event: &E, message_id: &str) -> Result<(), ApiError> {
-    let payload = serde_json::to_vec(event).map_err(|e| ApiError::Invalid(e.to_string()))?;
+async fn send<E: Event>(bus: &Bus, event: &E, message_id: &str) -> Result<(), OperatorError> {
     let message = Outgoing {
         subject: event.subject(),
         message_id: message_id.to_owned(),
         headers: json!({}),
-        payload,
+        payload: serde_json::to_vec(event).map_err(OperatorError::Json)?,
     };
     bus.publish(message).await?;
     Ok(())
-}
-
-/// One message per movie, confirmed by the stream. A repetition has the same ids: the stream and
-/// the inbox know them.
-async fn send_each<E: Event>(
-    bus: &Bus,
-    ids: &[TmdbId],
-    (verb, author): (&str, &Author),
-    event: impl Fn(TmdbId) -> E,
-) -> Result<Answer, ApiError> {
-    if ids.len() > MOST_MOVIES {
-        return Err(ApiError::Invalid(format!("movies: at most {MOST_MOVIES} in one request")));
-    }
-    let word = word(author);
-    let mut accepted = Vec::with_capacity(ids.len());
-    for id in ids {
-        let message_id = format!("{verb}:{word}:{id}");
-        send(bus, &event(*id), &message_id).await?;
-        accepted.push(Accepted { tmdb_id: *id, message_id });
-    }
-    Ok(Answer::Movies { accepted })
-}
-
-/// Brings movies or a list in.
-///
-/// # Errors
-/// `Invalid` when the request names neither or both; `Unavailable` when the stream does not
-/// confirm.
-pub async fn ingest(bus: &Bus, request: &Ingest, author: &Author) -> Result<Answer, ApiError> {
-    match (request.movies.as_slice(), request.list) {
-        (ids @ [_, ..], None) => {
-            send_each(bus, ids, ("ingest", author), |tmdb_id| IngestMovie {
-                tmdb_id,
-                run_id: None,
-                force: request.force,
-            })
-            .await
-        }
-        ([], Some(source)) => {
-            let max_movies = request.max_movies.ok_or_else(|| {
-                ApiError::Invalid("max_movies is missing: give 1 to 10000".to_owned())
-            })?;
-            let run_id = RunId::of_list(&word(author));
-            let event = IngestList {
-                source,
-                max_movies,
-                trigger_type: TriggerType::Manual,
-                run_id: Some(run_id.clone()),
-            };
-            send(bus, &event, &run_id).await?;
-            Ok(Answer::Run { run_id: run_id.into() })
-        }
-        _ => Err(ApiError::Invalid(
-            "name either movies, as [603], or a list with max_movies".to_owned(),
-        )),
-    }
-}
-
-/// Refreshes movies now, or all that are due.
-///
-/// # Errors
-/// `Invalid` when the request names neither or both; `Unavailable` when the stream does not
-/// confirm.
-pub async fn refresh(
-    store: &Store,
-    bus: &Bus,
-    request: &Refresh,
-    author: &Author,
-) -> Result<Answer, ApiError> {
-    match (request.movies.as_slice(), request.due) {
-        (ids @ [_, ..], false) => {
-            let now = SystemClock.now();
-            let stale = |tmdb_id| MovieStale {
-                tmdb_id,
-                work_id: None,
-                reason: "manual".to_owned(),
-                queued_at: Some(now),
-                queue_id: None,
-                run_id: None,
-                lane: Lane::Now,
-            };
-            send_each(bus, ids, ("refresh", author), stale).await
-        }
-        ([], true) => {
-            let all = json!({"limit": 1_000_000});
-            Ok(Answer::Run {
-                run_id: jobs::run(store, "daily_refresh_enqueue", (Some(&all), false), author)
-                    .await?,
-            })
-        }
-        _ => Err(ApiError::Invalid("name either movies, as [603], or due".to_owned())),
-    }
 }

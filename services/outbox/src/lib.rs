@@ -14,7 +14,7 @@ use std::{
 use bus::{Bus, BusError, Outgoing, topology};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use runtime::{ChildSpec, Part};
+use runtime::{ChildSpec, Component};
 use store::{
     LockWait, OutboxRow, PublishOutcome, Refusal, Store, StoreError, StreamGeneration, Withheld,
 };
@@ -32,7 +32,8 @@ const REFUSED_MAX: usize = 500;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// A pass ends with the database's patience (30 s) at the latest.
-const PART: Part = Part { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
+const PART: Component =
+    Component { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
 /// How soon the loss of a stream is seen where nothing has to be published.
 const BIRTHS_EVERY: Duration = Duration::from_secs(5);
 
@@ -307,7 +308,7 @@ impl Publisher {
                     error!(error = %e, "an event can never be published; it is a dead letter now");
                     outcome.refused.push(Refusal { id, error: e.to_string() });
                 }
-                Err(_) if runtime::trial::without("outbox") => outcome.confirmed.push(id),
+                Err(_) if runtime::fault_injection::without("outbox") => outcome.confirmed.push(id),
                 Err(e) => {
                     warn!(error = %e, %subject, "an event is not published; it stays unsent");
                     self.blocked.hold(key, &subject);

@@ -98,7 +98,7 @@ impl Refresh {
         let call = CallContext {
             service: "refresh",
             run_id: event.run_id.clone(),
-            try_number: delivery.failed_attempts,
+            failed_attempts: delivery.failed_attempts,
             lane: event.lane,
         };
         let question = Question { event, delivery, call, asked_at: self.clock.now() };

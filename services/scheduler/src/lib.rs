@@ -5,9 +5,10 @@
 //! second anyway.
 
 mod alarm;
-mod config;
+mod claim;
+mod decide;
 mod error;
-mod handler;
+mod sweep;
 
 use std::sync::Arc;
 
@@ -16,17 +17,13 @@ use runtime::{ChildSpec, Clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
 pub use error::SchedulerError;
 
 /// What the service works with.
 #[derive(Clone)]
 pub struct Tools {
-    /// NATS.
     pub bus: Bus,
-    /// Postgres.
     pub store: Store,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
@@ -34,6 +31,6 @@ pub struct Tools {
 
 /// The children of this service's root.
 #[must_use]
-pub fn children(tools: &Tools, config: Config) -> Vec<ChildSpec> {
-    vec![handler::child(tools.clone(), config)]
+pub fn children(tools: &Tools) -> Vec<ChildSpec> {
+    vec![sweep::child(tools.clone())]
 }

@@ -9,7 +9,7 @@ use async_nats::jetstream::{self, consumer::pull, stream::Stream};
 use delivery::{Delivery, MessageRef};
 use futures::StreamExt;
 use proto::MessageKey;
-use runtime::{Part, supervisor::restart_delay};
+use runtime::{Component, supervisor::restart_delay};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -285,7 +285,7 @@ impl Flight {
 }
 
 fn beat(bus: &Bus, durable: &'static str, wait: Duration) {
-    bus.pulse.beat(Part { name: durable, allowed: OUT_OF_SIGHT + wait, vital: false });
+    bus.pulse.beat(Component { name: durable, allowed: OUT_OF_SIGHT + wait, vital: false });
 }
 
 fn in_flight(

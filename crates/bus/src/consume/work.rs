@@ -13,7 +13,7 @@ use delivery::{
     MessageRef, Outcome, SUSPECT_AFTER, Verdict, verdict,
 };
 use proto::Reason;
-use runtime::trial;
+use runtime::fault_injection;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -99,7 +99,7 @@ impl Worker {
                 return self.dead_letter(&message, dead, Effect::None).await;
             }
         };
-        if trial::without("ack-after-commit") {
+        if fault_injection::without("ack-after-commit") {
             message.receipt.settle(Settlement::Ack).await;
         }
         match self.attempt(&*work, &message, attempts.crashed >= SUSPECT_AFTER).await {
@@ -124,15 +124,15 @@ impl Worker {
         let attempt = work.attempt(message.delivery.clone());
         let (ledger, of) = (Arc::clone(&self.ledger), message.delivery.message.clone());
         let task = async move {
-            trial::panic_now_and_then();
+            fault_injection::panic_now_and_then();
             if !suspect {
                 let _shared = ALONE.read().await;
-                trial::abort_at(&of.key);
+                fault_injection::abort_at(&of.key);
                 return attempt.await;
             }
             let _alone = ALONE.write().await;
             may_run_alone(&*ledger, &of).await?;
-            trial::abort_at(&of.key);
+            fault_injection::abort_at(&of.key);
             attempt.await
         };
         let mut task = tokio::spawn(task.in_current_span());

@@ -3,53 +3,38 @@
 //! An address holds a password, and a password may hold any character: also those with which a URL
 //! ends its host or begins its path. So nothing here shows a part that could belong to a password.
 
-use super::ConfigError;
-
 /// Schemes of the addresses that this program knows.
 const SCHEMES: [&str; 8] = ["nats", "tls", "ws", "wss", "postgres", "postgresql", "http", "https"];
 
-/// What a person has to do when a password makes the address unreadable.
-const ENCODE: &str = "in user and password write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25, a comma as %2C";
+/// The remedy where a password makes the address unreadable.
+const ENCODE: &str = "in user and password write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, \
+                      % as %25, a comma as %2C";
 
-/// What an address has to look like.
+/// The form of an address.
 pub(super) struct Form {
-    /// The setting.
-    pub(super) name: &'static str,
     /// Schemes that are accepted.
-    pub(super) schemes: &'static [&'static str],
-    /// A right one.
-    pub(super) example: &'static str,
+    schemes: &'static [&'static str],
+    /// An address of this form, for messages.
+    example: &'static str,
 }
 
-/// NATS; one server, or several joined by commas.
-pub(super) const NATS: Form = Form {
-    name: "NATS_URL",
-    schemes: &["nats", "tls", "ws", "wss"],
-    example: "nats://127.0.0.1:4222",
-};
+/// One NATS server.
+pub(super) const NATS: Form =
+    Form { schemes: &["nats", "tls", "ws", "wss"], example: "nats://127.0.0.1:4222" };
 pub(super) const POSTGRES: Form = Form {
-    name: "DATABASE_URL",
     schemes: &["postgres", "postgresql"],
     example: "postgres://user:password@127.0.0.1:5432/mangoes",
 };
-pub(super) const TMDB: Form = Form {
-    name: "TMDB_BASE_URL",
-    schemes: &["http", "https"],
-    example: "https://api.themoviedb.org/3",
-};
+pub(super) const TMDB: Form =
+    Form { schemes: &["http", "https"], example: "https://api.themoviedb.org/3" };
 
 impl Form {
     /// Reads one address.
     ///
     /// # Errors
-    /// A sentence with the setting and a right example. It repeats nothing of the text.
-    pub(super) fn read(&self, text: &str) -> Result<url::Url, ConfigError> {
-        let wrong = |why: &str| {
-            ConfigError(format!(
-                "{} is not a usable URL ({why}): write it as {}",
-                self.name, self.example
-            ))
-        };
+    /// A sentence with a right example. It repeats nothing of the text.
+    pub(super) fn read(&self, text: &str) -> Result<url::Url, String> {
+        let wrong = |why: &str| format!("not a usable URL ({why}): write it as {}", self.example);
         let url = match url::Url::parse(text) {
             Ok(url) => url,
             Err(e) if text.contains('@') => return Err(wrong(&format!("{e}; {ENCODE}"))),
@@ -61,7 +46,7 @@ impl Form {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(wrong("it has no host"));
         }
-        // What was meant as user and password ended up as host, path or fragment.
+        // What was meant as user and password was read as host, path or fragment.
         let misread = text.contains('@') && url.username().is_empty() && url.password().is_none();
         let behind =
             url.path().contains('@') || url.query().is_some_and(|query| query.contains('@'));
@@ -73,12 +58,12 @@ impl Form {
 }
 
 /// An address, or several joined by commas, without passwords and tokens: for messages and logs.
-/// Where it cannot be told what is a password, no more than the scheme is left.
+/// Where it is not clear what is a password, no more than the scheme is left.
 #[must_use]
 pub fn mask_url(text: &str) -> String {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     if !parts.iter().all(|part| scheme_of(part).is_some()) {
-        // A comma that is no separator: it stands in a password, or in a list of hosts.
+        // A comma that does not separate addresses: it is in a password, or in a list of hosts.
         return mask_one(text.trim());
     }
     // A part without credentials that comes before one with them may be the beginning of a
@@ -97,9 +82,9 @@ fn scheme_of(text: &str) -> Option<(&str, &str)> {
 
 fn mask_one(text: &str) -> String {
     let Some((scheme, rest)) = scheme_of(text) else { return "***".to_owned() };
-    let (credentials, place) =
-        rest.rsplit_once('@').map_or((None, rest), |(c, place)| (Some(c), place));
-    let place = place.split(['?', '#']).next().unwrap_or_default();
+    let (credentials, server) =
+        rest.rsplit_once('@').map_or((None, rest), |(c, server)| (Some(c), server));
+    let server = server.split(['?', '#']).next().unwrap_or_default();
     let credentials = match credentials {
         None => String::new(),
         Some(text) if text.contains(['/', '?', '#', ',']) => return format!("{scheme}://***"),
@@ -110,8 +95,8 @@ fn mask_one(text: &str) -> String {
             Some(_) | None => "***@".to_owned(),
         },
     };
-    if is_place(place) {
-        format!("{scheme}://{credentials}{place}")
+    if is_server(server) {
+        format!("{scheme}://{credentials}{server}")
     } else {
         format!("{scheme}://***")
     }
@@ -122,7 +107,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// `host:port`, several joined by commas, and a path.
-fn is_place(text: &str) -> bool {
+fn is_server(text: &str) -> bool {
     let (hosts, path) = text.split_once('/').unwrap_or((text, ""));
     let is_host = |host: &str| match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => is_name(name),
@@ -175,19 +160,19 @@ mod tests {
     /// Every password of up to four of the characters that mean something in a URL, and of digits.
     #[test]
     fn no_password_is_shown_whatever_its_characters() {
-        let letters = ['@', ':', '/', '?', '#', ',', '%', '[', ']', ' ', '1', '\\', '&', '=', 'é'];
+        let specials = ['@', ':', '/', '?', '#', ',', '%', '[', ']', ' ', '1', '\\', '&', '=', 'é'];
         let mut passwords = vec![String::new()];
         for _ in 0..3 {
             let longer = passwords
                 .iter()
-                .flat_map(|p| letters.map(|l| format!("{p}{l}")))
+                .flat_map(|p| specials.map(|l| format!("{p}{l}")))
                 .collect::<Vec<_>>();
             passwords.extend(longer);
         }
         passwords.sort();
         passwords.dedup();
         for odd in passwords {
-            // The word stands before, between and behind the odd characters.
+            // The word comes before, between and after the odd characters.
             for password in
                 [format!("{odd}sesame"), format!("sesame{odd}"), format!("se{odd}sesame{odd}same")]
             {
@@ -197,8 +182,7 @@ mod tests {
                 ] {
                     assert!(!mask_url(&text).contains("sesame"), "{text} -> {}", mask_url(&text));
                     for form in [&POSTGRES, &NATS] {
-                        let error =
-                            form.read(&text).err().map(|e| e.to_string()).unwrap_or_default();
+                        let error = form.read(&text).err().unwrap_or_default();
                         assert!(!error.contains("sesame"), "{text}: {error}");
                     }
                 }
@@ -211,13 +195,12 @@ mod tests {
         for password in
             ["#sesame", "12/sesame", "?sesame", "1#sesame", "/", "p@h/sesame", "p@h?sesame"]
         {
-            let error =
-                POSTGRES.read(&format!("postgres://ann:{password}@h/db")).unwrap_err().to_string();
-            assert!(error.contains("DATABASE_URL") && error.contains("%23"), "{error}");
+            let error = POSTGRES.read(&format!("postgres://ann:{password}@h/db")).unwrap_err();
+            assert!(error.contains("postgres://user") && error.contains("%23"), "{error}");
         }
         for text in ["sesame:x", "mysql://ann:sesame@h/d", "postgres//x"] {
-            let error = POSTGRES.read(text).unwrap_err().to_string();
-            assert!(error.contains("DATABASE_URL") && !error.contains("sesame"), "{error}");
+            let error = POSTGRES.read(text).unwrap_err();
+            assert!(error.contains("postgres://user") && !error.contains("sesame"), "{error}");
         }
         assert_eq!(POSTGRES.read("postgres://ann:a%23b@h/db").unwrap().host_str(), Some("h"));
     }

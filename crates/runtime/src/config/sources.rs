@@ -2,21 +2,35 @@
 
 use std::{collections::BTreeMap, ffi::OsString, io::ErrorKind, path::Path};
 
-use super::{ConfigError, SETTINGS};
+use super::{error::ConfigError, settings::is_setting};
 
 /// The file of settings, in the current directory.
 const FILE: &str = "mangoes.toml";
 /// `NAME_FILE` names a file that holds the value of `NAME`.
 const FILE_SUFFIX: &str = "_FILE";
 
-/// A value and where it was found.
+/// A value and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) value: String,
-    /// For people, as `environment` or `mangoes.toml`.
+    /// The source for people, such as `environment` or `mangoes.toml`.
     pub(super) origin: String,
-    /// Whether it comes from the file of settings, the weakest source.
+    /// Whether the source is the file of settings, the weakest one.
     from_file: bool,
+}
+
+impl Found {
+    fn in_flag(value: &str) -> Self {
+        Self { value: value.to_owned(), origin: "flag".to_owned(), from_file: false }
+    }
+
+    fn in_env(value: String) -> Self {
+        Self { value, origin: "environment".to_owned(), from_file: false }
+    }
+
+    fn in_file(value: &str) -> Self {
+        Self { value: value.to_owned(), origin: FILE.to_owned(), from_file: true }
+    }
 }
 
 /// Where settings come from, strongest first.
@@ -35,7 +49,7 @@ impl Sources {
     /// # Errors
     /// When the file cannot be read, or holds something else than known settings.
     pub fn of_process() -> Result<Self, ConfigError> {
-        // What is not ours may hold anything, also what is not UTF-8.
+        // Other variables may hold anything, also what is not UTF-8.
         let env = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
             is_known(&name).then_some((name, value))
@@ -49,35 +63,21 @@ impl Sources {
     /// When it is not UTF-8, or the file that should hold it cannot be read.
     pub(super) fn get(&self, name: &str) -> Result<Option<Found>, ConfigError> {
         if let Some(value) = self.flags.get(name) {
-            return Ok(Some(Found {
-                value: value.clone(),
-                origin: "flag".to_owned(),
-                from_file: false,
-            }));
+            return Ok(Some(Found::in_flag(value)));
         }
-        let in_env =
-            |name: &str| self.env(name).map(|value| value.map(|value| (value, "environment")));
-        let in_file = |name: &str| {
-            self.file.get(name).filter(|v| !v.is_empty()).map(|value| (value.clone(), FILE))
-        };
+        if let Some(value) = self.env(name)? {
+            return Ok(Some(Found::in_env(value)));
+        }
         let pointer = format!("{name}{FILE_SUFFIX}");
-        let direct = |found: (String, &str)| Found {
-            value: found.0,
-            origin: found.1.to_owned(),
-            from_file: found.1 == FILE,
-        };
-        if let Some(found) = in_env(name)? {
-            return Ok(Some(direct(found)));
-        }
-        if let Some((path, _)) = in_env(&pointer)?
+        if let Some(path) = self.env(&pointer)?
             && let Some(found) = pointed_to(&pointer, &path, false)?
         {
             return Ok(Some(found));
         }
-        if let Some(found) = in_file(name) {
-            return Ok(Some(direct(found)));
+        if let Some(value) = self.file(name) {
+            return Ok(Some(Found::in_file(value)));
         }
-        in_file(&pointer).map_or(Ok(None), |(path, _)| pointed_to(&pointer, &path, true))
+        self.file(&pointer).map_or(Ok(None), |path| pointed_to(&pointer, path, true))
     }
 
     /// The value of `first`, unless only `second` comes from a stronger source.
@@ -101,37 +101,23 @@ impl Sources {
             return Ok(None);
         };
         let text = value.to_str().ok_or_else(|| {
-            ConfigError(format!("{name}: its value in the environment is not UTF-8 text"))
+            ConfigError(format!("{name}: its value in the environment is not UTF-8: set it again"))
         })?;
         Ok(Some(text.to_owned()))
     }
 
-    /// A whole number, or the default.
-    ///
-    /// # Errors
-    /// When it is something else.
-    pub(super) fn number<N: std::str::FromStr>(
-        &self,
-        name: &str,
-        default: N,
-    ) -> Result<N, ConfigError> {
-        match self.get(name)? {
-            None => Ok(default),
-            Some(Found { value, .. }) => {
-                let wrong =
-                    |_| ConfigError(format!("{name}: '{value}' is not a whole number from 0 up"));
-                value.trim().parse().map_err(wrong)
-            }
-        }
+    fn file(&self, name: &str) -> Option<&str> {
+        self.file.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 
 /// The content of the file at `path`, which the setting `pointer` names. The path is not repeated
-/// where there is no such file: it may be the secret itself, put here by mistake.
+/// where there is no such file: it may be the secret itself.
 fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found>, ConfigError> {
     let wrong = |e| {
         ConfigError(format!(
-            "{pointer} must be the path of a file, and what it names cannot be read: {e}"
+            "{pointer}: the file that it names cannot be read ({e}): set it to the path of a file \
+             with the value"
         ))
     };
     let text = std::fs::read_to_string(path).map_err(wrong)?;
@@ -142,30 +128,29 @@ fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found
 
 /// Whether this is the name of a setting, or of the file that holds one.
 fn is_known(name: &str) -> bool {
-    let is_setting = |name: &str| SETTINGS.contains(&name);
     is_setting(name) || name.strip_suffix(FILE_SUFFIX).is_some_and(is_setting)
 }
 
-/// Names in upper case, as in the environment. No file is no settings.
+/// Settings by name, in upper case as in the environment. Without the file there are none.
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     match std::fs::read(path) {
-        Ok(bytes) => parse(
-            &String::from_utf8(bytes)
-                .map_err(|_| ConfigError(format!("{FILE} is not UTF-8 text")))?,
-        ),
+        Ok(bytes) => {
+            let not_text = |_| ConfigError(format!("{FILE} is not UTF-8: save it as UTF-8"));
+            parse(&String::from_utf8(bytes).map_err(not_text)?)
+        }
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(e) => Err(ConfigError(format!(
-            "{FILE} cannot be read: {e}; give this user the right to read it, or move it away"
+            "{FILE} cannot be read ({e}): give this user the right to read it, or move it away"
         ))),
     }
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
-    // The parser's own words may repeat the line, and a line may hold a password.
+    // The parser's own message may repeat the line, and a line may hold a password.
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         let place = e.span().map(|span| place(text, span.start)).unwrap_or_default();
         ConfigError(format!(
-            "{FILE}{place} is not TOML: write name = \"value\", each on a line of its own"
+            "{FILE}{place} is not TOML: write name = \"value\", each setting on its own line"
         ))
     })?;
     table.into_iter().map(|(key, value)| setting(&key, value)).collect()
@@ -176,12 +161,13 @@ fn setting(key: &str, value: toml::Value) -> Result<(String, String), ConfigErro
     let value = match value {
         toml::Value::Table(_) => {
             return Err(ConfigError(format!(
-                "{FILE}: there is no table [{key}]: settings stand outside of tables"
+                "{FILE}: there is no table [{key}]: write settings outside of tables"
             )));
         }
         _ if key != name.to_lowercase() || !is_known(&name) => {
             return Err(ConfigError(format!(
-                "{FILE}: there is no setting '{key}'; `mangoes config` lists them, names in lower case"
+                "{FILE}: there is no setting '{key}': `mangoes config` lists them; write the name \
+                 in lower case"
             )));
         }
         toml::Value::String(text) => text,
@@ -258,21 +244,21 @@ mod tests {
         };
         let pointer = format!("TMDB_TOKEN_FILE {path}");
         expect(&|_| {}, "from a file", &pointer);
-        expect(&|s| drop(s.file.insert("TMDB_TOKEN".into(), "toml".into())), "toml", FILE);
+        expect(&|s| s.file.extend([("TMDB_TOKEN".into(), "toml".into())]), "toml", FILE);
         expect(
-            &|s| drop(s.env.insert("TMDB_TOKEN_FILE".into(), path.clone().into())),
+            &|s| s.env.extend([("TMDB_TOKEN_FILE".into(), path.clone().into())]),
             "from a file",
             &pointer,
         );
-        expect(&|s| drop(s.env.insert("TMDB_TOKEN".into(), "env".into())), "env", "environment");
-        expect(&|s| drop(s.env.insert("TMDB_TOKEN".into(), "".into())), "from a file", &pointer);
-        expect(&|s| drop(s.flags.insert("TMDB_TOKEN", "flag".into())), "flag", "flag");
+        expect(&|s| s.env.extend([("TMDB_TOKEN".into(), "env".into())]), "env", "environment");
+        expect(&|s| s.env.extend([("TMDB_TOKEN".into(), "".into())]), "from a file", &pointer);
+        expect(&|s| s.flags.extend([("TMDB_TOKEN", "flag".into())]), "flag", "flag");
         std::fs::write(&folder, "\n").unwrap();
         let empty = Sources {
             file: parse(&format!("tmdb_token_file = \"{path}\"")).unwrap(),
             ..Sources::default()
         };
-        assert_eq!(empty.get("TMDB_TOKEN").unwrap(), None, "an empty file is no value");
+        assert_eq!(empty.get("TMDB_TOKEN").unwrap(), None, "an empty file counts as not set");
         std::fs::remove_file(folder).unwrap();
     }
 
@@ -299,7 +285,7 @@ mod tests {
         assert_eq!(chosen("", &[]), None);
     }
 
-    /// A secret put where the path of its file belongs.
+    /// A secret, set where the path of its file belongs.
     #[test]
     fn what_is_no_file_is_not_repeated() {
         let mut sources = Sources::default();

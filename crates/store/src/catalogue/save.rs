@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use catalogue::Movie;
 use delivery::MessageRef;
 use proto::{RefreshOutcome, TmdbId};
-use runtime::trial;
+use runtime::fault_injection;
 use sqlx::PgConnection;
 
 use crate::{
@@ -67,7 +67,7 @@ async fn changes<'a>(
     let newer: Vec<(&Save, &KnownMovie)> = todo
         .iter()
         .filter_map(of)
-        .filter(|(save, known)| known.is_older_than(save) || trial::without("upsert"))
+        .filter(|(save, known)| known.is_older_than(save) || fault_injection::without("upsert"))
         .collect();
     let needed: Vec<i64> = newer
         .iter()

@@ -3,7 +3,7 @@
 
 use delivery::MessageRef;
 use proto::RunId;
-use runtime::trial;
+use runtime::fault_injection;
 use sqlx::PgConnection;
 
 use crate::{
@@ -34,7 +34,7 @@ impl Store {
             if !claim_one(&mut tx, message).await? {
                 return Ok(0);
             }
-            if !trial::without("reaper") {
+            if !fault_injection::without("reaper") {
                 requeue_lost(&mut tx).await?;
             }
             drop_unknown_movies(&mut tx).await?;

@@ -68,6 +68,16 @@ impl DatabaseClock {
     }
 }
 
+impl Store {
+    /// The time of the database, for what a person asked for just now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn now(&self) -> Result<OffsetDateTime, StoreError> {
+        Ok(read(self).await?.time)
+    }
+}
+
 impl Reading {
     fn time_at(&self, instant: Instant) -> OffsetDateTime {
         self.time + instant.saturating_duration_since(self.at)

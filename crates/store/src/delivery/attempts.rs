@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use delivery::{Attempts, MessageRef};
 use proto::MessageKey;
-use runtime::trial;
+use runtime::fault_injection;
 use sqlx::PgConnection;
 
 use crate::{Store, StoreError};
@@ -77,7 +77,7 @@ impl Store {
         sorted.sort_unstable();
         sorted.dedup();
         // With the safeguard off, the inbox of nobody is asked.
-        let inbox_of = if trial::without("inbox") { "" } else { consumer };
+        let inbox_of = if fault_injection::without("inbox") { "" } else { consumer };
         let own = self.pool.connect_options();
         let rows = sqlx::query!(
             r#"
@@ -199,7 +199,8 @@ pub(crate) async fn claim<'a>(
     let written: HashSet<(&str, &str)> =
         rows.iter().map(|r| (r.consumer.as_str(), r.message_key.as_str())).collect();
     let is_fresh = |message: &&MessageRef| {
-        trial::without("inbox") || written.contains(&(message.consumer, message.key.as_str()))
+        fault_injection::without("inbox")
+            || written.contains(&(message.consumer, message.key.as_str()))
     };
     Ok(messages.iter().copied().filter(is_fresh).collect())
 }

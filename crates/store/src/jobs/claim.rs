@@ -2,7 +2,7 @@
 //! in one transaction.
 
 use proto::{Action, OverlapPolicy, TriggerType};
-use runtime::trial;
+use runtime::fault_injection;
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
@@ -73,7 +73,7 @@ async fn take<'a>(
 ) -> Result<Option<JobSpec<'a>>, StoreError> {
     let runs = times.iter().filter(|t| matches!(t.fate, NominalFate::Runs(..))).count();
     // The safeguard: whoever comes second finds another watermark.
-    let watermark = job.next_at.filter(|_| !trial::without("tick-claim"));
+    let watermark = job.next_at.filter(|_| !fault_injection::without("tick-claim"));
     let row = sqlx::query!(
         "
         update job
@@ -109,7 +109,7 @@ async fn take<'a>(
 /// With the safeguard off each scheduler claims an instant of its own, so that the double run
 /// shows.
 fn claimed_at(nominal: OffsetDateTime) -> OffsetDateTime {
-    if !trial::without("tick-claim") {
+    if !fault_injection::without("tick-claim") {
         return nominal;
     }
     nominal + Duration::microseconds(i64::from(std::process::id() % 1_000))

@@ -1,6 +1,6 @@
 //! Jobs made and changed by people.
 
-use proto::Action;
+use proto::{Action, JobLimit, OverlapPolicy};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -23,15 +23,12 @@ pub struct JobEdit {
     pub timezone: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
-    /// skip, run_after or run_before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dst_gap: Option<String>,
-    /// first, second or both.
+    pub dst_gap: Option<calendar::Gap>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dst_overlap: Option<String>,
-    /// skip, queue_one, queue_all, allow or cancel_other.
+    pub dst_overlap: Option<calendar::Overlap>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub overlap_policy: Option<String>,
+    pub overlap_policy: Option<OverlapPolicy>,
     /// Seconds, 0 to 31536000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catch_up_secs: Option<i32>,
@@ -65,10 +62,9 @@ pub struct JobEdit {
     /// How often a lost run begins again, 0 to 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_retries: Option<i32>,
-    /// Limits that are removed: exclusions, max_runs, starts_at, ends_at, pause_after_failures,
-    /// overdue_after_secs.
+    /// Limits that are removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub clear: Vec<String>,
+    pub clear: Vec<JobLimit>,
 }
 
 impl JobEdit {
@@ -77,7 +73,7 @@ impl JobEdit {
         let mut patch = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = patch.as_object_mut() {
             fields.remove("clear");
-            fields.extend(self.clear.iter().map(|name| (name.clone(), Value::Null)));
+            fields.extend(self.clear.iter().map(|limit| (limit.as_str().to_owned(), Value::Null)));
         }
         patch
     }
@@ -146,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_patch_names_what_is_set_and_what_is_removed() {
-        let clear = vec!["max_runs".to_owned()];
+        let clear = vec![JobLimit::MaxRuns];
         let edit = JobEdit { jitter_secs: Some(5), clear, ..JobEdit::default() };
         assert_eq!(edit.as_patch(), json!({ "jitter_secs": 5, "max_runs": null }));
     }

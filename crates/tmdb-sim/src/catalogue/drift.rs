@@ -1,8 +1,9 @@
 //! What changes by itself: popularity and votes, from day to day. Nobody edits them, and no change
 //! list shows them.
 
-use super::movie::rounded;
-use super::{Catalogue, Movie, Random, mix};
+use super::ids::Catalogue;
+use super::movie::{Movie, rounded};
+use super::random::{Random, mix};
 
 impl Catalogue {
     /// The movie of an id, some days after the catalogue was opened.

@@ -1,4 +1,4 @@
-//! Movies everybody knows: their ids exist in every generated catalogue, whatever its size.
+//! Well-known movies: their ids exist in every generated catalogue, whatever its size.
 
 use time::Date;
 use time::macros::date;

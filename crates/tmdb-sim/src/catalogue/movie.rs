@@ -2,15 +2,21 @@
 //!
 //! The rates of odd values (empty, zero, missing) follow what was measured over real answers.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use time::{Date, Duration};
 
-use super::known::Known;
-use super::{
-    ADJECTIVES, COUNTRIES, Catalogue, EVENTS, GENRES, LANGUAGES, NOUNS, NOW_PLAYING_DAYS,
-    ORIGINALS, OUTCOMES, PEOPLE, PLACES, Random, TAGLINES, UPCOMING_DAYS, YEARS, find_known,
+use super::ids::{Catalogue, NOW_PLAYING_DAYS, UPCOMING_DAYS, YEARS};
+use super::known::{self, KNOWN, Known};
+use super::random::Random;
+use super::words::{
+    ADJECTIVES, COUNTRIES, Country, EVENTS, GENRES, Genre, LANGUAGES, Language, NOUNS, ORIGINALS,
+    OUTCOMES, PEOPLE, PLACES, TAGLINES,
 };
+
+const USA: Country = Country { code: "US", name: "United States of America" };
+const ENGLISH: Language = Language { code: "en", name: "English", english_name: "English" };
 
 /// The catalogue's link to IMDb, with both ways of having none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +45,8 @@ pub(crate) struct Movie {
     pub(crate) id: u64,
     pub(crate) title: String,
     pub(crate) original_title: String,
-    /// Code, native name, English name.
-    pub(crate) language: (&'static str, &'static str, &'static str),
-    /// Code and name.
-    pub(crate) country: (&'static str, &'static str),
+    pub(crate) language: Language,
+    pub(crate) country: Country,
     pub(crate) overview: String,
     pub(crate) tagline: &'static str,
     pub(crate) homepage: String,
@@ -53,7 +57,7 @@ pub(crate) struct Movie {
     pub(crate) budget: u64,
     /// Dollars, 0 where unknown; may pass 2^31.
     pub(crate) revenue: u64,
-    pub(crate) genres: Vec<(u64, &'static str)>,
+    pub(crate) genres: Vec<Genre>,
     pub(crate) poster: Option<String>,
     pub(crate) backdrop: Option<String>,
     pub(crate) imdb_id: Imdb,
@@ -78,7 +82,7 @@ impl Catalogue {
         let (vote_average, vote_count) = self.votes(index, unreleased, &mut random);
         let movie = Movie {
             id,
-            original_title: original_title(&title, language.0, &mut random),
+            original_title: original_title(&title, language.code, &mut random),
             overview: overview(&title, &mut random),
             tagline: if random.chance(380) { "" } else { random.pick(TAGLINES) },
             homepage: if random.chance(450) {
@@ -86,8 +90,8 @@ impl Catalogue {
             } else {
                 format!("https://movies.example/{id}")
             },
-            country: if language.0 == "en" && random.chance(800) {
-                ("US", "United States of America")
+            country: if language.code == ENGLISH.code && random.chance(800) {
+                USA
             } else {
                 random.pick(COUNTRIES)
             },
@@ -111,10 +115,24 @@ impl Catalogue {
             },
             video: random.chance(10),
         };
-        match find_known(id) {
+        match known::find(id) {
             Some(known) => well_known(movie, known),
             None => movie,
         }
+    }
+
+    /// The movies with this IMDb id: mostly one, now and then two, often none.
+    pub(crate) fn by_imdb(&self, imdb_id: &str) -> Vec<u64> {
+        let known = KNOWN.iter().filter(|known| known.imdb_id == imdb_id).map(|known| known.id);
+        let owner = imdb_owner(imdb_id);
+        let next = owner.and_then(|id| self.index_of(id)).map(|index| self.nth(index + 1));
+        let generated = owner
+            .into_iter()
+            .chain(next)
+            .filter(|id| self.index_of(*id).is_some() && known::find(*id).is_none());
+        known
+            .chain(generated.filter(|id| self.movie(*id).imdb_id.text() == Some(imdb_id)))
+            .collect()
     }
 
     fn release_date(&self, index: u64, random: &mut Random) -> Option<Date> {
@@ -156,7 +174,7 @@ impl Catalogue {
         }
         // Now and then two entries claim the same film: this one and the id before it.
         let owner = if index > 0 && random.chance(3) { self.nth(index - 1) } else { id };
-        let owner = if find_known(owner).is_some() { id } else { owner };
+        let owner = if known::find(owner).is_some() { id } else { owner };
         Imdb::Id(format!("tt{:07}", IMDB_BASE + owner * IMDB_STEP))
     }
 }
@@ -165,7 +183,7 @@ const IMDB_BASE: u64 = 2_000_000;
 const IMDB_STEP: u64 = 11;
 
 /// The id an invented IMDb id was derived from.
-pub(super) fn imdb_owner(imdb_id: &str) -> Option<u64> {
+fn imdb_owner(imdb_id: &str) -> Option<u64> {
     let number: u64 = imdb_id.strip_prefix("tt")?.parse().ok()?;
     let distance = number.checked_sub(IMDB_BASE)?;
     distance.is_multiple_of(IMDB_STEP).then_some(distance / IMDB_STEP)
@@ -198,8 +216,8 @@ fn well_known(movie: Movie, known: &Known) -> Movie {
     Movie {
         title: known.title.to_owned(),
         original_title: known.title.to_owned(),
-        language: ("en", "English", "English"),
-        country: ("US", "United States of America"),
+        language: ENGLISH,
+        country: USA,
         overview: format!(
             "The story of {} as the simulator tells it: {} {}.",
             known.title,
@@ -213,7 +231,7 @@ fn well_known(movie: Movie, known: &Known) -> Movie {
         imdb_id: Imdb::Id(known.imdb_id.to_owned()),
         poster: Some(image_path(&mut random)),
         backdrop: Some(image_path(&mut random)),
-        genres: vec![(18, "Drama"), (28, "Action")],
+        genres: vec![Genre { id: 18, name: "Drama" }, Genre { id: 28, name: "Action" }],
         popularity: 420.5,
         vote_average: 8.4,
         vote_count: 25_000 + known.id % 1_000,
@@ -227,7 +245,7 @@ fn days(count: u64) -> Duration {
     Duration::days(i64::try_from(count).unwrap_or(0))
 }
 
-fn language(random: &mut Random) -> (&'static str, &'static str, &'static str) {
+fn language(random: &mut Random) -> Language {
     if random.chance(600) {
         LANGUAGES.first().copied().unwrap_or_default()
     } else {
@@ -293,12 +311,11 @@ fn revenue(unreleased: bool, random: &mut Random) -> u64 {
     }
 }
 
-fn genres(random: &mut Random) -> Vec<(u64, &'static str)> {
+fn genres(random: &mut Random) -> Vec<Genre> {
     if random.chance(10) {
         return Vec::new();
     }
-    let mut genres: Vec<(u64, &'static str)> =
-        (0..=random.below(3)).map(|_| random.pick(GENRES)).collect();
+    let mut genres: Vec<Genre> = (0..=random.below(3)).map(|_| random.pick(GENRES)).collect();
     genres.sort_unstable();
     genres.dedup();
     genres

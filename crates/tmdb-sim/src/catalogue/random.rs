@@ -73,7 +73,7 @@ impl Shuffle {
         }
     }
 
-    /// What stands at this rank.
+    /// The item at this rank.
     pub(crate) fn at(&self, rank: u64) -> u64 {
         (times(rank % self.len, self.step, self.len) + self.shift) % self.len
     }

@@ -47,7 +47,7 @@ fn odd_values_come_at_their_rates() {
     check("no runtime", share(|movie| movie.runtime == 0), 3.8..5.4);
     check("no genre", share(|movie| movie.genres.is_empty()), 0.6..1.4);
     check("no votes", share(|movie| movie.vote_count == 0), 7.0..9.5);
-    check("not English", share(|movie| movie.language.0 != "en"), 30.0..45.0);
+    check("not English", share(|movie| movie.language.code != "en"), 30.0..45.0);
 }
 
 #[test]

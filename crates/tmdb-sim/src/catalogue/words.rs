@@ -1,5 +1,54 @@
 //! The words that titles, overviews and names are put together from.
 
+/// A spoken language.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Language {
+    /// ISO 639-1, with TMDB's own `cn` and `xx`.
+    pub(crate) code: &'static str,
+    /// In the language itself.
+    pub(crate) name: &'static str,
+    pub(crate) english_name: &'static str,
+}
+
+const fn language(code: &'static str, name: &'static str, english_name: &'static str) -> Language {
+    Language { code, name, english_name }
+}
+
+/// A country.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Country {
+    /// ISO 3166-1.
+    pub(crate) code: &'static str,
+    pub(crate) name: &'static str,
+}
+
+const fn country(code: &'static str, name: &'static str) -> Country {
+    Country { code, name }
+}
+
+/// A genre.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Genre {
+    /// TMDB's id.
+    pub(crate) id: u64,
+    pub(crate) name: &'static str,
+}
+
+const fn genre(id: u64, name: &'static str) -> Genre {
+    Genre { id, name }
+}
+
+/// What a member of the crew does.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Job {
+    pub(crate) department: &'static str,
+    pub(crate) title: &'static str,
+}
+
+const fn job(department: &'static str, title: &'static str) -> Job {
+    Job { department, title }
+}
+
 pub(crate) const ADJECTIVES: &[&str] = &[
     "Last",
     "Silent",
@@ -178,22 +227,22 @@ pub(crate) const LAST_NAMES: &[&str] = &[
     "Abbott",
     "Sørensen",
 ];
-pub(crate) const JOBS: &[(&str, &str)] = &[
-    ("Directing", "Director"),
-    ("Writing", "Screenplay"),
-    ("Production", "Producer"),
-    ("Production", "Executive Producer"),
-    ("Camera", "Director of Photography"),
-    ("Editing", "Editor"),
-    ("Sound", "Original Music Composer"),
-    ("Art", "Production Design"),
-    ("Costume & Make-Up", "Costume Design"),
-    ("Crew", "Stunt Coordinator"),
-    ("Visual Effects", "Visual Effects Supervisor"),
-    ("Sound", "Sound Designer"),
-    ("Production", "Casting"),
-    ("Art", "Set Decoration"),
-    ("Lighting", "Gaffer"),
+pub(crate) const JOBS: &[Job] = &[
+    job("Directing", "Director"),
+    job("Writing", "Screenplay"),
+    job("Production", "Producer"),
+    job("Production", "Executive Producer"),
+    job("Camera", "Director of Photography"),
+    job("Editing", "Editor"),
+    job("Sound", "Original Music Composer"),
+    job("Art", "Production Design"),
+    job("Costume & Make-Up", "Costume Design"),
+    job("Crew", "Stunt Coordinator"),
+    job("Visual Effects", "Visual Effects Supervisor"),
+    job("Sound", "Sound Designer"),
+    job("Production", "Casting"),
+    job("Art", "Set Decoration"),
+    job("Lighting", "Gaffer"),
 ];
 pub(crate) const KEYWORDS: &[&str] = &[
     "based on novel or book",
@@ -224,26 +273,24 @@ pub(crate) const KEYWORDS: &[&str] = &[
     "política",
     "woman director",
 ];
-/// Code, native name and English name of the spoken languages; the first is by far the most
-/// frequent.
-pub(crate) const LANGUAGES: &[(&str, &str, &str)] = &[
-    ("en", "English", "English"),
-    ("fr", "Français", "French"),
-    ("es", "Español", "Spanish"),
-    ("ja", "日本語", "Japanese"),
-    ("de", "Deutsch", "German"),
-    ("ko", "한국어/조선말", "Korean"),
-    ("hi", "हिन्दी", "Hindi"),
-    ("zh", "普通话", "Mandarin"),
-    ("ru", "Pусский", "Russian"),
-    ("it", "Italiano", "Italian"),
-    ("ar", "العربية", "Arabic"),
-    ("cn", "广州话 / 廣州話", "Cantonese"),
-    ("yo", "", "Yoruba"),
-    ("xx", "No Language", "No Language"),
+/// The spoken languages; the first is by far the most frequent.
+pub(crate) const LANGUAGES: &[Language] = &[
+    language("en", "English", "English"),
+    language("fr", "Français", "French"),
+    language("es", "Español", "Spanish"),
+    language("ja", "日本語", "Japanese"),
+    language("de", "Deutsch", "German"),
+    language("ko", "한국어/조선말", "Korean"),
+    language("hi", "हिन्दी", "Hindi"),
+    language("zh", "普通话", "Mandarin"),
+    language("ru", "Pусский", "Russian"),
+    language("it", "Italiano", "Italian"),
+    language("ar", "العربية", "Arabic"),
+    language("cn", "广州话 / 廣州話", "Cantonese"),
+    language("yo", "", "Yoruba"),
+    language("xx", "No Language", "No Language"),
 ];
-/// Original titles by language code, for the scripts a title composed of English words would never
-/// show.
+/// Original titles by language code, for the scripts that a title of English words never shows.
 pub(crate) const ORIGINALS: &[(&str, &[&str])] = &[
     (
         "fr",
@@ -270,46 +317,44 @@ pub(crate) const ORIGINALS: &[(&str, &[&str])] = &[
     ("yo", &["Ìlérí Ìkẹyìn", "Odò Wúrà"]),
     ("xx", &["…", "Ohne Titel № 4"]),
 ];
-/// Genre ids and names of the catalogue.
-pub(crate) const GENRES: &[(u64, &str)] = &[
-    (18, "Drama"),
-    (35, "Comedy"),
-    (53, "Thriller"),
-    (28, "Action"),
-    (10749, "Romance"),
-    (27, "Horror"),
-    (99, "Documentary"),
-    (80, "Crime"),
-    (12, "Adventure"),
-    (878, "Science Fiction"),
-    (10751, "Family"),
-    (14, "Fantasy"),
-    (9648, "Mystery"),
-    (16, "Animation"),
-    (36, "History"),
-    (10752, "War"),
-    (10402, "Music"),
-    (37, "Western"),
-    (10770, "TV Movie"),
+pub(crate) const GENRES: &[Genre] = &[
+    genre(18, "Drama"),
+    genre(35, "Comedy"),
+    genre(53, "Thriller"),
+    genre(28, "Action"),
+    genre(10749, "Romance"),
+    genre(27, "Horror"),
+    genre(99, "Documentary"),
+    genre(80, "Crime"),
+    genre(12, "Adventure"),
+    genre(878, "Science Fiction"),
+    genre(10751, "Family"),
+    genre(14, "Fantasy"),
+    genre(9648, "Mystery"),
+    genre(16, "Animation"),
+    genre(36, "History"),
+    genre(10752, "War"),
+    genre(10402, "Music"),
+    genre(37, "Western"),
+    genre(10770, "TV Movie"),
 ];
-/// Country codes and names.
-pub(crate) const COUNTRIES: &[(&str, &str)] = &[
-    ("US", "United States of America"),
-    ("FR", "France"),
-    ("GB", "United Kingdom"),
-    ("JP", "Japan"),
-    ("DE", "Germany"),
-    ("KR", "South Korea"),
-    ("IN", "India"),
-    ("CN", "China"),
-    ("ES", "Spain"),
-    ("IT", "Italy"),
-    ("BR", "Brazil"),
-    ("CA", "Canada"),
-    ("HK", "Hong Kong"),
-    ("RU", "Russia"),
-    ("SE", "Sweden"),
-    ("NG", "Nigeria"),
-    ("MX", "Mexico"),
-    ("CI", "Cote D'Ivoire"),
+pub(crate) const COUNTRIES: &[Country] = &[
+    country("US", "United States of America"),
+    country("FR", "France"),
+    country("GB", "United Kingdom"),
+    country("JP", "Japan"),
+    country("DE", "Germany"),
+    country("KR", "South Korea"),
+    country("IN", "India"),
+    country("CN", "China"),
+    country("ES", "Spain"),
+    country("IT", "Italy"),
+    country("BR", "Brazil"),
+    country("CA", "Canada"),
+    country("HK", "Hong Kong"),
+    country("RU", "Russia"),
+    country("SE", "Sweden"),
+    country("NG", "Nigeria"),
+    country("MX", "Mexico"),
+    country("CI", "Cote D'Ivoire"),
 ];

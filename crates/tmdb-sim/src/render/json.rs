@@ -1,5 +1,6 @@
 //! JSON by concatenation: the cheap way to write bodies of a known shape.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 /// Appends a JSON string, escaped; `&` is written as the upstream writes it.

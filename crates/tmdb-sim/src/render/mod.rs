@@ -6,13 +6,14 @@ mod parts;
 mod pool;
 mod row;
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 pub(crate) use parts::Part;
 pub(crate) use pool::Pools;
 pub(crate) use row::row;
 
-use crate::catalogue::{Catalogue, Movie, Random, mix};
+use crate::catalogue::{Catalogue, Country, Imdb, Language, Movie, Random, image_path, mix};
 
 /// Renders movies of one catalogue.
 #[derive(Debug)]
@@ -45,14 +46,14 @@ impl Renderer {
         json::optional_field(out, "backdrop_path", movie.backdrop.as_deref());
         collection(out, random);
         let _ = write!(out, ",\"budget\":{},\"genres\":", movie.budget);
-        json::list(out, &movie.genres, |out, (id, name)| {
-            let _ = write!(out, "{{\"id\":{id},\"name\":\"{name}\"}}");
+        json::list(out, &movie.genres, |out, genre| {
+            let _ = write!(out, "{{\"id\":{},\"name\":\"{}\"}}", genre.id, genre.name);
         });
         json::text_field(out, "homepage", &movie.homepage);
         let _ = write!(out, ",\"id\":{}", movie.id);
         imdb_field(out, movie);
-        let _ = write!(out, ",\"origin_country\":[\"{}\"]", movie.country.0);
-        json::text_field(out, "original_language", movie.language.0);
+        let _ = write!(out, ",\"origin_country\":[\"{}\"]", movie.country.code);
+        json::text_field(out, "original_language", movie.language.code);
         json::text_field(out, "original_title", &movie.original_title);
         json::text_field(out, "overview", &movie.overview);
         let _ = write!(out, ",\"popularity\":{:?}", movie.popularity);
@@ -64,7 +65,8 @@ impl Renderer {
             self.pools.companies.run(companies, random)
         );
         out.push_str(",\"production_countries\":");
-        json::list(out, (!random.chance(42)).then_some(movie.country), |out, (code, name)| {
+        json::list(out, (!random.chance(42)).then_some(movie.country), |out, country| {
+            let Country { code, name } = country;
             let _ = write!(out, "{{\"iso_3166_1\":\"{code}\",\"name\":\"{name}\"}}");
         });
         json::text_field(
@@ -78,16 +80,11 @@ impl Renderer {
             movie.revenue, movie.runtime
         );
         out.push_str(",\"spoken_languages\":");
-        json::list(
-            out,
-            (!random.chance(30)).then_some(movie.language),
-            |out, (code, name, english)| {
-                let _ = write!(
-                    out,
-                    "{{\"english_name\":\"{english}\",\"iso_639_1\":\"{code}\",\"name\":\"{name}\"}}"
-                );
-            },
-        );
+        json::list(out, (!random.chance(30)).then_some(movie.language), |out, language| {
+            let Language { code, name, english_name } = language;
+            let _ = write!(out, "{{\"english_name\":\"{english_name}\",\"iso_639_1\":\"{code}\"");
+            let _ = write!(out, ",\"name\":\"{name}\"}}");
+        });
         json::text_field(out, "status", movie.status);
         json::text_field(out, "tagline", movie.tagline);
         json::text_field(out, "title", &movie.title);
@@ -100,7 +97,7 @@ impl Renderer {
 }
 
 fn imdb_field(out: &mut String, movie: &Movie) {
-    let empty = movie.imdb_id == crate::catalogue::Imdb::Empty;
+    let empty = movie.imdb_id == Imdb::Empty;
     json::optional_field(out, "imdb_id", if empty { Some("") } else { movie.imdb_id.text() });
 }
 
@@ -110,7 +107,7 @@ fn collection(out: &mut String, random: &mut Random) {
         return;
     }
     let id = 10 + random.below(5_000);
-    let poster = (!random.chance(60)).then(|| crate::catalogue::image_path(random));
+    let poster = (!random.chance(60)).then(|| image_path(random));
     let _ =
         write!(out, ",\"belongs_to_collection\":{{\"id\":{id},\"name\":\"Collection No. {id}\"");
     json::optional_field(out, "poster_path", poster.as_deref());

@@ -1,5 +1,6 @@
 //! The parts `append_to_response` may add to a movie.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use super::json;
@@ -59,7 +60,7 @@ impl Part {
         Self::ALL.into_iter().any(|part| part.name() == name)
     }
 
-    /// The parts of these names, each once; names nobody knows are ignored, as upstream does.
+    /// The parts of these names, each once; unknown names are ignored, as the upstream does.
     pub(crate) fn parse<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Self> {
         let mut parts = Vec::new();
         for part in names.filter_map(|name| Self::ALL.into_iter().find(|part| part.name() == name))
@@ -177,32 +178,24 @@ fn release_dates(out: &mut String, movie: &Movie, random: &mut Random) {
     let count = usize::try_from(1 + random.below(COUNTRIES.len() as u64)).unwrap_or(0);
     let first = movie.release_date.map(|date| date.to_string());
     out.push_str("{\"results\":");
-    json::list(
-        out,
-        COUNTRIES.iter().take(if first.is_some() { count } else { 0 }),
-        |out, (country, _)| {
-            let _ = write!(out, "{{\"iso_3166_1\":\"{country}\",\"release_dates\":");
-            json::list(out, 0..=random.below(2), |out, _| {
-                let date = first.as_deref().unwrap_or_default();
-                let certification = if random.chance(470) {
-                    ""
-                } else {
-                    random.pick(&["PG-13", "R", "12", "16", "U", "18+"])
-                };
-                let _ = write!(
-                    out,
-                    "{{\"certification\":\"{certification}\",\"descriptors\":[],\"iso_639_1\":\"\",\"note\":\"\""
-                );
-                let _ = write!(
-                    out,
-                    ",\"release_date\":\"{date}T00:00:00.000Z\",\"type\":{}}}",
-                    1 + random.below(6)
-                );
-            });
-            out.push('}');
-        },
-    );
+    let countries = COUNTRIES.iter().take(if first.is_some() { count } else { 0 });
+    json::list(out, countries, |out, country| {
+        let _ = write!(out, "{{\"iso_3166_1\":\"{}\",\"release_dates\":", country.code);
+        json::list(out, 0..=random.below(2), |out, _| {
+            release_date(out, first.as_deref().unwrap_or_default(), random);
+        });
+        out.push('}');
+    });
     out.push('}');
+}
+
+fn release_date(out: &mut String, date: &str, random: &mut Random) {
+    let certification =
+        if random.chance(470) { "" } else { random.pick(&["PG-13", "R", "12", "16", "U", "18+"]) };
+    let _ = write!(out, "{{\"certification\":\"{certification}\",\"descriptors\":[]");
+    out.push_str(",\"iso_639_1\":\"\",\"note\":\"\"");
+    let kind = 1 + random.below(6);
+    let _ = write!(out, ",\"release_date\":\"{date}T00:00:00.000Z\",\"type\":{kind}}}");
 }
 
 fn external_ids(out: &mut String, movie: &Movie, random: &mut Random) {
@@ -216,7 +209,7 @@ fn external_ids(out: &mut String, movie: &Movie, random: &mut Random) {
 fn alternative_titles(out: &mut String, movie: &Movie, random: &mut Random) {
     out.push_str("{\"titles\":");
     json::list(out, 0..random.below(5), |out, number| {
-        let _ = write!(out, "{{\"iso_3166_1\":\"{}\"", random.pick(COUNTRIES).0);
+        let _ = write!(out, "{{\"iso_3166_1\":\"{}\"", random.pick(COUNTRIES).code);
         json::text_field(out, "title", &format!("{} ({})", movie.title, number + 1));
         out.push_str(",\"type\":\"\"}");
     });

@@ -1,12 +1,13 @@
 //! Fragments of bodies, rendered once from the seed and copied into every answer that needs some.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use super::json;
 use super::row::row;
 use crate::catalogue::{
-    COUNTRIES, Catalogue, FIRST_NAMES, JOBS, KEYWORDS, LANGUAGES, LAST_NAMES, OUTCOMES, Random,
-    image_path,
+    COUNTRIES, Catalogue, FIRST_NAMES, JOBS, Job, KEYWORDS, LANGUAGES, LAST_NAMES, Language,
+    OUTCOMES, Random, image_path,
 };
 
 /// JSON values one after another with commas between, so that any run of them is one copy.
@@ -59,6 +60,18 @@ impl Pool {
     }
 }
 
+/// Width and height of an image, and their ratio as TMDB rounds it.
+#[derive(Debug, Clone, Copy)]
+struct ImageShape {
+    ratio: f64,
+    width: u64,
+    height: u64,
+}
+
+const BACKDROP: ImageShape = ImageShape { ratio: 1.778, width: 3840, height: 2160 };
+const POSTER: ImageShape = ImageShape { ratio: 0.667, width: 2000, height: 3000 };
+const LOGO: ImageShape = ImageShape { ratio: 2.5, width: 1000, height: 400 };
+
 /// All pools of one simulator.
 #[derive(Debug)]
 pub(crate) struct Pools {
@@ -94,14 +107,10 @@ impl Pools {
                 person(out, number + 5_000, Some(job), &mut random);
             }),
             backdrops: Pool::new(600, |out, number| {
-                image(out, (1.778, 3840, 2160), &mut random(20_000 + number))
+                image(out, BACKDROP, &mut random(20_000 + number))
             }),
-            posters: Pool::new(600, |out, number| {
-                image(out, (0.667, 2000, 3000), &mut random(30_000 + number))
-            }),
-            logos: Pool::new(200, |out, number| {
-                image(out, (2.5, 1000, 400), &mut random(40_000 + number))
-            }),
+            posters: Pool::new(600, |out, number| image(out, POSTER, &mut random(30_000 + number))),
+            logos: Pool::new(200, |out, number| image(out, LOGO, &mut random(40_000 + number))),
             videos: Pool::new(200, |out, number| video(out, &mut random(50_000 + number))),
             keywords: Pool::new(200, |out, number| {
                 keyword(out, number, &mut random(60_000 + number))
@@ -119,9 +128,9 @@ impl Pools {
     }
 }
 
-fn person(out: &mut String, number: u64, job: Option<(&str, &str)>, random: &mut Random) {
+fn person(out: &mut String, number: u64, job: Option<Job>, random: &mut Random) {
     let name = format!("{} {}", random.pick(FIRST_NAMES), random.pick(LAST_NAMES));
-    let department = job.map_or("Acting", |(department, _)| department);
+    let department = job.map_or("Acting", |job| job.department);
     let profile = (!random.chance(270)).then(|| image_path(random));
     let _ =
         write!(out, "{{\"adult\":false,\"gender\":{},\"id\":{}", random.below(4), 1_000 + number);
@@ -130,15 +139,16 @@ fn person(out: &mut String, number: u64, job: Option<(&str, &str)>, random: &mut
     json::text_field(out, "original_name", &name);
     let _ = write!(out, ",\"popularity\":{:?}", random.below(80_000) as f64 / 10_000.0);
     json::optional_field(out, "profile_path", profile.as_deref());
-    if let Some((department, job)) = job {
-        json::text_field(out, "department", department);
-        json::text_field(out, "job", job);
+    if let Some(job) = job {
+        json::text_field(out, "department", job.department);
+        json::text_field(out, "job", job.title);
     }
 }
 
-fn image(out: &mut String, (ratio, width, height): (f64, u64, u64), random: &mut Random) {
-    let language = if random.chance(400) { None } else { Some(random.pick(LANGUAGES).0) };
-    let country = language.map(|_| random.pick(COUNTRIES).0);
+fn image(out: &mut String, shape: ImageShape, random: &mut Random) {
+    let ImageShape { ratio, width, height } = shape;
+    let language = if random.chance(400) { None } else { Some(random.pick(LANGUAGES).code) };
+    let country = language.map(|_| random.pick(COUNTRIES).code);
     let _ = write!(out, "{{\"aspect_ratio\":{ratio:?},\"height\":{height}");
     json::optional_field(out, "iso_3166_1", country);
     json::optional_field(out, "iso_639_1", language);
@@ -156,11 +166,8 @@ fn video(out: &mut String, random: &mut Random) {
         random.pick(&["Trailer", "Teaser", "Clip", "Featurette", "Behind the Scenes", "Bloopers"]);
     let site = if random.chance(30) { "Vimeo" } else { "YouTube" };
     let (key, id) = (random.next(), random.next());
-    let _ = write!(
-        out,
-        "{{\"iso_639_1\":\"en\",\"iso_3166_1\":\"US\",\"name\":\"Official {kind}\",\"key\":\"{:011x}\"",
-        key >> 20
-    );
+    out.push_str("{\"iso_639_1\":\"en\",\"iso_3166_1\":\"US\"");
+    let _ = write!(out, ",\"name\":\"Official {kind}\",\"key\":\"{:011x}\"", key >> 20);
     let size = random.pick(&[360_u64, 480, 720, 1080, 2160]);
     let _ = write!(
         out,
@@ -194,15 +201,16 @@ fn company(out: &mut String, number: u64, random: &mut Random) {
     json::text_field(
         out,
         "origin_country",
-        if random.chance(120) { "" } else { random.pick(COUNTRIES).0 },
+        if random.chance(120) { "" } else { random.pick(COUNTRIES).code },
     );
     out.push('}');
 }
 
 fn translation(out: &mut String, number: u64, random: &mut Random) {
     let at = usize::try_from(number).unwrap_or(0);
-    let (code, name, english) = LANGUAGES.iter().cycle().nth(at).copied().unwrap_or_default();
-    let country = COUNTRIES.iter().cycle().nth(at).copied().unwrap_or_default().0;
+    let language = LANGUAGES.iter().cycle().nth(at).copied().unwrap_or_default();
+    let Language { code, name, english_name } = language;
+    let country = COUNTRIES.iter().cycle().nth(at).copied().unwrap_or_default().code;
     let overview = if random.chance(200) {
         String::new()
     } else {
@@ -210,7 +218,7 @@ fn translation(out: &mut String, number: u64, random: &mut Random) {
     };
     let _ = write!(out, "{{\"iso_3166_1\":\"{country}\",\"iso_639_1\":\"{code}\"");
     json::text_field(out, "name", name);
-    json::text_field(out, "english_name", english);
+    json::text_field(out, "english_name", english_name);
     out.push_str(",\"data\":{\"homepage\":\"\"");
     json::text_field(out, "overview", &overview);
     let _ = write!(out, ",\"runtime\":{},\"tagline\":\"\",\"title\":\"\"}}}}", random.below(140));
@@ -219,7 +227,8 @@ fn translation(out: &mut String, number: u64, random: &mut Random) {
 fn providers(out: &mut String, random: &mut Random) {
     out.push_str("{\"results\":{");
     let count = usize::try_from(random.below(16)).unwrap_or(0);
-    for (number, (country, _)) in COUNTRIES.iter().take(count).enumerate() {
+    for (number, country) in COUNTRIES.iter().take(count).enumerate() {
+        let country = country.code;
         let comma = if number > 0 { "," } else { "" };
         let _ = write!(
             out,
@@ -228,10 +237,8 @@ fn providers(out: &mut String, random: &mut Random) {
         for kind in ["flatrate", "rent", "buy"] {
             if random.chance(600) {
                 let (path, id) = (image_path(random), 2 + random.below(400));
-                let _ = write!(
-                    out,
-                    ",\"{kind}\":[{{\"logo_path\":\"{path}\",\"provider_id\":{id},\"provider_name\":\"Provider {id}\""
-                );
+                let _ = write!(out, ",\"{kind}\":[{{\"logo_path\":\"{path}\",\"provider_id\":{id}");
+                let _ = write!(out, ",\"provider_name\":\"Provider {id}\"");
                 let _ = write!(out, ",\"display_priority\":{}}}]", random.below(60));
             }
         }

@@ -1,5 +1,6 @@
 //! A movie as lists show it.
 
+// Writing to a String cannot fail: the results of `write!` are ignored.
 use std::fmt::Write as _;
 
 use super::json;
@@ -10,14 +11,14 @@ pub(crate) fn row(out: &mut String, movie: &Movie, media: bool) {
     out.push_str("{\"adult\":false");
     json::optional_field(out, "backdrop_path", movie.backdrop.as_deref());
     out.push_str(",\"genre_ids\":");
-    json::list(out, &movie.genres, |out, (id, _)| {
-        let _ = write!(out, "{id}");
+    json::list(out, &movie.genres, |out, genre| {
+        let _ = write!(out, "{}", genre.id);
     });
     let _ = write!(out, ",\"id\":{}", movie.id);
     if media {
         out.push_str(",\"media_type\":\"movie\"");
     }
-    json::text_field(out, "original_language", movie.language.0);
+    json::text_field(out, "original_language", movie.language.code);
     json::text_field(out, "original_title", &movie.original_title);
     json::text_field(out, "overview", &movie.overview);
     let _ = write!(out, ",\"popularity\":{:?}", movie.popularity);

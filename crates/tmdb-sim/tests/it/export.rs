@@ -24,7 +24,10 @@ async fn the_export_holds_every_id_that_is_not_deleted() {
     let movie = client.get("/3/movie/27205").await.json();
     let line = all.iter().find(|line| line["id"] == 27_205).unwrap();
     let popularity = &movie["popularity"];
-    let wanted = json!({"adult": false, "id": 27_205, "original_title": "Inception", "popularity": popularity, "video": false});
+    let wanted = json!({
+        "adult": false, "id": 27_205, "original_title": "Inception", "popularity": popularity,
+        "video": false,
+    });
     assert_eq!((line, all.len()), (&wanted, 20_001));
     sim.control().delete(27_205);
     assert!(lines(&client.get(PATH).await.body).iter().all(|line| line["id"] != 27_205));

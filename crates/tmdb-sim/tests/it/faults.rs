@@ -94,7 +94,8 @@ async fn the_old_429_names_the_limit() {
     let (sim, mut client) = start(Options::default()).await;
     sim.control().configure(json!({"old_429_body": true})).unwrap();
     sim.control().fail(Faults { http_429: 1.0, ..Faults::default() });
-    let old = json!({"status_code": 25, "status_message": "Your request count (41) is over the allowed limit of 40."});
+    let message = "Your request count (41) is over the allowed limit of 40.";
+    let old = json!({"status_code": 25, "status_message": message});
     assert_eq!(client.get("/3/movie/603").await.json(), old);
 }
 

@@ -17,14 +17,27 @@ use client::{ids, start};
 use serde_json::json;
 use tmdb_sim::{Options, Sim, SimError};
 
-const ALL_PARTS: &str = "credits,videos,similar,recommendations,release_dates,images,keywords,watch%2Fproviders,external_ids,translations,alternative_titles";
+/// The parts that the client asks for, as a value of `append_to_response`.
+pub(crate) fn all_parts() -> String {
+    tmdb::PARTS.join(",").replace('/', "%2F")
+}
+
+#[tokio::test]
+async fn every_part_that_the_client_asks_for_is_rendered() {
+    let (_sim, mut client) = start(Options::default()).await;
+    let path = format!("/3/movie/603?append_to_response={}", all_parts());
+    let movie = client.get(&path).await.json();
+    for part in tmdb::PARTS {
+        assert!(movie[part].is_object(), "{part}");
+    }
+}
 
 #[tokio::test]
 async fn two_simulators_of_one_seed_answer_alike() {
     let (_one, mut first) = start(Options::default()).await;
     let (_two, mut second) = start(Options::default()).await;
     for id in [603, 1, 2, 3, 5_003, 90_000] {
-        let path = format!("/3/movie/{id}?append_to_response={ALL_PARTS}");
+        let path = format!("/3/movie/{id}?append_to_response={}", all_parts());
         let (a, b) = (first.get(&path).await, second.get(&path).await);
         assert_eq!((a.status, a.body), (b.status, b.body), "id {id}");
     }
@@ -54,7 +67,7 @@ async fn bodies_are_valid_and_of_a_real_size() {
     let (_sim, mut client) = start(Options::default()).await;
     let mut sizes = Vec::new();
     for id in 1..400 {
-        let answer = client.get(&format!("/3/movie/{id}?append_to_response={ALL_PARTS}")).await;
+        let answer = client.get(&format!("/3/movie/{id}?append_to_response={}", all_parts())).await;
         if answer.status == 200 {
             assert_eq!(answer.json()["id"], id);
             sizes.push(answer.body.len());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tmdb_sim::{Options, Sim};
 
-use crate::ALL_PARTS;
+use crate::all_parts;
 use crate::client::Client;
 
 /// Requests per second that a release build must answer with all parts, unpacked.
@@ -45,7 +45,7 @@ async fn per_second(sim: &Sim, query: &str, headers: &'static str) -> f64 {
 #[ignore = "a measurement: cargo test --release -p tmdb-sim -- --ignored --nocapture"]
 async fn one_core_answers_thousands_of_requests_per_second() {
     let sim = on_its_own_thread();
-    let all_parts = format!("?append_to_response={ALL_PARTS}");
+    let all_parts = format!("?append_to_response={}", all_parts());
     let plain = per_second(&sim, "", "Authorization: Bearer x\r\n").await;
     let whole = per_second(&sim, &all_parts, "Authorization: Bearer x\r\n").await;
     let packed =

@@ -1,6 +1,6 @@
-//! Every recorded answer maps or is classified; none panics. The recordings are no part of this
-//! project: without the folder (`MANGOES_RECORDED`, else `../shared/tmdb-recorded`) the tests say
-//! so and pass.
+//! Every recorded answer maps or is classified; none panics. The recordings are not part of this
+//! project: without the folder (`MANGOES_RECORDED`, else `../shared/tmdb-recorded`) the tests say so
+//! and pass.
 
 use std::{
     collections::BTreeMap,
@@ -56,12 +56,11 @@ pub(crate) fn options() -> MapOptions {
 }
 
 fn context() -> CallContext {
-    CallContext { service: "test", run_id: None, try_number: 0, lane: Lane::Now }
+    CallContext { service: "test", run_id: None, failed_attempts: 0, lane: Lane::Now }
 }
 
 /// Shares of null in per cent that the measurements on TMDB found, over a mixed and over a popular
-/// sample, and for the column of ours that the value ends in. What both TMDB's null, "" and 0 mean
-/// is one thing here: unknown.
+/// sample, by the column that the value ends in. TMDB's null, "" and 0 all mean unknown here.
 const FACTS: [(&str, f64, f64); 10] = [
     ("backdrop_path", 0.9, 10.5),
     ("poster_path", 0.0, 2.4),
@@ -122,7 +121,7 @@ fn every_variant_and_part_maps() {
     let (mut variants, mut parts) = (0, 0);
     for (path, body) in files(&folder.join("variants")) {
         let id = serde_json::from_slice::<Value>(&body).ok().and_then(|b| b.get("id")?.as_i64());
-        // A body without an id is no movie: it has to be refused, in words.
+        // A body without an id is not a movie: it has to be refused with a message.
         let asked = TmdbId::try_from(id.unwrap_or(1)).unwrap();
         match map(&body, asked, &options()) {
             Ok(movie) => assert_storable(&movie),
@@ -163,7 +162,7 @@ async fn every_list_and_page_of_changes_is_read() {
                 assert!(page.total_pages <= tmdb::MAX_PAGE);
                 lists += 1;
             }
-            // One movie's own changes are no list.
+            // One movie's own changes are not a list.
             None => {
                 assert!(
                     matches!(answer.unwrap_err().fate(), Fate::Retry { .. }),

@@ -14,13 +14,14 @@ impl CallLog for Silent {
     fn record(&self, _: Call) {}
 }
 
-/// A client whose every request is answered with this status and body.
+/// A client that gets this status and body as the answer to every request.
 pub(crate) async fn answered_with(status: u16, content_type: &str, body: Vec<u8>) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}/3", listener.local_addr().unwrap());
     let length = body.len();
     let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n"
     );
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -29,7 +30,7 @@ pub(crate) async fn answered_with(status: u16, content_type: &str, body: Vec<u8>
             if stream.read(&mut request).await.is_ok()
                 && stream.write_all(head.as_bytes()).await.is_ok()
             {
-                drop(stream.write_all(&body).await);
+                let _ = stream.write_all(&body).await;
             }
         }
     });

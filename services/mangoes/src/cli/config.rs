@@ -1,57 +1,63 @@
 //! `mangoes config`: the settings in effect, and how to reach what runs here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use anyhow::{Result, bail};
-use runtime::Config;
+use runtime::{Config, Secret};
 
+use super::tmdb_sim::control_url;
 use crate::{
-    show::{self, Out},
-    world,
+    endpoints::Endpoints,
+    output::{self, Output},
 };
 
-/// The settings with their origins.
-pub(super) fn show(config: &Config, out: Out) {
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// Print shell exports, with passwords, that tell other programs how to reach NATS, Postgres
+    /// and the simulator.
+    #[arg(long)]
+    env: bool,
+}
+
+pub(super) fn run(config: &Config, args: &ConfigArgs, out: Output) -> Result<ExitCode> {
+    if args.env {
+        exports(config, out)?;
+    } else {
+        show(config, out);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(config: &Config, out: Output) {
     let shown = config.shown();
     let rows =
         shown.iter().map(|s| vec![s.name.to_owned(), s.value.clone(), s.origin.clone()]).collect();
     out.table(&shown, &["SETTING", "VALUE", "FROM"], rows);
 }
 
-/// How to reach what runs here, as a shell takes it in: `eval "$(mangoes config --env)"`.
-pub(super) fn exports(config: &Config, out: Out) -> Result<()> {
-    let running = world::running(config)?;
+/// As a shell reads it: `eval "$(mangoes config --env)"`.
+fn exports(config: &Config, out: Output) -> Result<()> {
+    let running = Endpoints::of_running(config)?;
     let there = running.as_ref();
-    let reveal =
-        |set: &Option<runtime::Secret>| set.as_ref().map(|secret| secret.reveal().to_owned());
-    let exports: Vec<(&str, String)> = [
-        ("NATS_URL", reveal(&config.nats_url).or_else(|| there.and_then(|t| t.nats_url.clone()))),
-        (
-            "DATABASE_URL",
-            reveal(&config.database_url).or_else(|| there.and_then(|t| t.database_url.clone())),
-        ),
-        (
-            "TMDB_SIM_URL",
-            there.and_then(|t| t.tmdb_sim_url.as_ref()).map(|base| simulator_control(base)),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect();
+    let reveal = |set: &Option<Secret>| set.as_ref().map(|secret| secret.reveal().to_owned());
+    let nats = reveal(&config.nats_url).or_else(|| there.and_then(|t| t.nats_url.clone()));
+    let database =
+        reveal(&config.database_url).or_else(|| there.and_then(|t| t.database_url.clone()));
+    let sim = there.and_then(|t| t.tmdb_sim_url.as_ref()).map(|base| control_url(base));
+    let exports: BTreeMap<&str, String> =
+        [("NATS_URL", nats), ("DATABASE_URL", database), ("TMDB_SIM_URL", sim)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
     if exports.is_empty() {
         bail!("nothing runs here: start `mangoes up`, or set NATS_URL and DATABASE_URL");
     }
     if out.json {
-        out.value(&exports.iter().cloned().collect::<BTreeMap<_, _>>());
+        out.value(&exports);
         return Ok(());
     }
     for (name, value) in exports {
-        show::line(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
+        output::line(&format!("export {name}='{}'", value.replace('\'', r"'\''")));
     }
     Ok(())
-}
-
-/// Where a simulator is changed while it runs.
-pub(crate) fn simulator_control(base: &str) -> String {
-    format!("{}/_sim", base.trim_end_matches("/3"))
 }

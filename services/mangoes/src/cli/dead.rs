@@ -1,39 +1,52 @@
-//! `mangoes dead`: the words of the command line.
+//! `mangoes dead`: dead letters are listed, shown, replayed, dropped.
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Subcommand;
+use operator::dead::{self, DeadLetterSelection, ReplayOptions};
 use runtime::Config;
+use serde_json::json;
+use store::{DeadGroup, DeadRow};
+use time::OffsetDateTime;
 
-use crate::{dead, show};
+use super::{author::this_user, json_object::JsonObject};
+use crate::{
+    connect,
+    output::{Output, relative},
+};
+
+/// Dead letters that one command replays.
+const REPLAY_MAX: i64 = 1_000_000;
+/// Longest error or payload in a table.
+const TEXT_CHARS: usize = 80;
 
 /// Which dead letters.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Which {
-    /// Their numbers.
+pub(crate) struct SelectionArgs {
+    /// Their ids.
     ids: Vec<i64>,
-    /// All of this consumer, as ingest-movie.
+    /// Those of this consumer, as ingest-movie.
     #[arg(long)]
     consumer: Option<String>,
-    /// All with this reason, as not-found.
+    /// Those with this reason, as not-found.
     #[arg(long)]
     reason: Option<String>,
-    /// All.
+    /// All of them.
     #[arg(long)]
     all: bool,
 }
 
-impl Which {
-    fn filter(&self) -> store::DeadFilter {
-        let ids = Some(self.ids.clone()).filter(|ids| !ids.is_empty());
-        store::DeadFilter { ids, consumer: self.consumer.clone(), reason: self.reason.clone() }
+impl From<SelectionArgs> for DeadLetterSelection {
+    fn from(args: SelectionArgs) -> Self {
+        let ids = Some(args.ids).filter(|ids| !ids.is_empty());
+        Self { ids, consumer: args.consumer, reason: args.reason, all: args.all }
     }
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Dead {
-    /// By reason; or one by one, of a consumer or a reason.
+pub(crate) enum DeadCommand {
+    /// List them by reason; or one by one, of a consumer or a reason.
     List {
         /// Of this consumer, as ingest-movie.
         #[arg(long)]
@@ -41,49 +54,179 @@ pub(crate) enum Dead {
         /// With this reason, as not-found.
         #[arg(long)]
         reason: Option<String>,
-        /// How many.
+        /// Show at most this many, one by one.
         #[arg(short = 'n', default_value_t = 50)]
         limit: i64,
     },
-    /// One with everything that is known about it.
-    Show {
-        /// Its number.
-        id: i64,
-    },
-    /// Send them again, each under an id of its own.
+    /// Show one with everything that is known about it.
+    Show { id: i64 },
+    /// Replay them: send each again under a new message id.
     Replay {
         #[command(flatten)]
-        which: Which,
-        /// Another payload, for one id.
+        selection: SelectionArgs,
+        /// Send this payload instead of its own; for one id.
         #[arg(long, value_name = "JSON")]
-        payload: Option<String>,
-        /// At most so many per second; 0 = as fast as it goes.
+        payload: Option<JsonObject>,
+        /// Replay at most this many a second; 0 = without a pause.
         #[arg(long, default_value_t = 50)]
         rate: u32,
-        /// Also those that were replayed before.
+        /// Replay also those that were replayed before.
         #[arg(long)]
         again: bool,
     },
     /// Remove them.
     Drop {
         #[command(flatten)]
-        which: Which,
+        selection: SelectionArgs,
     },
 }
 
-/// Does what the verb says.
-pub(super) async fn run(config: &Config, verb: Dead, out: show::Out) -> Result<ExitCode> {
+pub(super) async fn run(config: &Config, verb: DeadCommand, out: Output) -> Result<ExitCode> {
     match verb {
-        Dead::List { consumer, reason, limit } => {
-            let filter = store::DeadFilter { ids: None, consumer, reason };
-            dead::list(config, (&filter, limit), out).await?;
+        DeadCommand::List { consumer: None, reason: None, .. } => list_groups(config, out).await,
+        DeadCommand::List { consumer, reason, limit } => {
+            let selection = DeadLetterSelection { consumer, reason, ..Default::default() };
+            list(config, &selection, limit, out).await
         }
-        Dead::Show { id } => dead::show(config, id, out).await?,
-        Dead::Replay { which, payload, rate, again } => {
-            let how = dead::How { all: which.all, payload: payload.as_deref(), rate, again };
-            return dead::replay(config, &which.filter(), &how, out).await;
+        DeadCommand::Show { id } => show(config, id, out).await,
+        DeadCommand::Replay { selection, payload, rate, again } => {
+            let payload = payload.map(|JsonObject(object)| object);
+            let options = ReplayOptions { payload, again, per_second: rate, limit: REPLAY_MAX };
+            replay(config, &selection.into(), &options, out).await
         }
-        Dead::Drop { which } => dead::drop(config, (&which.filter(), which.all), out).await?,
+        DeadCommand::Drop { selection } => drop(config, &selection.into(), out).await,
+    }
+}
+
+const GROUP_HEAD: [&str; 8] = [
+    "REASON",
+    "CONSUMER",
+    "DEAD LETTERS",
+    "REPLAYED",
+    "FIRST",
+    "LAST",
+    "LATEST ID",
+    "LATEST ERROR",
+];
+
+async fn list_groups(config: &Config, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let (groups, now) = (dead::groups(&store).await?, store.now().await?);
+    if groups.is_empty() {
+        out.say("no dead letters");
+    }
+    if out.json || !groups.is_empty() {
+        let rows = groups.iter().map(|group| group_row(group, now)).collect();
+        out.table(&groups, &GROUP_HEAD, rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn group_row(group: &DeadGroup, now: OffsetDateTime) -> Vec<String> {
+    vec![
+        group.reason.clone(),
+        group.consumer.clone(),
+        group.letters.to_string(),
+        group.replayed.to_string(),
+        relative(Some(group.first_at), now),
+        relative(Some(group.last_at), now),
+        group.latest_id.to_string(),
+        cut(&group.latest_error),
+    ]
+}
+
+async fn list(
+    config: &Config,
+    selection: &DeadLetterSelection,
+    limit: i64,
+    out: Output,
+) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let (letters, now) = (dead::list(&store, selection, limit).await?, store.now().await?);
+    let row = |letter: &DeadRow| {
+        vec![
+            letter.id.to_string(),
+            letter.reason.clone(),
+            letter.consumer.clone(),
+            letter.tries.to_string(),
+            relative(Some(letter.died_at), now),
+            cut(&letter.payload),
+            cut(&letter.error),
+        ]
+    };
+    let head = ["ID", "REASON", "CONSUMER", "ATTEMPTS", "GIVEN UP", "PAYLOAD", "ERROR"];
+    out.table(&letters, &head, letters.iter().map(row).collect());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A text that fits a table.
+fn cut(text: &str) -> String {
+    let kept: String = text.chars().take(TEXT_CHARS).collect();
+    if kept.len() < text.len() { format!("{kept}…") } else { kept }
+}
+
+async fn show(config: &Config, id: i64, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let (letter, now) = (dead::show(&store, id).await?, store.now().await?);
+    if out.json {
+        out.value(&letter);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let when = |at| format!("{at} ({})", relative(Some(at), now));
+    out.pairs(&[
+        ("id", letter.id.to_string()),
+        ("reason", letter.reason),
+        ("error", letter.error),
+        ("consumer", letter.consumer),
+        ("subject", letter.subject),
+        ("message key", letter.message_key),
+        ("attempts", letter.tries.to_string()),
+        ("first attempt", when(letter.first_at)),
+        ("given up", when(letter.died_at)),
+        ("trace id", letter.trace_id.unwrap_or_default()),
+        ("replayed as", letter.replayed_as.unwrap_or_else(|| "not replayed".to_owned())),
+        ("headers", letter.headers.to_string()),
+        ("payload", letter.payload),
+    ]);
+    Ok(ExitCode::SUCCESS)
+}
+
+const NONE_MATCHES: &str = "no dead letter matches; `mangoes dead list` shows them";
+
+async fn replay(
+    config: &Config,
+    selection: &DeadLetterSelection,
+    options: &ReplayOptions,
+    out: Output,
+) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let replayed = dead::replay(&store, selection, options, &this_user()).await?;
+    if replayed.is_empty() && selection.ids.is_some() {
+        bail!(NONE_MATCHES);
+    }
+    if replayed.is_empty() && !out.json {
+        // A command that is run regularly has nothing to do on most days.
+        out.say(NONE_MATCHES);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = replayed.iter().map(|end| {
+        let (new_id, why) = (end.replayed_as.clone(), end.reason.clone());
+        vec![end.id.to_string(), new_id.unwrap_or_default(), why.unwrap_or_default()]
+    });
+    out.table(&replayed, &["ID", "REPLAYED AS", "NOT REPLAYED"], rows.collect());
+    let all = replayed.iter().all(|end| end.replayed_as.is_some());
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn drop(config: &Config, selection: &DeadLetterSelection, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let dropped = dead::drop(&store, selection, &this_user()).await?;
+    if out.json {
+        out.value(&json!({ "dropped": dropped }));
+    } else if dropped == 0 {
+        out.say(NONE_MATCHES);
+    } else {
+        out.say(&format!("{dropped} dead letters dropped"));
     }
     Ok(ExitCode::SUCCESS)
 }

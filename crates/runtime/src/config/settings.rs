@@ -1,0 +1,256 @@
+//! Every setting: one row of [`SETTINGS`] each, and the values that they end up in.
+//!
+//! A new setting is a field of [`Config`], a row here, and a row of the README's table.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{
+    address::{self, mask_url},
+    secret::Secret,
+    values::{countries, country, language, listen, number},
+};
+
+/// How stale movies are refreshed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RefreshMode {
+    /// As they come, under the TMDB budget.
+    #[default]
+    Continuous,
+    /// At most `max_items` per tick of `refresh_worker`.
+    PerTick,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+/// Everything that can be set. [`Config::load`] fills and checks it.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// NATS server; embedded when absent.
+    pub nats_url: Option<Secret>,
+    /// Credentials file for NATS.
+    pub nats_creds: Option<PathBuf>,
+    /// Servers of a NATS cluster that keep a copy of each stream: 1, 3 or 5.
+    pub nats_replicas: u8,
+    /// Postgres; embedded when absent.
+    pub database_url: Option<Secret>,
+    /// TMDB v4 token or v3 key.
+    pub tmdb_credential: Option<Secret>,
+    /// TMDB, ends in `/3`.
+    pub tmdb_base_url: String,
+    /// Requests per second for all processes together; 0 = unlimited.
+    pub tmdb_rate: u32,
+    /// Requests in flight per process, at least 1.
+    pub tmdb_concurrency: usize,
+    /// Language of titles and texts, as `en-US`.
+    pub tmdb_language: String,
+    /// Region of certificates, ISO 3166-1.
+    pub tmdb_region: String,
+    /// Regions of streaming offers, ISO 3166-1.
+    pub tmdb_streaming_regions: Vec<String>,
+    /// Where embedded servers and tools live.
+    pub data_dir: PathBuf,
+    /// Health, metrics, console: `host:port`.
+    pub listen: String,
+    /// How log lines are written.
+    pub log: LogFormat,
+    /// Which log lines are written; the program's own choice when absent.
+    pub log_filter: Option<String>,
+    /// How stale movies are refreshed.
+    pub refresh_mode: RefreshMode,
+    /// The source of each setting that is set, by name.
+    pub(super) origins: BTreeMap<&'static str, String>,
+}
+
+/// One setting.
+pub(super) struct Setting {
+    /// Its name in the environment.
+    pub(super) name: &'static str,
+    /// Holds where nothing is set; `None`: then the field keeps its empty value.
+    pub(super) default: Option<&'static str>,
+    /// Checks a value and puts it into the configuration. An error says what is wrong and how to
+    /// write it, without the setting's name; it repeats nothing of a secret.
+    pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
+    /// The value as it may be shown: secrets are masked.
+    pub(super) show: fn(&Config) -> String,
+}
+
+/// The order is that of `mangoes config`.
+pub(super) const SETTINGS: [Setting; 17] = [
+    Setting {
+        name: "NATS_URL",
+        default: None,
+        read: |config, text| {
+            // Several servers of a cluster are joined by commas.
+            for server in text.split(',') {
+                address::NATS.read(server.trim())?;
+            }
+            config.nats_url = Some(Secret::new(text.to_owned()));
+            Ok(())
+        },
+        show: |config| server(config.nats_url.as_ref()),
+    },
+    Setting {
+        name: "NATS_CREDS",
+        default: None,
+        read: |config, text| put(&mut config.nats_creds, Some(text.into())),
+        show: |config| match &config.nats_creds {
+            Some(path) if path.exists() => path.display().to_string(),
+            // Where there is no such file, the text may be the credentials themselves.
+            Some(_) => "(no such file)".to_owned(),
+            None => String::new(),
+        },
+    },
+    Setting {
+        name: "NATS_REPLICAS",
+        default: Some("1"),
+        read: |config, text| match number(text)? {
+            copies @ (1 | 3 | 5) => put(&mut config.nats_replicas, copies),
+            other => Err(format!("{other} is not a number of copies: use 1, 3 or 5")),
+        },
+        show: |config| config.nats_replicas.to_string(),
+    },
+    Setting {
+        name: "DATABASE_URL",
+        default: None,
+        read: |config, text| {
+            address::POSTGRES.read(text)?;
+            put(&mut config.database_url, Some(Secret::new(text.to_owned())))
+        },
+        show: |config| server(config.database_url.as_ref()),
+    },
+    // One credential with two names: `Config::load` chooses between them.
+    Setting {
+        name: TMDB_TOKEN,
+        default: None,
+        read: |_, _| Ok(()),
+        show: |config| masked(config, TMDB_TOKEN),
+    },
+    Setting {
+        name: TMDB_API_KEY,
+        default: None,
+        read: |_, _| Ok(()),
+        show: |config| masked(config, TMDB_API_KEY),
+    },
+    Setting {
+        name: "TMDB_BASE_URL",
+        default: Some(TMDB_ITSELF),
+        read: |config, text| {
+            if !address::TMDB.read(text)?.path().trim_end_matches('/').ends_with("/3") {
+                return Err(format!("it must end in /3, as in {TMDB_ITSELF}"));
+            }
+            put(&mut config.tmdb_base_url, text.to_owned())
+        },
+        show: |config| mask_url(&config.tmdb_base_url),
+    },
+    Setting {
+        name: "TMDB_RATE",
+        default: Some("40"),
+        read: |config, text| put(&mut config.tmdb_rate, number(text)?),
+        show: |config| config.tmdb_rate.to_string(),
+    },
+    Setting {
+        name: "TMDB_CONCURRENCY",
+        default: Some("20"),
+        read: |config, text| put(&mut config.tmdb_concurrency, number::<usize>(text)?.max(1)),
+        show: |config| config.tmdb_concurrency.to_string(),
+    },
+    Setting {
+        name: "TMDB_LANGUAGE",
+        default: Some("en-US"),
+        read: |config, text| put(&mut config.tmdb_language, language(text)?),
+        show: |config| config.tmdb_language.clone(),
+    },
+    Setting {
+        name: "TMDB_REGION",
+        default: Some("US"),
+        read: |config, text| put(&mut config.tmdb_region, country(text)?),
+        show: |config| config.tmdb_region.clone(),
+    },
+    Setting {
+        name: "TMDB_STREAMING_REGIONS",
+        default: Some("US"),
+        read: |config, text| put(&mut config.tmdb_streaming_regions, countries(text)?),
+        show: |config| config.tmdb_streaming_regions.join(","),
+    },
+    Setting {
+        name: "MANGOES_DATA_DIR",
+        default: Some(".mangoes"),
+        read: |config, text| put(&mut config.data_dir, text.into()),
+        show: |config| config.data_dir.display().to_string(),
+    },
+    Setting {
+        name: "MANGOES_LISTEN",
+        default: Some("127.0.0.1:8080"),
+        read: |config, text| put(&mut config.listen, listen(text)?),
+        show: |config| config.listen.clone(),
+    },
+    Setting {
+        name: "MANGOES_REFRESH_MODE",
+        default: Some("continuous"),
+        read: |config, text| match text {
+            "continuous" => put(&mut config.refresh_mode, RefreshMode::Continuous),
+            "per_tick" => put(&mut config.refresh_mode, RefreshMode::PerTick),
+            other => Err(format!("'{other}' is unknown: use continuous or per_tick")),
+        },
+        show: |config| match config.refresh_mode {
+            RefreshMode::Continuous => "continuous".to_owned(),
+            RefreshMode::PerTick => "per_tick".to_owned(),
+        },
+    },
+    Setting {
+        name: "MANGOES_LOG",
+        default: Some("pretty"),
+        read: |config, text| match text {
+            "pretty" => put(&mut config.log, LogFormat::Pretty),
+            "json" => put(&mut config.log, LogFormat::Json),
+            other => Err(format!("'{other}' is unknown: use pretty or json")),
+        },
+        show: |config| match config.log {
+            LogFormat::Pretty => "pretty".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        },
+    },
+    Setting {
+        name: "RUST_LOG",
+        default: None,
+        read: |config, text| put(&mut config.log_filter, Some(text.to_owned())),
+        show: |config| config.log_filter.clone().unwrap_or_default(),
+    },
+];
+
+/// The v4 token of TMDB.
+pub(super) const TMDB_TOKEN: &str = "TMDB_TOKEN";
+/// The v3 key of TMDB.
+pub(super) const TMDB_API_KEY: &str = "TMDB_API_KEY";
+
+/// The API of TMDB itself.
+const TMDB_ITSELF: &str = "https://api.themoviedb.org/3";
+
+/// Whether this is the name of a setting.
+pub(super) fn is_setting(name: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.name == name)
+}
+
+/// Stores a value that was checked.
+fn put<T>(field: &mut T, value: T) -> Result<(), String> {
+    *field = value;
+    Ok(())
+}
+
+/// A server's address without its password.
+fn server(url: Option<&Secret>) -> String {
+    url.map_or_else(|| "(embedded)".to_owned(), |url| mask_url(url.reveal()))
+}
+
+/// Whether there is a secret of this name.
+fn masked(config: &Config, name: &str) -> String {
+    config.origins.get(name).map(|_| "***".to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,97 @@
+//! One HTTP exchange with TMDB: credential, deadlines, size limit. The only file that names
+//! `reqwest`.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use reqwest::{Response, header::HeaderMap};
+
+use crate::{
+    config::{Config, Credential},
+    error::TmdbError,
+    exchange::{Answer, Request},
+};
+
+/// The longest pause that TMDB is granted at a time.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+
+/// Sends requests and reads answers. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    config: Arc<Config>,
+}
+
+impl Transport {
+    pub(crate) fn new(config: Config) -> Result<Self, TmdbError> {
+        // An error means that another part of this process installed one before: that one will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .connect_timeout(config.connect_timeout)
+            .timeout(config.total_timeout)
+            .gzip(true)
+            .user_agent(concat!("mangoes/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| TmdbError::Setup(runtime::chain(&e)))?;
+        Ok(Self { http, config: Arc::new(config) })
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    /// `Unavailable` when no whole answer comes in time, or HTML in place of JSON; `BodyTooLarge`.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, TmdbError> {
+        let base_url = self.config.base_url.trim_end_matches('/');
+        let url = format!("{base_url}{}", request.endpoint);
+        let unsent = self.http.get(url).query(&request.query);
+        let unsent = match &self.config.credential {
+            Some(Credential::Bearer(token)) => unsent.bearer_auth(token.reveal()),
+            Some(Credential::V3Key(key)) => unsent.query(&[("api_key", key.reveal())]),
+            None => unsent,
+        };
+        let limit = self.config.first_byte_timeout;
+        let late = |_| unavailable(None, &format!("no answer within {} s", limit.as_secs()));
+        let response = tokio::time::timeout(limit, unsent.send()).await.map_err(late)?;
+        let response = response.map_err(|e| broken(None, e))?;
+        let status = response.status().as_u16();
+        if status == 200 && !may_be_json(response.headers()) {
+            return Err(unavailable(Some(status), "the answer is not JSON"));
+        }
+        let retry_after = retry_after(response.headers());
+        Ok(Answer { status, retry_after, body: self.body(response).await? })
+    }
+
+    async fn body(&self, response: Response) -> Result<Vec<u8>, TmdbError> {
+        let limit_bytes = self.config.max_body_bytes;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            body.extend_from_slice(&chunk.map_err(|e| broken(Some(status), e))?);
+            if body.len() > limit_bytes {
+                return Err(TmdbError::BodyTooLarge { limit_bytes });
+            }
+        }
+        Ok(body)
+    }
+}
+
+/// Whether the head does not say that the body is something else.
+fn may_be_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get("content-type").and_then(|v| v.to_str().ok());
+    content_type.is_none_or(|v| v.contains("json"))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let secs = headers.get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(secs).min(RETRY_AFTER_MAX))
+}
+
+fn unavailable(status: Option<u16>, detail: &str) -> TmdbError {
+    TmdbError::Unavailable { status, detail: detail.to_owned() }
+}
+
+/// A transport error without its URL, which may hold a key.
+fn broken(status: Option<u16>, error: reqwest::Error) -> TmdbError {
+    TmdbError::Unavailable { status, detail: runtime::chain(&error.without_url()) }
+}

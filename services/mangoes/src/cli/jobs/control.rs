@@ -1,0 +1,82 @@
+//! `mangoes jobs pause`, `resume`, `hold` and `delete`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use operator::{
+    Moment,
+    jobs::{self, PauseRequest},
+};
+use proto::JobName;
+use runtime::Config;
+
+use crate::{
+    cli::author::this_user,
+    connect,
+    output::{Output, relative},
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PauseArgs {
+    /// The job.
+    name: JobName,
+    /// Why it is paused.
+    #[arg(long)]
+    note: Option<String>,
+    /// When it fires again by itself: a time, or a span from now such as 2h.
+    #[arg(long, value_name = "WHEN")]
+    until: Option<Moment>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HoldArgs {
+    /// Release them.
+    #[arg(long)]
+    off: bool,
+    /// Why they are held.
+    #[arg(long)]
+    note: Option<String>,
+}
+
+pub(super) async fn pause(config: &Config, args: PauseArgs, out: Output) -> Result<ExitCode> {
+    let PauseArgs { name, note, until } = args;
+    let store = connect::migrated_store(config).await?;
+    let request = PauseRequest { name, note, until };
+    let job = jobs::pause(&store, &request, &this_user()).await?;
+    out.say(&format!(
+        "{0} is paused; times that pass meanwhile are listed as skipped runs. `mangoes jobs \
+         resume {0}` lets it fire again",
+        job.name
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn resume(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let job = jobs::resume(&store, name, &this_user()).await?;
+    out.say(&format!("{name} fires again: next {}", relative(job.next_at, store.now().await?)));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn delete(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    jobs::delete(&store, name, &this_user()).await?;
+    out.say(&format!(
+        "{name} is deleted; `mangoes jobs runs` shows its runs for a while, and no other job can \
+         have its name"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn hold(config: &Config, args: HoldArgs, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let note = args.note.as_deref();
+    if args.off {
+        jobs::release(&store, note, &this_user()).await?;
+        out.say("all jobs are released; each fires at its next time");
+    } else {
+        jobs::hold(&store, note, &this_user()).await?;
+        out.say("all jobs are held; `mangoes jobs hold --off` releases them");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,154 @@
+//! `mangoes jobs list` and `show`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use operator::jobs::{self, Jobs};
+use proto::RunState;
+use runtime::Config;
+use store::JobRow;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    connect,
+    output::{Output, relative},
+};
+
+/// Runs in the strip of marks.
+const STRIP: usize = 30;
+const MARKS: &str = "(+ succeeded, ~ partial, ! failed or lost, x cancelled, . skipped, > open)";
+
+pub(super) async fn list(config: &Config, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    print_jobs(&jobs::list(&store).await?, store.now().await?, out);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(in crate::cli) fn print_jobs(all: &Jobs, now: OffsetDateTime, out: Output) {
+    if let Some(why) = &all.held {
+        out.say(&format!("ALL JOBS ARE HELD: {why}; `mangoes jobs hold --off` releases them"));
+    }
+    let row = |job: &JobRow| {
+        vec![
+            job.name.to_string(),
+            job.schedule.clone(),
+            job.timezone.clone(),
+            next_words(job, now),
+            last_words(job, now),
+            strip(&job.history),
+        ]
+    };
+    let rows = all.jobs.iter().map(row).collect();
+    out.table(&all, &["NAME", "SCHEDULE", "ZONE", "NEXT", "LAST", "RUNS"], rows);
+}
+
+/// The last runs as marks, oldest first.
+fn strip(history: &[RunState]) -> String {
+    history.iter().take(STRIP).rev().map(|state| mark(*state)).collect()
+}
+
+const fn mark(state: RunState) -> char {
+    match state {
+        RunState::Succeeded => '+',
+        RunState::Partial => '~',
+        RunState::Failed | RunState::Lost => '!',
+        RunState::Cancelled => 'x',
+        RunState::Skipped => '.',
+        RunState::Waiting | RunState::Queued | RunState::Running => '>',
+    }
+}
+
+fn last_words(job: &JobRow, now: OffsetDateTime) -> String {
+    let overdue = if job.overdue_since.is_some() { ", OVERDUE" } else { "" };
+    let Some(at) = job.last_fired_at else { return format!("never{overdue}") };
+    let status = job.last_status.map(RunState::as_str).unwrap_or_default();
+    format!("{status} {}{overdue}", relative(Some(at), now))
+}
+
+/// When the job fires next, or why it does not.
+pub(super) fn next_words(job: &JobRow, now: OffsetDateTime) -> String {
+    if job.enabled {
+        return match (job.next_at, job.max_runs) {
+            (None, Some(max)) if job.runs_done >= i64::from(max) => {
+                format!("ended after {max} runs")
+            }
+            (next, _) => relative(next, now),
+        };
+    }
+    let until = job.paused_until.map(|at| format!(", goes on {},", relative(Some(at), now)));
+    let by = job.paused_by.as_deref().unwrap_or("someone");
+    let note = job.note.as_deref().map(|note| format!(": {note}"));
+    format!("paused{} by {by}{}", until.unwrap_or_default(), note.unwrap_or_default())
+}
+
+pub(super) async fn show(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let (job, now) = (jobs::get(&store, name).await?, store.now().await?);
+    if out.json {
+        out.value(&job);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut pairs = settings(&job, now);
+    pairs.extend(limits(&job, now));
+    pairs.push(("revision", job.revision.to_string()));
+    out.pairs(&pairs);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rfc3339(at: Option<OffsetDateTime>) -> Option<String> {
+    at.and_then(|at| at.format(&Rfc3339).ok())
+}
+
+/// What every job has.
+fn settings(job: &JobRow, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+    let next = format!("{}   {}", next_words(job, now), rfc3339(job.next_at).unwrap_or_default());
+    let catch_up = format!(
+        "at most {} runs, none of them late by more than {} s",
+        job.catch_up_max, job.catch_up_secs
+    );
+    let pauses = job
+        .pause_after_failures
+        .map_or_else(|| "never".to_owned(), |n| format!("after {n} failed runs in a row"));
+    let lost = format!(
+        "after {} s without a sign of the run; started again up to {} times",
+        job.lost_after_secs, job.lost_retries
+    );
+    vec![
+        ("name", job.name.to_string()),
+        ("action", job.action.to_string()),
+        ("payload", job.payload.to_string()),
+        ("schedule", format!("{}   {}", job.schedule, job.timezone)),
+        ("next", next),
+        ("last", last_words(job, now)),
+        ("runs", format!("{}   {MARKS}", strip(&job.history))),
+        ("when clocks skip", job.dst_gap.as_str().to_owned()),
+        ("when clocks repeat", job.dst_overlap.as_str().to_owned()),
+        ("overlapping runs", job.overlap_policy.to_string()),
+        ("catch-up", catch_up),
+        ("pauses itself", pauses),
+        ("lost runs", lost),
+    ]
+}
+
+/// What only some jobs have.
+fn limits(job: &JobRow, now: OffsetDateTime) -> impl Iterator<Item = (&'static str, String)> {
+    let jitter = Some(job.jitter_secs).filter(|secs| *secs > 0);
+    [
+        ("except", job.exclusions.clone()),
+        ("starts", rfc3339(job.starts_at)),
+        ("ends", rfc3339(job.ends_at)),
+        ("jitter", jitter.map(|secs| format!("up to {secs} s later"))),
+        ("limit", job.max_runs.map(|n| format!("{} of {n} runs done", job.runs_done))),
+        ("overdue", job.overdue_after_secs.map(|secs| overdue_words(job, secs, now))),
+        ("note", job.note.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+}
+
+fn overdue_words(job: &JobRow, after_secs: i32, now: OffsetDateTime) -> String {
+    job.overdue_since.map_or_else(
+        || format!("after {after_secs} s without a success"),
+        |at| format!("YES, {}: no success for {after_secs} s", relative(Some(at), now)),
+    )
+}

@@ -1,0 +1,51 @@
+//! `mangoes jobs next` and `lint`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use operator::jobs::{self, NextTimes, Preview};
+use runtime::Config;
+use time::format_description::well_known::Rfc3339;
+
+use super::list::next_words;
+use crate::{
+    connect,
+    output::{Output, relative},
+};
+
+pub(super) async fn next(
+    config: &Config,
+    name: &str,
+    count: usize,
+    out: Output,
+) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let NextTimes { job, times } = jobs::next(&store, name, count).await?;
+    let now = store.now().await?;
+    if !job.enabled {
+        out.say(&format!("{name} is {}; it would fire:", next_words(&job, now)));
+    }
+    let row = |time: &Preview| {
+        vec![
+            time.local.clone(),
+            time.at.format(&Rfc3339).unwrap_or_default(),
+            relative(Some(time.at), now),
+            time.note.clone().unwrap_or_default(),
+        ]
+    };
+    out.table(&times, &[&job.timezone, "UTC", "IN", "NOTE"], times.iter().map(row).collect());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn lint(config: &Config, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let found = jobs::lint(&store).await?;
+    if found.is_empty() {
+        out.say("nothing is wrong with any job");
+    }
+    if out.json || !found.is_empty() {
+        let rows = found.iter().map(|f| vec![f.job.clone(), f.problem.clone()]).collect();
+        out.table(&found, &["JOB", "PROBLEM"], rows);
+    }
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,124 @@
+//! `mangoes jobs run` and `backfill`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use operator::{
+    Moment,
+    jobs::{self, BackfillRequest, DryRun, RunRequest},
+};
+use proto::JobName;
+use runtime::Config;
+use serde_json::json;
+use store::{BackfillOutcome, Backfilled};
+use time::format_description::well_known::Rfc3339;
+
+use crate::{
+    cli::{author::this_user, follow, json_object::JsonObject},
+    connect,
+    output::Output,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The job.
+    name: JobName,
+    /// Run it also while a run of it is not over.
+    #[arg(long)]
+    force: bool,
+    /// Fields that replace those of its payload, as JSON.
+    #[arg(long, value_name = "JSON")]
+    payload: Option<JsonObject>,
+    /// Wait for the end.
+    #[arg(long)]
+    follow: bool,
+    /// Only say what it would do.
+    #[arg(long, conflicts_with = "follow")]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackfillArgs {
+    /// The job.
+    name: JobName,
+    /// First time, as 2026-11-01T00:00:00Z.
+    #[arg(long, value_name = "WHEN")]
+    from: Moment,
+    /// Last time.
+    #[arg(long, value_name = "WHEN", default_value = "now")]
+    to: Moment,
+    /// Only say which times would run.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(config: &Config, args: RunArgs, out: Output) -> Result<ExitCode> {
+    let RunArgs { name, force, payload, follow, dry_run } = args;
+    let payload = payload.map(|JsonObject(object)| object);
+    let request = RunRequest { name, payload, force };
+    let store = connect::migrated_store(config).await?;
+    if dry_run {
+        print_dry_run(&jobs::dry_run(&store, &request, config.tmdb_rate).await?, out);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let run_id = jobs::run(&store, &request, &this_user()).await?;
+    if follow {
+        return follow::run_to_its_end(&store, &run_id, out).await;
+    }
+    out.say(&format!(
+        "{run_id} is queued; the schedule stays as it is. `mangoes jobs runs {}` shows it",
+        request.name
+    ));
+    if out.json {
+        out.value(&json!({ "run_id": run_id }));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_dry_run(plan: &DryRun, out: Output) {
+    if out.json {
+        out.value(plan);
+        return;
+    }
+    let time = plan.seconds.map_or_else(
+        || "as fast as TMDB answers".to_owned(),
+        |secs| format!("about {secs:.0} s at the rate of this moment"),
+    );
+    let mut pairs = vec![
+        ("it would", plan.words.clone()),
+        ("movies", plan.movies.to_string()),
+        ("TMDB calls", format!("about {}", plan.tmdb_calls)),
+        ("time", time),
+    ];
+    if !plan.sample.is_empty() {
+        pairs.push(("first titles", plan.sample.join(", ")));
+    }
+    out.pairs(&pairs);
+}
+
+pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -> Result<ExitCode> {
+    let BackfillArgs { name, from, to, dry_run } = args;
+    let store = connect::migrated_store(config).await?;
+    let now = store.now().await?;
+    let (from, to) = (from.from_now(now), to.from_now(now));
+    let request = BackfillRequest { name, from, to, dry_run };
+    let times = jobs::backfill(&store, &request, &this_user()).await?;
+    let row = |time: &Backfilled| {
+        vec![
+            time.scheduled_for.format(&Rfc3339).unwrap_or_default(),
+            outcome_words(time.outcome).to_owned(),
+            time.run_id.clone(),
+        ]
+    };
+    out.table(&times, &["TIME", "OUTCOME", "RUN"], times.iter().map(row).collect());
+    Ok(ExitCode::SUCCESS)
+}
+
+const fn outcome_words(outcome: BackfillOutcome) -> &'static str {
+    match outcome {
+        BackfillOutcome::There => "ran before",
+        BackfillOutcome::Queued | BackfillOutcome::Waiting | BackfillOutcome::WouldRun => {
+            outcome.as_str()
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `mangoes jobs runs` and `cancel`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use operator::jobs::{self, RunFilter};
+use proto::{JobName, RunId};
+use runtime::Config;
+use store::{RunRow, Store};
+
+use crate::{
+    cli::{author::this_user, run_table::print_runs},
+    connect,
+    output::Output,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunsArgs {
+    /// Only of this job.
+    name: Option<JobName>,
+    /// Show at most this many runs.
+    #[arg(short = 'n', default_value_t = 20)]
+    limit: i64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CancelArgs {
+    /// The id of a run, or a job whose open run is meant.
+    run: RunOrJob,
+    /// Why it is cancelled.
+    #[arg(long)]
+    note: Option<String>,
+}
+
+/// A run, by its id or by its job. The id of a run has an @ in it.
+#[derive(Debug, Clone)]
+enum RunOrJob {
+    Run(RunId),
+    Job(JobName),
+}
+
+impl std::str::FromStr for RunOrJob {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains('@') { text.parse().map(Self::Run) } else { text.parse().map(Self::Job) }
+    }
+}
+
+pub(super) async fn runs(config: &Config, args: RunsArgs, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let filter = RunFilter { name: args.name, run_id: None, limit: Some(args.limit) };
+    let runs = jobs::runs(&store, &filter).await?;
+    let runs: Vec<RunRow> = runs.into_iter().map(|view| view.run).collect();
+    if runs.is_empty() && !out.json {
+        out.say(
+            "no runs yet: `mangoes jobs list` shows when the next one starts, `mangoes jobs run \
+             NAME` starts one now",
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_runs(&runs, store.now().await?, out);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_to_cancel(store: &Store, named: RunOrJob) -> Result<RunId> {
+    match named {
+        RunOrJob::Run(run_id) => Ok(run_id),
+        RunOrJob::Job(name) => match jobs::open_run(store, &name).await? {
+            Some(run_id) => Ok(run_id),
+            None => bail!("{name} has no open run; `mangoes jobs runs {name}` shows its runs"),
+        },
+    }
+}
+
+pub(super) async fn cancel(config: &Config, args: CancelArgs, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let run_id = run_to_cancel(&store, args.run).await?;
+    let run = jobs::cancel(&store, &run_id, args.note.as_deref(), &this_user()).await?.run;
+    out.say(&format!(
+        "{run_id} is cancelled: {} done, {} failed, {} left undone",
+        run.done, run.failed, run.cancelled
+    ));
+    if out.json {
+        out.value(&run);
+    }
+    Ok(ExitCode::SUCCESS)
+}

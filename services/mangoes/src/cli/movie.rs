@@ -1,0 +1,124 @@
+//! `mangoes movie`: a movie's state, and what changed.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use operator::movies;
+use proto::TmdbId;
+use runtime::Config;
+use serde_json::Value;
+use store::MovieRow;
+use time::OffsetDateTime;
+
+use crate::{
+    connect,
+    output::{Output, relative},
+};
+
+/// Longest value in a table of changes.
+const VALUE_CHARS: usize = 40;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MovieCommand {
+    /// Show its state, and why it is due or not.
+    Show {
+        /// TMDB id.
+        id: TmdbId,
+    },
+    /// Show what changed and when, the newest first.
+    History {
+        /// TMDB id.
+        id: TmdbId,
+        /// Show at most this many changes.
+        #[arg(short = 'n', default_value_t = 20)]
+        limit: i64,
+    },
+}
+
+pub(super) async fn run(config: &Config, verb: MovieCommand, out: Output) -> Result<ExitCode> {
+    match verb {
+        MovieCommand::Show { id } => show(config, id, out).await?,
+        MovieCommand::History { id, limit } => history(config, id, limit, out).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(config: &Config, id: TmdbId, out: Output) -> Result<()> {
+    let store = connect::migrated_store(config).await?;
+    let (movie, now) = (movies::get(&store, id).await?, store.now().await?);
+    if out.json {
+        out.value(&movie);
+        return Ok(());
+    }
+    let due = due_words(&movie, now);
+    out.pairs(&[
+        ("title", movie.title),
+        ("tmdb_id", movie.tmdb_id),
+        ("work_id", movie.work_id.to_string()),
+        ("status", movie.ingestion_status),
+        ("released", movie.release_date.unwrap_or_else(|| "unknown".to_owned())),
+        ("refreshed", relative(movie.last_refreshed_at, now)),
+        ("due", due),
+        ("revision", movie.revision.to_string()),
+        ("queue", movie.queue_status.unwrap_or_else(|| "not queued".to_owned())),
+        ("last error", movie.last_error.unwrap_or_else(|| "none".to_owned())),
+    ]);
+    Ok(())
+}
+
+/// Why the movie is due or not.
+fn due_words(movie: &MovieRow, now: OffsetDateTime) -> String {
+    if movie.removed_at.is_some() {
+        return "never: TMDB does not have it any more".to_owned();
+    }
+    if let Some(since) = movie.missing_since {
+        return format!(
+            "TMDB did not find it (404) {}; TMDB is asked again {}",
+            relative(Some(since), now),
+            relative(movie.hold_until, now)
+        );
+    }
+    if !movie.is_stale {
+        let (due, days) = (relative(Some(movie.due_at), now), movie.interval_days);
+        return format!("{due}: every {days} days at its age");
+    }
+    if movie.last_refreshed_at.is_none() {
+        return "now: never refreshed".to_owned();
+    }
+    format!("now: refreshed longer ago than the {} days that its age allows", movie.interval_days)
+}
+
+async fn history(config: &Config, id: TmdbId, limit: i64, out: Output) -> Result<()> {
+    let store = connect::migrated_store(config).await?;
+    let (events, now) = (movies::history(&store, id, limit).await?, store.now().await?);
+    let rows = events.iter().map(|event| {
+        vec![
+            relative(Some(event.at), now),
+            event.kind.clone(),
+            event.revision.to_string(),
+            event.cause.clone().unwrap_or_default(),
+            event.diff.as_ref().map(diff_words).unwrap_or_default(),
+        ]
+    });
+    out.table(&events, &["WHEN", "WHAT", "REVISION", "CAUSE", "CHANGES"], rows.collect());
+    Ok(())
+}
+
+/// `title: "Old" -> "New", …`, each value cut.
+fn diff_words(diff: &Value) -> String {
+    let fields = diff.as_object().into_iter().flatten();
+    let words = fields.map(|(name, change)| match change.get("new") {
+        Some(new) => format!("{name}: {} -> {}", cut(change.get("old")), cut(Some(new))),
+        None => format!("{name}: {}", cut(Some(change))),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn cut(value: Option<&Value>) -> String {
+    let text = value.map(ToString::to_string).unwrap_or_default();
+    if text.chars().count() > VALUE_CHARS {
+        return text.chars().take(VALUE_CHARS).chain(['…']).collect();
+    }
+    text
+}

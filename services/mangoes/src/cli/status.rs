@@ -1,0 +1,124 @@
+//! `mangoes status`: freshness, backlog, TMDB calls, dead letters.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use operator::status::{Fault, faults, read};
+use runtime::Config;
+use store::{Band, BudgetRow, Status, Store};
+use time::OffsetDateTime;
+
+use crate::{
+    connect,
+    output::{self, Output, percent, relative},
+};
+
+/// Exit code of `status --check` when the freshness promise is not kept.
+const NOT_FRESH: u8 = 3;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// Exit 3 when a title is older than its policy allows, when TMDB refuses the credential, or
+    /// when a job is paused because its schedule cannot be read.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn run(config: &Config, args: &StatusArgs, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let status = show(&store, out).await?;
+    let faults = faults(&status);
+    if !args.check || faults.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !out.json {
+        faults.iter().for_each(|fault| output::note(&format!("mangoes: {}", fault_words(fault))));
+    }
+    Ok(ExitCode::from(NOT_FRESH))
+}
+
+/// Reads and prints the status.
+pub(super) async fn show(store: &Store, out: Output) -> Result<Status> {
+    let status = read(store).await?;
+    if out.json {
+        out.value(&status);
+        return Ok(status);
+    }
+    output::line(&format!(
+        "Fresh: {} of {} titles within policy",
+        percent(status.fresh, status.titles),
+        status.titles
+    ));
+    let rows = status.bands.iter().map(band_row).collect();
+    out.table(&status.bands, &["BAND", "EVERY", "TITLES", "FRESH", "DUE"], rows);
+    out.pairs(&totals(&status, store.now().await?));
+    for job in &status.unreadable_jobs {
+        out.pairs(&[("paused job", format!("{}: {}", job.name, job.reason))]);
+    }
+    Ok(status)
+}
+
+fn band_row(band: &Band) -> Vec<String> {
+    vec![
+        band.band.clone(),
+        format!("{} d", band.interval_days),
+        band.titles.to_string(),
+        band.fresh.to_string(),
+        (band.titles - band.fresh).to_string(),
+    ]
+}
+
+fn totals(status: &Status, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+    let queue = format!("{} queued, {} processing", status.queued, status.processing);
+    let calls = format!(
+        "{} calls, {} errors, {} rate limited (429)",
+        status.calls_last_hour, status.errors_last_hour, status.refused_last_hour
+    );
+    vec![
+        ("refresh queue", queue),
+        ("open runs", status.open_runs.to_string()),
+        ("unsent events", status.outbox.to_string()),
+        ("TMDB, last hour", calls),
+        ("TMDB budget", budget_words(&status.budget, now)),
+        ("removed from TMDB", status.removed.to_string()),
+        ("dead letters", status.dead_letters.to_string()),
+    ]
+}
+
+/// What slows or stops TMDB calls at the moment.
+fn budget_words(budget: &BudgetRow, now: OffsetDateTime) -> String {
+    let mut words = Vec::new();
+    if let Some(at) = budget.credential_refused_at {
+        words.push(format!(
+            "STOPPED {}: TMDB refuses the credential; set another TMDB_TOKEN or TMDB_API_KEY and \
+             restart",
+            relative(Some(at), now)
+        ));
+    }
+    if budget.paused_until.is_some() {
+        words.push(format!("paused after a 429, goes on {}", relative(budget.paused_until, now)));
+    }
+    words.extend(
+        budget.lowered_rate.map(|rate| format!("lowered to {rate:.1} calls/s after a 429")),
+    );
+    if budget.calls_not_logged > 0 {
+        words.push(format!("{} calls were not logged", budget.calls_not_logged));
+    }
+    if words.is_empty() { "as configured".to_owned() } else { words.join("; ") }
+}
+
+fn fault_words(fault: &Fault) -> String {
+    match fault {
+        Fault::Late(titles) => {
+            format!("not fresh: {titles} titles were refreshed longer ago than their policy allows")
+        }
+        Fault::CredentialRefused => {
+            "TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart"
+                .to_owned()
+        }
+        Fault::UnreadableJob(job) => format!(
+            "job {0} is paused: {1}; `mangoes jobs set {0} --schedule ...` corrects it",
+            job.name, job.reason
+        ),
+    }
+}

@@ -1,0 +1,70 @@
+//! `mangoes watch`: status, jobs and latest runs, again and again.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use operator::jobs::{self as operator_jobs, RunFilter};
+use runtime::Config;
+use serde_json::json;
+use store::{RunRow, Store};
+
+use super::{jobs::list::print_jobs, run_table::print_runs, status};
+use crate::{
+    connect,
+    output::{self, Output},
+};
+
+/// Runs that are shown.
+const RUNS: i64 = 8;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WatchArgs {
+    /// Seconds between two updates.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    every: u64,
+}
+
+/// Ends when it is stopped, or when nobody reads any more.
+pub(super) async fn run(config: &Config, args: &WatchArgs, out: Output) -> Result<ExitCode> {
+    let store = connect::migrated_store(config).await?;
+    let every = Duration::from_secs(args.every.max(1));
+    loop {
+        if out.json {
+            output::line(&as_json(&store).await?);
+        } else {
+            show(&store, out).await?;
+        }
+        if output::is_closed() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            stopped = tokio::signal::ctrl_c() => {
+                stopped?;
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+}
+
+async fn as_json(store: &Store) -> Result<String> {
+    let at = store.now().await?.unix_timestamp();
+    let status = operator::status::read(store).await?;
+    let jobs = operator_jobs::list(store).await?;
+    Ok(json!({ "at": at, "status": status, "jobs": jobs }).to_string())
+}
+
+async fn show(store: &Store, out: Output) -> Result<()> {
+    output::clear_screen();
+    status::show(store, out).await?;
+    output::line("");
+    let now = store.now().await?;
+    print_jobs(&operator_jobs::list(store).await?, now, out);
+    output::line("");
+    let latest = RunFilter { limit: Some(RUNS), ..RunFilter::default() };
+    let runs = operator_jobs::runs(store, &latest).await?;
+    let runs: Vec<RunRow> = runs.into_iter().map(|view| view.run).collect();
+    print_runs(&runs, now, out);
+    output::line("");
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Connections to NATS and Postgres: at the addresses that are set, or to the servers of a `mangoes
+//! up` that runs with this data directory.
+
+use anyhow::{Result, bail};
+use bus::{Bus, BusOptions};
+use runtime::{Config, Secret};
+use store::Store;
+
+use crate::endpoints::Endpoints;
+
+/// Database connections of one command.
+const CONNECTIONS: u32 = 4;
+/// As the servers list their clients.
+const CLIENT_NAME: &str = "mangoes-cli";
+
+/// Whether there is a database to ask.
+pub(crate) fn knows_a_database(config: &Config) -> Result<bool> {
+    Ok(config.database_url.is_some()
+        || Endpoints::of_running(config)?.is_some_and(|there| there.database_url.is_some()))
+}
+
+/// The database, as it is.
+pub(crate) async fn store(config: &Config) -> Result<Store> {
+    let url = match &config.database_url {
+        Some(url) => Some(url.clone()),
+        None => {
+            Endpoints::of_running(config)?.and_then(|there| there.database_url.map(Secret::new))
+        }
+    };
+    let Some(url) = url else {
+        bail!("no database is known: start `mangoes up` here, or set DATABASE_URL")
+    };
+    Ok(Store::connect(&url, CLIENT_NAME, CONNECTIONS).await?)
+}
+
+/// The database with all migrations, for commands that read its tables.
+pub(crate) async fn migrated_store(config: &Config) -> Result<Store> {
+    let store = store(config).await?;
+    if !store.is_migrated().await? {
+        bail!("tables are missing in the database: run `mangoes migrate` first");
+    }
+    Ok(store)
+}
+
+/// NATS, whoever its streams belong to.
+pub(crate) async fn bus(config: &Config) -> Result<Bus> {
+    bus_of(config, None).await
+}
+
+/// NATS, whose streams have to belong to this database.
+pub(crate) async fn bus_of_store(config: &Config, store: &Store) -> Result<Bus> {
+    bus_of(config, Some(store.installation_id().await?)).await
+}
+
+async fn bus_of(config: &Config, installation: Option<String>) -> Result<Bus> {
+    let (url, creds) = match &config.nats_url {
+        Some(url) => (url.clone(), config.nats_creds.clone()),
+        None => match Endpoints::of_running(config)?.and_then(|there| there.nats_url) {
+            Some(url) => (Secret::new(url), None),
+            None => bail!("no NATS is known: start `mangoes up` here, or set NATS_URL"),
+        },
+    };
+    let name = CLIENT_NAME.to_owned();
+    let replicas = config.nats_replicas;
+    Ok(Bus::connect(&BusOptions { url, creds, name, replicas, installation }).await?)
+}

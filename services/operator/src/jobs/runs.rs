@@ -1,0 +1,97 @@
+//! Runs: listed with how far they are, cancelled.
+
+use proto::{JobName, RunId};
+use serde::{Deserialize, Serialize};
+use store::{Author, RunRow, Store};
+
+use super::read::get;
+use crate::{Noun, OperatorError};
+
+const DEFAULT_RUNS: i64 = 20;
+/// Latest runs of a job among which an open one is looked for.
+const OPEN_AMONG: i64 = 100;
+
+/// Which runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunFilter {
+    /// Of this job.
+    pub name: Option<JobName>,
+    pub run_id: Option<RunId>,
+    /// 1 to 1000; 20 where it is left out.
+    pub limit: Option<i64>,
+}
+
+/// A run with how far it is.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunView {
+    #[serde(flatten)]
+    pub run: RunRow,
+    /// Items per second.
+    pub rate: f64,
+    /// Seconds to its last item.
+    pub eta_secs: Option<f64>,
+}
+
+impl From<RunRow> for RunView {
+    fn from(run: RunRow) -> Self {
+        Self { rate: run.rate(), eta_secs: run.eta_secs(), run }
+    }
+}
+
+/// The latest runs first.
+///
+/// # Errors
+/// `Unknown` when there is no such run, or no such job and no run of it; `Invalid` for the limit.
+pub async fn runs(store: &Store, filter: &RunFilter) -> Result<Vec<RunView>, OperatorError> {
+    let limit = filter.limit.unwrap_or(DEFAULT_RUNS);
+    if !(1..=1_000).contains(&limit) {
+        return Err(OperatorError::Invalid(
+            "limit must be a whole number from 1 to 1000".to_owned(),
+        ));
+    }
+    let runs = store.runs(filter.name.as_deref(), filter.run_id.as_deref(), limit).await?;
+    if runs.is_empty() {
+        if let Some(run_id) = &filter.run_id {
+            return Err(OperatorError::unknown(Noun::Run, run_id));
+        }
+        if let Some(name) = &filter.name {
+            get(store, name).await?;
+        }
+    }
+    Ok(runs.into_iter().map(RunView::from).collect())
+}
+
+/// One run.
+///
+/// # Errors
+/// `Unknown`.
+pub async fn run_of(store: &Store, run_id: &str) -> Result<RunView, OperatorError> {
+    let found = store.runs(None, Some(run_id), 1).await?.pop();
+    found.map(RunView::from).ok_or_else(|| OperatorError::unknown(Noun::Run, run_id))
+}
+
+/// The latest run of a job that is not over; `None`: all of them are.
+///
+/// # Errors
+/// `Unknown` when there is no such job and no run of it.
+pub async fn open_run(store: &Store, name: &JobName) -> Result<Option<RunId>, OperatorError> {
+    let latest = RunFilter { name: Some(name.clone()), run_id: None, limit: Some(OPEN_AMONG) };
+    let open = runs(store, &latest).await?.into_iter().find(|view| view.run.ended_at.is_none());
+    Ok(open.map(|view| view.run.run_id))
+}
+
+/// Ends a run and what it still wants.
+///
+/// # Errors
+/// `Unknown`; `Refused` when it is over.
+pub async fn cancel(
+    store: &Store,
+    run_id: &RunId,
+    note: Option<&str>,
+    author: &Author,
+) -> Result<RunView, OperatorError> {
+    let cancelled = store.cancel_run(run_id, note, author).await;
+    cancelled.map_err(OperatorError::about(Noun::Run, run_id))?;
+    run_of(store, run_id).await
+}

@@ -1,0 +1,235 @@
+//! Answers `movies.api.<noun>.<verb>`: from a verb's name and a JSON object to its function, and
+//! back to JSON.
+
+mod fields;
+mod request;
+
+use bus::{Answers, Bus, ServiceError};
+use proto::{Action, JobName};
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{JobEdit, Store};
+
+use self::{
+    fields::{
+        DeadLetters, Hold, Id, Ingest, Movie, Named, Next, Nothing, Refresh, Run, RunToCancel,
+    },
+    request::Request,
+};
+use crate::{
+    OperatorError, dead, jobs, movies, status,
+    verb::{DeadVerb, JobsVerb, MovieVerb, Verb},
+};
+
+/// Dead letters that one request lists, replays or drops; the command line has no such limit.
+const MOST_DEAD_LETTERS: i64 = 1_000;
+const DEFAULT_DEAD_LETTERS: i64 = 50;
+const DEFAULT_EVENTS: i64 = 20;
+
+/// What the requests work with.
+pub(crate) struct Requests {
+    pub(crate) store: Store,
+    pub(crate) bus: Bus,
+    pub(crate) tmdb_rate: u32,
+}
+
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const VERBS: [(&str, &str); Verb::ALL.len()] = {
+    let mut verbs = [("", ""); Verb::ALL.len()];
+    let mut n = 0;
+    while n < verbs.len() {
+        verbs[n] = Verb::ALL[n].described();
+        n += 1;
+    }
+    verbs
+};
+
+impl Answers for Requests {
+    const VERBS: &'static [(&'static str, &'static str)] = &VERBS;
+
+    async fn answer(&self, verb: &'static str, request: &[u8]) -> Result<Vec<u8>, ServiceError> {
+        let answer = match self.call(verb, request).await {
+            // A repetition is not an error: it gets the answer that the first one got.
+            Err(OperatorError::Repeated(answer)) => json!({"repeated": true, "answer": answer}),
+            answer => answer?,
+        };
+        serde_json::to_vec(&answer).map_err(|error| OperatorError::Json(error).into())
+    }
+}
+
+fn json_of(answer: &impl Serialize) -> Result<Value, OperatorError> {
+    serde_json::to_value(answer).map_err(OperatorError::Json)
+}
+
+impl Requests {
+    async fn call(&self, name: &str, request: &[u8]) -> Result<Value, OperatorError> {
+        let verb = Verb::of(name)
+            .ok_or_else(|| OperatorError::Invalid(format!("there is no verb '{name}'")))?;
+        let request = Request::read(request, verb.usage())?;
+        match verb {
+            Verb::Jobs(verb) => self.jobs(verb, request).await,
+            Verb::Dead(verb) => self.dead(verb, request).await,
+            Verb::Movie(verb) => self.movie(verb, request).await,
+            Verb::Ingest => self.ingest(request).await,
+            Verb::Refresh => self.refresh(request).await,
+            Verb::Status => {
+                request.into::<Nothing>()?;
+                json_of(&status::read(&self.store).await?)
+            }
+        }
+    }
+
+    async fn jobs(&self, verb: JobsVerb, request: Request) -> Result<Value, OperatorError> {
+        let store = &self.store;
+        let author = request.author.clone();
+        match verb {
+            JobsVerb::List => {
+                request.into::<Nothing>()?;
+                json_of(&jobs::list(store).await?)
+            }
+            JobsVerb::Lint => {
+                request.into::<Nothing>()?;
+                json_of(&jobs::lint(store).await?)
+            }
+            JobsVerb::Get => json_of(&jobs::get(store, &request.into::<Named>()?.name).await?),
+            JobsVerb::Runs => json_of(&jobs::runs(store, &request.into()?).await?),
+            JobsVerb::Next => {
+                let Next { name, n } = request.into()?;
+                json_of(&jobs::next(store, &name, n).await?.times)
+            }
+            JobsVerb::Run => self.run(request).await,
+            JobsVerb::Cancel => {
+                let RunToCancel { run_id, note } = request.into()?;
+                json_of(&jobs::cancel(store, &run_id, note.as_deref(), &author).await?)
+            }
+            JobsVerb::Pause => json_of(&jobs::pause(store, &request.into()?, &author).await?),
+            JobsVerb::Resume => {
+                let Named { name } = request.into()?;
+                json_of(&jobs::resume(store, &name, &author).await?)
+            }
+            JobsVerb::Set => self.set(request).await,
+            JobsVerb::Create => self.create(request).await,
+            JobsVerb::Delete => {
+                let Named { name } = request.into()?;
+                jobs::delete(store, &name, &author).await?;
+                Ok(json!({ "deleted": name }))
+            }
+            JobsVerb::Backfill => json_of(&jobs::backfill(store, &request.into()?, &author).await?),
+            JobsVerb::Hold => self.hold(request).await,
+        }
+    }
+
+    async fn run(&self, request: Request) -> Result<Value, OperatorError> {
+        let author = request.author.clone();
+        let Run { name, payload, force, dry_run } = request.into()?;
+        let request = jobs::RunRequest { name, payload, force };
+        if dry_run {
+            return json_of(&jobs::dry_run(&self.store, &request, self.tmdb_rate).await?);
+        }
+        Ok(json!({ "run_id": jobs::run(&self.store, &request, &author).await? }))
+    }
+
+    async fn set(&self, mut request: Request) -> Result<Value, OperatorError> {
+        let author = request.author.clone();
+        let name: JobName = request.take("name")?;
+        let edit: JobEdit = request.into()?;
+        json_of(&jobs::set(&self.store, &name, &edit, &author).await?)
+    }
+
+    async fn create(&self, mut request: Request) -> Result<Value, OperatorError> {
+        let author = request.author.clone();
+        let (name, action): (JobName, Action) = (request.take("name")?, request.take("action")?);
+        let draft = jobs::JobDraft { name, action, settings: request.into()? };
+        json_of(&jobs::create(&self.store, &draft, &author).await?)
+    }
+
+    async fn hold(&self, request: Request) -> Result<Value, OperatorError> {
+        let author = request.author.clone();
+        let Hold { held, note } = request.into()?;
+        if held {
+            jobs::hold(&self.store, note.as_deref(), &author).await?;
+        } else {
+            jobs::release(&self.store, note.as_deref(), &author).await?;
+        }
+        json_of(&jobs::list(&self.store).await?)
+    }
+
+    async fn dead(&self, verb: DeadVerb, request: Request) -> Result<Value, OperatorError> {
+        let store = &self.store;
+        let author = request.author.clone();
+        match verb {
+            DeadVerb::List => {
+                let letters: DeadLetters = request.into()?;
+                let limit = letters.limit.unwrap_or(DEFAULT_DEAD_LETTERS);
+                let limit = limit.clamp(1, MOST_DEAD_LETTERS);
+                json_of(&dead::list(store, &letters.selection(), limit).await?)
+            }
+            DeadVerb::Show => json_of(&dead::show(store, request.into::<Id>()?.id).await?),
+            DeadVerb::Replay => {
+                let letters: DeadLetters = request.into()?;
+                let options = dead::ReplayOptions {
+                    payload: letters.payload.clone(),
+                    again: letters.again,
+                    per_second: 0,
+                    limit: MOST_DEAD_LETTERS,
+                };
+                json_of(&dead::replay(store, &letters.selection(), &options, &author).await?)
+            }
+            DeadVerb::Drop => {
+                let letters: DeadLetters = request.into()?;
+                let dropped = dead::drop(store, &letters.selection(), &author).await?;
+                Ok(json!({ "dropped": dropped }))
+            }
+        }
+    }
+
+    async fn movie(&self, verb: MovieVerb, request: Request) -> Result<Value, OperatorError> {
+        let Movie { tmdb_id, limit } = request.into()?;
+        match verb {
+            MovieVerb::Get => json_of(&movies::get(&self.store, tmdb_id).await?),
+            MovieVerb::History => {
+                let limit = limit.unwrap_or(DEFAULT_EVENTS);
+                json_of(&movies::history(&self.store, tmdb_id, limit).await?)
+            }
+        }
+    }
+
+    async fn ingest(&self, request: Request) -> Result<Value, OperatorError> {
+        let author = request.author.clone();
+        let Ingest { movies: ids, force, list, max_movies } = request.into()?;
+        match (ids.is_empty(), list) {
+            (false, None) => {
+                let movies = movies::IngestMovies { ids, force };
+                accepted(movies::ingest(&self.bus, &movies, &author).await?)
+            }
+            (true, Some(source)) => {
+                let max_movies = max_movies.ok_or_else(|| {
+                    OperatorError::Invalid("max_movies is missing: give 1 to 10000".to_owned())
+                })?;
+                let run = movies::ingest_list(&self.bus, source, max_movies, &author).await?;
+                Ok(json!({ "run_id": run }))
+            }
+            (true, None) | (false, Some(_)) => Err(OperatorError::Invalid(
+                "name either movies, as [603], or a list with max_movies".to_owned(),
+            )),
+        }
+    }
+
+    async fn refresh(&self, request: Request) -> Result<Value, OperatorError> {
+        let author = request.author.clone();
+        let Refresh { movies: ids, due } = request.into()?;
+        if ids.is_empty() != due {
+            return Err(OperatorError::Invalid(
+                "name either movies, as [603], or due: true".to_owned(),
+            ));
+        }
+        if due {
+            return Ok(json!({ "run_id": movies::refresh_due(&self.store, &author).await? }));
+        }
+        accepted(movies::refresh(&self.store, &self.bus, &ids, &author).await?)
+    }
+}
+
+fn accepted(messages: Vec<movies::Accepted>) -> Result<Value, OperatorError> {
+    Ok(json!({ "accepted": json_of(&messages)? }))
+}
