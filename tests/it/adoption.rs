@@ -42,7 +42,7 @@ async fn adopted_rows_stop_nobody_and_keep_what_they_had() {
     sim.control().edit(603, json!({"credits": null}));
     world.verb(&["jobs", "run", "refresh_worker", "--follow"]);
     world.queue().completed().becomes(1).await;
-    assert_eq!(world.queue().failed().saying("none of TMDB").await, 1);
+    assert_eq!(world.queue().failed().saying("not an id of TMDB").await, 1);
     let kept = world.details().with_cast_member("Keanu").overview_is_not("as it was");
     assert_eq!(kept.await, 1);
     // Details that somebody took away come back, though TMDB has nothing new.

@@ -79,7 +79,7 @@ fn name_of_tmdb(error: &TmdbError) -> &'static str {
 fn store_errors() -> Vec<StoreError> {
     let sql = || sqlx::Error::RowNotFound;
     vec![
-        StoreError::Unavailable(Outage::WriterRestarts),
+        StoreError::Unavailable(Outage::NoAnswer(std::time::Duration::from_secs(10))),
         StoreError::Conflict(sql()),
         StoreError::Data(sql()),
         StoreError::Row {

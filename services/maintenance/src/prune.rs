@@ -17,6 +17,12 @@ const EVERY: Duration = Duration::from_secs(60);
 
 struct Prune;
 
+struct State {
+    store: Store,
+    /// The subjects of the streams of work.
+    work: Vec<String>,
+}
+
 /// Time for the next step.
 #[derive(Debug)]
 struct Step;
@@ -28,26 +34,26 @@ pub(crate) fn child(store: Store) -> ChildSpec {
 
 impl Actor for Prune {
     type Msg = Step;
-    type State = Store;
+    type State = State;
     type Arguments = Store;
 
     async fn pre_start(
         &self,
         myself: ActorRef<Step>,
         store: Store,
-    ) -> Result<Store, ActorProcessingErr> {
+    ) -> Result<State, ActorProcessingErr> {
+        let work = bus::topology::subjects_of_work()?;
         myself.send_interval(EVERY, || Step);
-        Ok(store)
+        Ok(State { store, work })
     }
 
     async fn handle(
         &self,
         _: ActorRef<Step>,
         Step: Step,
-        store: &mut Store,
+        state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let work = bus::topology::subjects_of_work()?;
-        if let Err(e) = store.prune(&work).await {
+        if let Err(e) = state.store.prune(&state.work).await {
             warn!(error = %runtime::chain(&e), "old rows were not removed; the next step does it");
         }
         Ok(())

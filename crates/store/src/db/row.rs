@@ -33,3 +33,20 @@ impl<'a> Row<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::Action;
+
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_not_ours_names_table_column_and_key() {
+        let row = Row::of("job", &"nightly");
+        assert_eq!(row.read::<Action>("action", "scan").unwrap(), Action::Scan);
+        let error = row.read::<Action>("action", "dance").unwrap_err().to_string();
+        for part in ["job", "nightly", "action", "dance"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
