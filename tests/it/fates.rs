@@ -16,8 +16,8 @@ use tmdb::TmdbError;
 
 const HEAD: &str = "# Fates
 
-What becomes of a message whose work failed. \
-Written by `tests/it/fates.rs` (`MANGOES_BLESS=1`); a difference fails the tests.
+What becomes of a message whose work failed. `make bless` writes this page; a difference fails the
+tests.
 
 | error | says | fate |
 |---|---|---|

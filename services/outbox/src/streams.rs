@@ -6,12 +6,13 @@ use tracing::warn;
 
 use crate::error::RelayError;
 
-/// Creates the streams that are missing, and has what a stream lost published again before anything
-/// new: else a movie's events would stand in the wrong order. To be called while nothing is relayed.
+/// Creates the streams that are missing, and has what a stream lost published again before
+/// anything new: else a movie's events would stand in the wrong order. To be called while nothing
+/// is relayed.
 pub(crate) async fn recreate_lost_streams(bus: &Bus, store: &Store) -> Result<(), RelayError> {
     let births = match bus.stream_births().await {
         Ok(births) => births,
-        // The process ends (its watchdog sees it); nothing more goes into a stream of somebody else.
+        // The watchdog ends the process; nothing more goes into a stream of somebody else.
         Err(e @ BusError::OtherInstallation { .. }) => {
             return Err(RelayError::Disowned(e.to_string()));
         }

@@ -149,7 +149,10 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_expr_match(&mut self, expression: &'ast syn::ExprMatch) {
-        let is_bool = |pattern: &syn::Pat| matches!(pattern, syn::Pat::Lit(literal) if matches!(literal.lit, syn::Lit::Bool(_)));
+        let is_bool = |pattern: &syn::Pat| match pattern {
+            syn::Pat::Lit(literal) => matches!(literal.lit, syn::Lit::Bool(_)),
+            _ => false,
+        };
         if expression.arms.iter().any(|arm| is_bool(&arm.pat)) {
             self.bool_matches.push(line(expression.span()));
         }

@@ -4,9 +4,8 @@
 //! message.
 //!
 //! They are looked for where they can be: among what a consumer has in flight, when a process
-//! begins and when its connection was made again. Messages are read as JSON of the API, for nothing else
-//! shows such headers.
-
+//! begins and when its connection was made again. Messages are read as JSON of the API, for nothing
+//! else shows such headers.
 use std::time::{Duration, Instant};
 
 use async_nats::{HeaderName, HeaderValue};

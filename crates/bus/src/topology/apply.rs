@@ -1,0 +1,230 @@
+//! Brings the server to what the files say, and tells whose a stream is.
+
+use std::collections::HashMap;
+
+use async_nats::jetstream::{
+    ErrorCode,
+    consumer::{FromConsumer, pull},
+    context::{CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind},
+    stream,
+};
+use delivery::{CONSUMERS, Consumer};
+
+use super::{ConsumerFile, INSTALLATION, STREAMS, broken, consumer_file, stream_of};
+use crate::{Bus, BusError};
+
+/// A stream's identity beyond its name.
+#[derive(Debug, Clone)]
+pub struct StreamBirth {
+    /// Its name.
+    pub stream: &'static str,
+    /// Nanoseconds since 1970.
+    pub created_at: String,
+    /// What it takes in.
+    pub subjects: Vec<String>,
+}
+
+impl Bus {
+    /// Creates every stream and consumer, or brings them to what the files say.
+    ///
+    /// # Errors
+    /// Names the asset and gives the server's words.
+    pub async fn ensure_topology(&self) -> Result<(), BusError> {
+        for (name, text) in STREAMS {
+            self.ensure_stream(name, text).await?;
+        }
+        for Consumer { durable, .. } in CONSUMERS {
+            self.ensure_consumer_of(durable, consumer_file(durable)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates one consumer and its stream, or brings them to what the files say. The other
+    /// streams are left alone: whoever recreates the stream of events has to fill it again before
+    /// anything new goes into it.
+    ///
+    /// # Errors
+    /// Names the asset and gives the server's words.
+    pub(crate) async fn ensure_consumer(&self, durable: &str) -> Result<(), BusError> {
+        let file = consumer_file(durable)?;
+        let text =
+            STREAMS.iter().find(|(name, _)| *name == file.stream_name).map(|(_, text)| *text);
+        let text = text.ok_or_else(|| broken(durable, "its stream has no file in nats/streams"))?;
+        self.ensure_stream(&file.stream_name, text).await?;
+        self.ensure_consumer_of(durable, file).await
+    }
+
+    async fn ensure_stream(&self, name: &str, text: &str) -> Result<(), BusError> {
+        let mut config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
+        config.num_replicas = self.replicas.into();
+        if let Some(ours) = &self.installation {
+            config.metadata.insert(INSTALLATION.to_owned(), ours.to_string());
+        }
+        // Created, not updated: somebody else's stream that comes up at this moment is not taken
+        // over.
+        if self.stream(name).await?.is_none() {
+            match self.jetstream.create_stream(&config).await {
+                Ok(_) => return Ok(()),
+                Err(e) if has_code(&e, ErrorCode::STREAM_NAME_EXIST) => {}
+                Err(e) => {
+                    return Err(broken(name, refusal(&e, self.replicas)));
+                }
+            }
+        }
+        let Some(there) = self.stream(name).await? else {
+            return Err(broken(name, "it was deleted at this moment"));
+        };
+        self.check_owner(name, &there.metadata)?;
+        config.metadata = there.metadata.into_iter().chain(config.metadata).collect();
+        // A process or a shell that was told of fewer copies takes none away: it may know no
+        // better.
+        config.num_replicas = config.num_replicas.max(there.num_replicas);
+        let mut made = self.jetstream.update_stream(&config).await;
+        if made.as_ref().is_err_and(too_few_servers) && config.num_replicas > self.replicas.into() {
+            // What was a cluster is not one any more.
+            config.num_replicas = self.replicas.into();
+            made = self.jetstream.update_stream(&config).await;
+        }
+        made.map(|_| ()).map_err(|e| broken(name, refusal(&e, self.replicas)))
+    }
+
+    /// A stream's settings as the server has them.
+    pub(super) async fn stream(&self, name: &str) -> Result<Option<stream::Config>, BusError> {
+        match self.jetstream.get_stream(name).await {
+            Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
+            Err(e) if is_missing(&e) => Ok(None),
+            Err(e) => Err(broken(name, runtime::chain(&e))),
+        }
+    }
+
+    /// Whether a stream with this metadata may be used by the installation of this process.
+    fn check_owner(
+        &self,
+        stream: &str,
+        metadata: &HashMap<String, String>,
+    ) -> Result<(), BusError> {
+        match (metadata.get(INSTALLATION), &self.installation) {
+            (Some(owner), Some(ours)) if owner.as_str() != &**ours => {
+                let other = BusError::OtherInstallation {
+                    stream: stream.to_owned(),
+                    url: self.url.to_string(),
+                    owner: owner.clone(),
+                    ours: ours.to_string(),
+                };
+                let _ = self.disowned.set(other.to_string());
+                Err(other)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why this process has to end: a stream that it uses was found to belong to another
+    /// installation.
+    #[must_use]
+    pub fn disowned(&self) -> Option<String> {
+        self.disowned.get().cloned()
+    }
+
+    /// Makes the streams that are there this installation's own, whoever they belonged to. Returns
+    /// their names.
+    ///
+    /// # Errors
+    /// Names the stream and gives the server's words.
+    pub async fn take_over(&self) -> Result<Vec<&'static str>, BusError> {
+        let Some(ours) = &self.installation else { return Ok(Vec::new()) };
+        let mut taken = Vec::new();
+        for (name, _) in STREAMS {
+            let Some(mut config) = self.stream(name).await? else { continue };
+            if config
+                .metadata
+                .insert(INSTALLATION.to_owned(), ours.to_string())
+                .is_none_or(|owner| owner.as_str() != &**ours)
+            {
+                self.jetstream
+                    .update_stream(config)
+                    .await
+                    .map_err(|e| broken(name, runtime::chain(&e)))?;
+                taken.push(name);
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn ensure_consumer_of(&self, name: &str, file: ConsumerFile) -> Result<(), BusError> {
+        let config =
+            pull::Config::try_from_consumer_config(file.config).map_err(|e| broken(name, e))?;
+        let made = self.jetstream.create_consumer_on_stream(config, &file.stream_name).await;
+        made.map(|_| ()).map_err(|e| broken(name, runtime::chain(&e)))
+    }
+
+    /// When each stream was created, with its subjects: another time than before means that the old
+    /// one is lost.
+    ///
+    /// A stream that lost its owner's id, which a process of an earlier version leaves out, gets it
+    /// again.
+    ///
+    /// # Errors
+    /// When a stream cannot be asked, is missing, or belongs to another installation.
+    pub async fn stream_births(&self) -> Result<Vec<StreamBirth>, BusError> {
+        let mut births = Vec::with_capacity(STREAMS.len());
+        for (name, text) in STREAMS {
+            let stream = self
+                .jetstream
+                .get_stream(name)
+                .await
+                .map_err(|e| broken(name, runtime::chain(&e)))?;
+            let info = stream.cached_info();
+            self.check_owner(name, &info.config.metadata)?;
+            if self.installation.is_some() && !info.config.metadata.contains_key(INSTALLATION) {
+                self.ensure_stream(name, text).await?;
+            }
+            let created_at = info.created.unix_timestamp_nanos().to_string();
+            births.push(StreamBirth {
+                stream: name,
+                created_at,
+                subjects: info.config.subjects.iter().map(ToString::to_string).collect(),
+            });
+        }
+        Ok(births)
+    }
+
+    /// Whether a consumer has nothing to deliver and nothing in flight.
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no such consumer.
+    pub async fn is_idle(&self, durable: &str) -> Result<bool, BusError> {
+        let stream = stream_of(durable)?;
+        let consumer =
+            self.jetstream.get_consumer_from_stream::<pull::Config, _, _>(durable, stream).await;
+        let consumer = consumer.map_err(|e| broken(durable, runtime::chain(&e)))?;
+        let info = consumer.cached_info();
+        Ok(info.num_pending == 0 && info.num_ack_pending == 0)
+    }
+}
+
+fn is_missing(error: &GetStreamError) -> bool {
+    matches!(error.kind(), GetStreamErrorKind::JetStream(e)
+        if e.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
+fn has_code(error: &CreateStreamError, code: ErrorCode) -> bool {
+    matches!(error.kind(), CreateStreamErrorKind::JetStream(e) if e.error_code() == code)
+}
+
+fn too_few_servers(error: &CreateStreamError) -> bool {
+    has_code(error, ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED)
+        || has_code(error, ErrorCode::CLUSTER_NO_PEERS)
+}
+
+/// The server's words. A lone server, or too few, refuse copies in words that do not say whose
+/// setting it is.
+fn refusal(error: &CreateStreamError, replicas: u8) -> String {
+    let reason = runtime::chain(error);
+    if replicas > 1 && too_few_servers(error) {
+        return format!(
+            "{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, \
+             or start more"
+        );
+    }
+    reason
+}
