@@ -4,7 +4,7 @@ use delivery::{Ledger, MessageRef};
 use proto::MessageKey;
 use runtime::{Clock, Secret, SystemClock};
 use serde_json::json;
-use store::{MissingMovie, NotFoundUpstream, Store};
+use store::{MissingMovie, NotFoundUpstream, Save, Saved, Store};
 use tests::World;
 
 /// Headers that the server stores and the client library cannot read. The second ends the library's
@@ -134,4 +134,30 @@ async fn a_try_whose_process_lives_did_not_die() {
     world.connections_of("other").becomes(0).await;
     assert_eq!(crashed(&one).await, 1, "its process is gone");
     assert_eq!(crashed(&one).await, 1);
+}
+
+/// Two consumers may know two messages by the same key: that one was handled before says nothing
+/// about the other, also in one batch of the writer.
+#[tokio::test]
+async fn the_same_key_at_two_consumers_is_two_messages() {
+    let world = World::start("one-key").await;
+    let store = Store::connect(&Secret::new(world.database_url.clone()), "key", 2).await.unwrap();
+    let save = |consumer, tmdb_id| Save {
+        message: MessageRef { consumer, key: MessageKey::new("key") },
+        movie: serde_json::from_value(json!({
+            "tmdb_id": tmdb_id,
+            "title": "The Matrix",
+            "rating": { "vote_average": null, "vote_count": 0 },
+            "popularity": 1.0,
+        }))
+        .unwrap(),
+        fetched_at: SystemClock.now(),
+        cause: "test".to_owned(),
+        run_id: None,
+    };
+    let created = Saved::Stored(proto::RefreshOutcome::Created);
+    assert_eq!(store.save(&[save("refresh-now", 603)]).await.unwrap(), [created]);
+    let both = [save("refresh-now", 604), save("ingest-movie", 605)];
+    assert_eq!(store.save(&both).await.unwrap(), [Saved::Duplicate, created]);
+    assert_eq!(world.movie(604).await, 0);
 }
