@@ -24,7 +24,7 @@ pub struct DeadLetter {
     pub reason: String,
     /// The whole chain of errors, for people.
     pub error: String,
-    /// How often the work was tried.
+    /// How often the work was attempted.
     pub tries: i32,
     /// The payload as text, cut at 64 KiB; bytes that are no UTF-8 are replaced.
     pub payload: String,
@@ -32,7 +32,7 @@ pub struct DeadLetter {
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "String")]
     pub died_at: OffsetDateTime,
-    /// When its first try began; UTC, RFC 3339.
+    /// When its first attempt began; UTC, RFC 3339.
     #[serde(
         default,
         with = "time::serde::rfc3339::option",

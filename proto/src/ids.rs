@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// Why a number is no movie id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is no TMDB movie id: it must be a whole number from 1 to 2147483647")]
+#[error("{0} is not a TMDB movie id: it must be a whole number from 1 to 2147483647")]
 pub struct InvalidTmdbId(i64);
 
 /// A movie's number at TMDB, 1 to 2,147,483,647.
@@ -44,7 +44,7 @@ impl std::str::FromStr for TmdbId {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let id: i64 = text.trim().parse().map_err(|_| {
-            format!("'{text}' is no TMDB movie id: give a whole number such as 603")
+            format!("'{text}' is not a TMDB movie id: give a whole number such as 603")
         })?;
         Self::try_from(id).map_err(|e| e.to_string())
     }

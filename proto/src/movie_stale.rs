@@ -4,57 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Event, RunId, TmdbId};
-
-/// How urgent a refresh is; the last token of the subject.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Lane {
-    /// Somebody waits for it.
-    Now,
-    /// Recent titles, which change often.
-    Fresh,
-    /// The long tail.
-    Bulk,
-}
-
-impl Lane {
-    /// Every lane, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Now, Self::Fresh, Self::Bulk];
-
-    /// The word used in subjects and tables.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Now => "now",
-            Self::Fresh => "fresh",
-            Self::Bulk => "bulk",
-        }
-    }
-
-    /// `refresh_queue.priority`: larger goes first.
-    #[must_use]
-    pub const fn priority(self) -> i32 {
-        match self {
-            Self::Now => 100,
-            Self::Fresh => 50,
-            Self::Bulk => 10,
-        }
-    }
-}
-
-impl std::str::FromStr for Lane {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|lane| lane.as_str() == text)
-            .ok_or_else(|| format!("unknown lane '{text}': use now, fresh or bulk"))
-    }
-}
+use crate::{Event, Lane, RunId, TmdbId};
 
 /// A stored movie is due, or was asked for.
 ///

@@ -56,12 +56,11 @@ fn unwrapped(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
-                match value {
-                    Value::String(text) if name == "description" => {
-                        let paragraphs = text.split("\n\n").map(|p| p.replace('\n', " "));
-                        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
-                    }
-                    _ => *value = unwrapped(value.take()),
+                if let (Value::String(text), "description") = (&mut *value, name.as_str()) {
+                    let paragraphs = text.split("\n\n").map(|p| p.replace('\n', " "));
+                    *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+                } else {
+                    *value = unwrapped(value.take());
                 }
             }
         }

@@ -53,8 +53,10 @@ impl Bus {
             return Err(unpublishable("no stream of nats/streams takes its subject"));
         }
         // The library panics on what no header can hold.
-        let message_id: HeaderValue =
-            message.message_id.parse().map_err(|_| unpublishable("its id is no header's value"))?;
+        let message_id: HeaderValue = message
+            .message_id
+            .parse()
+            .map_err(|_| unpublishable("its id cannot be the value of a header"))?;
         let mut headers = HeaderMap::new();
         for (name, value) in message.headers.as_object().into_iter().flatten() {
             let (Ok(name), Some(Ok(value))) =

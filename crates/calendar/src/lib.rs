@@ -214,14 +214,14 @@ fn rule(text: &str, schedule: &str) -> Result<Rule, CalendarError> {
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let at = OffsetDateTime::parse(text.trim(), &Rfc3339)
-        .map_err(|_| format!("'{text}' is no instant like 2026-12-24T18:00:00Z"))?;
+        .map_err(|_| format!("'{text}' is not an instant like 2026-12-24T18:00:00Z"))?;
     DateTime::from_timestamp(at.unix_timestamp(), 0)
         .ok_or_else(|| format!("'{text}' is out of range"))
 }
 
 /// `90s`, `10m`, `2h`, `1d`; from a second to a year.
 fn span(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("'{text}' is no span like 90s, 10m, 2h or 1d");
+    let wrong = || format!("'{text}' is not a span like 90s, 10m, 2h or 1d");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
     let number: i64 = number.parse().map_err(|_| wrong())?;
     let seconds = match unit {

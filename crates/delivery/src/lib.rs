@@ -4,18 +4,18 @@
 //!
 //! Pure: `bus` carries the decisions out on NATS, `store` keeps the ledger in Postgres.
 
-mod backoff;
 mod consumers;
 mod fate;
 mod handler;
 mod ledger;
 mod message;
+mod retry;
 mod verdict;
 
-pub use backoff::backoff;
 pub use consumers::{CONSUMERS, Consumer};
 pub use fate::{Classify, Fate};
 pub use handler::{Effect, Handler, Outcome};
 pub use ledger::{Answer, Attempts, DeadMessage, Ledger, LedgerError};
 pub use message::{Delivery, MessageRef};
-pub use verdict::{MAX_CRASHES_ALONE, MAX_RETRIES, SUSPECT_AFTER, Verdict, verdict};
+pub use retry::{MAX_RETRIES, backoff};
+pub use verdict::{MAX_CRASHES_ALONE, SUSPECT_AFTER, Verdict, verdict};

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use proto::Reason;
 
-use crate::{Attempts, Fate, backoff};
+use crate::{Attempts, Fate, MAX_RETRIES, backoff};
 
-/// Retries after the first attempt (the old jobs' number).
-pub const MAX_RETRIES: i32 = 3;
 /// Attempts that died with the process after which a message is a suspect: it then runs alone.
 pub const SUSPECT_AFTER: i32 = 2;
 /// Attempts that may die with the process while the message ran alone, before it counts as poison.

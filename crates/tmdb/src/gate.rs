@@ -110,22 +110,27 @@ impl Lanes {
         self.now.is_empty() && self.fresh.is_empty() && self.bulk.is_empty()
     }
 
-    fn push(&mut self, waiter: Waiter) {
-        match waiter.lane {
-            Lane::Now => self.now.push_back(waiter.admit),
-            Lane::Fresh => self.fresh.push_back(waiter.admit),
-            Lane::Bulk => self.bulk.push_back(waiter.admit),
+    fn of(&mut self, lane: Lane) -> &mut VecDeque<oneshot::Sender<InFlightPermit>> {
+        match lane {
+            Lane::Now => &mut self.now,
+            Lane::Fresh => &mut self.fresh,
+            Lane::Bulk => &mut self.bulk,
         }
     }
 
+    fn push(&mut self, waiter: Waiter) {
+        self.of(waiter.lane).push_back(waiter.admit);
+    }
+
+    /// In the order of precedence, but for the slots that are kept for the later lanes.
     fn next(&mut self) -> Option<oneshot::Sender<InFlightPermit>> {
         self.slots = self.slots.wrapping_add(1);
-        let order = match self.slots % FLOOR_EVERY {
-            0 => [&mut self.bulk, &mut self.now, &mut self.fresh],
-            1 => [&mut self.fresh, &mut self.now, &mut self.bulk],
-            _ => [&mut self.now, &mut self.fresh, &mut self.bulk],
+        let first = match self.slots % FLOOR_EVERY {
+            0 => Some(Lane::Bulk),
+            1 => Some(Lane::Fresh),
+            _ => None,
         };
-        order.into_iter().find_map(VecDeque::pop_front)
+        first.into_iter().chain(Lane::ALL).find_map(|lane| self.of(lane).pop_front())
     }
 }
 

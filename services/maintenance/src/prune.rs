@@ -9,11 +9,19 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
-use store::Store;
+use store::{DeliveryRetention, Store};
 use tracing::warn;
 
-/// Between two steps.
+/// Between two looks.
 const EVERY: Duration = Duration::from_secs(60);
+
+const KEEP: DeliveryRetention = DeliveryRetention {
+    // To be published again after the loss of a stream.
+    published_days: 1,
+    unhandled_days: 14,
+    // No stream of work keeps a message for longer.
+    inbox_days: 14,
+};
 
 struct Prune;
 
@@ -23,9 +31,9 @@ struct State {
     work: Vec<String>,
 }
 
-/// Time for the next step.
+/// Time for the next look.
 #[derive(Debug)]
-struct Step;
+struct Look;
 
 /// The child that prunes.
 pub(crate) fn child(store: Store) -> ChildSpec {
@@ -33,29 +41,36 @@ pub(crate) fn child(store: Store) -> ChildSpec {
 }
 
 impl Actor for Prune {
-    type Msg = Step;
+    type Msg = Look;
     type State = State;
     type Arguments = Store;
 
     async fn pre_start(
         &self,
-        myself: ActorRef<Step>,
+        myself: ActorRef<Look>,
         store: Store,
     ) -> Result<State, ActorProcessingErr> {
         let work = bus::topology::subjects_of_work()?;
-        myself.send_interval(EVERY, || Step);
+        myself.send_interval(EVERY, || Look);
         Ok(State { store, work })
     }
 
     async fn handle(
         &self,
-        _: ActorRef<Step>,
-        Step: Step,
+        _: ActorRef<Look>,
+        Look: Look,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        if let Err(e) = state.store.prune(&state.work).await {
-            warn!(error = %runtime::chain(&e), "old rows were not removed; the next step does it");
+        loop {
+            match state.store.prune(&state.work, KEEP).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(e) => {
+                    let error = runtime::chain(&e);
+                    warn!(error, "old rows were not removed; the next look does it");
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
     }
 }

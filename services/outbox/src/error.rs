@@ -1,4 +1,4 @@
-//! Why the relay could not do its step; the next step tries it again.
+//! Why the relay could not do its step; the next step repeats it.
 
 use bus::BusError;
 use store::StoreError;

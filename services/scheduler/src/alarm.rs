@@ -25,7 +25,7 @@ impl Alarm {
         Ok(Self { clock, set: None })
     }
 
-    /// Sets it anew; what was set before rings no more.
+    /// Sets it again; what was set before does not ring any more.
     pub(crate) async fn set(
         &mut self,
         after: Duration,

@@ -4,7 +4,7 @@ use calendar::{Calendar, CalendarError, DaylightSaving};
 use proto::TriggerType;
 use sha2::{Digest, Sha256};
 use store::{DueJob, NextTime, Nominal, NominalFate};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Rows that one claim writes at most; the rest follows in the next sweep.
 const ROWS_MAX: usize = 1_000;
@@ -101,7 +101,7 @@ fn fates(
     let stands = missed.get(left_out.len()).or(on_time.first()).copied();
     for n in left_out {
         let words = match stands.and_then(|n| times.get(n)) {
-            Some(stands) if cap == 1 => format!("coalesced into {stands}"),
+            Some(stands) if cap == 1 => format!("coalesced into {}", rfc3339(stands)),
             Some(_) | None => format!("cap: at most {cap} missed times are made up for"),
         };
         fates.iter_mut().skip(*n).take(1).for_each(|fate| *fate = Some(words.clone()));
@@ -144,6 +144,11 @@ fn refusal(
         return Some(format!("excluded by '{}'", job.exclusions.as_deref().unwrap_or_default()));
     }
     (at < oldest).then(|| format!("outside the catch-up window of {} s", job.catch_up_secs))
+}
+
+/// As people and the payloads write instants.
+fn rfc3339(at: &OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
 }
 
 /// The same nominal time always fires equally late.

@@ -52,3 +52,41 @@ fn documents_link_only_to_what_is_there_and_are_narrow() {
     }
     none("links lead somewhere, and prose has at most 100 columns", &findings);
 }
+
+/// Words in backticks that are paths of the repository; `<…>` and `*` stand for names.
+fn paths(document: &str) -> impl Iterator<Item = &str> {
+    const ROOMS: [&str; 9] = [
+        "crates/",
+        "docs/",
+        "migrations/",
+        "nats/",
+        "proto/",
+        "scripts/",
+        "services/",
+        "tests/",
+        "docker/",
+    ];
+    let words = document.split('`').skip(1).step_by(2);
+    words.filter(|word| {
+        ROOMS.iter().any(|room| word.starts_with(room)) && !word.contains(['<', '*'])
+    })
+}
+
+#[test]
+fn documents_name_only_files_that_are_there() {
+    let is_markdown = |path: &std::path::Path| path.extension().is_some_and(|e| e == "md");
+    let mut findings = Vec::new();
+    for document in files("docs", is_markdown).into_iter().chain([root().join("CONTRIBUTING.md")]) {
+        let text = text(&document);
+        // The how-tos have an example that is not there: an event and a consumer about ratings.
+        let named =
+            paths(&text).filter(|path| !path.contains("rated") && !path.contains("ratings"));
+        for path in named {
+            let path = path.split(':').next().unwrap_or_default();
+            if !root().join(path).exists() {
+                findings.push(format!("{} names {path}", shown(&document)));
+            }
+        }
+    }
+    none("documents name only files that are there", &findings);
+}

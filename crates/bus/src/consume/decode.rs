@@ -2,10 +2,10 @@
 
 pub(super) fn decode<E: proto::Event>(payload: &[u8]) -> Result<E, String> {
     let text = std::str::from_utf8(payload)
-        .map_err(|_| "the payload is no UTF-8 text; send a JSON object".to_owned())?;
+        .map_err(|_| "the payload is not UTF-8 text; send a JSON object".to_owned())?;
     if !text.trim_start().starts_with('{') {
         return Err(format!(
-            "the payload is no JSON object but {}; send a JSON object",
+            "the payload is not a JSON object but {}; send a JSON object",
             found(text)
         ));
     }
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn errors_name_the_field() {
         for (payload, expected) in [
-            ("hello", "no JSON object"),
+            ("hello", "not a JSON object"),
             ("[1]", "an array"),
             ("", "empty"),
             (r#"{"tmdb_id": "603"}"#, "tmdb_id"),

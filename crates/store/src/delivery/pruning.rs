@@ -7,12 +7,17 @@ use crate::{Store, StoreError, delivery::subjects::like_patterns};
 
 /// Rows per statement, so that no lock lasts long.
 const STEP: i64 = 5_000;
-/// How long published events are kept, to be published again after the loss of a stream.
-const KEEP_PUBLISHED_DAYS: i32 = 1;
-/// How long published work that nobody has handled yet is kept.
-const KEEP_UNHANDLED_DAYS: i32 = 14;
-/// How long inbox rows are kept. No stream of work keeps a message for longer.
-const KEEP_INBOX_DAYS: i32 = 14;
+
+/// How long rows of delivery are kept, in days.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryRetention {
+    /// Published events.
+    pub published_days: i32,
+    /// Published work that nobody has handled yet.
+    pub unhandled_days: i32,
+    /// Inbox rows.
+    pub inbox_days: i32,
+}
 
 /// The consumers that handle what the outbox sends: with them the primary key of `inbox` finds a
 /// message.
@@ -22,12 +27,16 @@ pub(crate) fn durables() -> Vec<String> {
 
 impl Store {
     /// Removes old events and inbox rows, one step of each. `work`: the subjects of the streams of
-    /// work, whose messages a consumer handles.
+    /// work, whose messages a consumer handles. Returns whether there may be more to remove.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn prune(&self, work: &[String]) -> Result<(), StoreError> {
-        sqlx::query!(
+    pub async fn prune(
+        &self,
+        work: &[String],
+        keep: DeliveryRetention,
+    ) -> Result<bool, StoreError> {
+        let events = sqlx::query!(
             "
             delete from outbox
             where id in (
@@ -46,15 +55,15 @@ impl Store {
                 limit $5
             )
             ",
-            KEEP_PUBLISHED_DAYS,
+            keep.published_days,
             &like_patterns(work),
-            KEEP_UNHANDLED_DAYS,
+            keep.unhandled_days,
             &durables(),
             STEP
         )
         .execute(&self.pool)
         .await?;
-        sqlx::query!(
+        let handled = sqlx::query!(
             "
             delete from inbox
             where (consumer, message_key) in (
@@ -64,11 +73,12 @@ impl Store {
                 limit $2
             )
             ",
-            KEEP_INBOX_DAYS,
+            keep.inbox_days,
             STEP
         )
         .execute(&self.pool)
         .await?;
-        Ok(())
+        let full = STEP.unsigned_abs();
+        Ok(events.rows_affected() == full || handled.rows_affected() == full)
     }
 }

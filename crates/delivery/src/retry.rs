@@ -1,6 +1,9 @@
-//! How long a retry waits.
+//! How often an attempt is retried, and how long a retry waits.
 
 use std::time::Duration;
+
+/// Retries after the first attempt (the old jobs' number).
+pub const MAX_RETRIES: i32 = 3;
 
 const BASE: Duration = Duration::from_secs(2);
 const MAX: Duration = Duration::from_secs(300);
