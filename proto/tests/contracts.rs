@@ -1,7 +1,7 @@
 //! The contracts stand still: schemas, the AsyncAPI document and golden files are compared with the
 //! types.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use std::{fs, path::PathBuf};
 

@@ -54,11 +54,9 @@ pub(super) fn parsed(path: &Path) -> syn::File {
 /// Whether an item is there for tests alone.
 pub(super) fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
-        let text = match &attribute.meta {
-            syn::Meta::List(list) if list.path.is_ident("cfg") => list.tokens.to_string(),
-            _ => String::new(),
-        };
-        text == "test" || attribute.path().segments.last().is_some_and(|s| s.ident == "test")
+        let is_cfg_test = attribute.path().is_ident("cfg")
+            && attribute.meta.require_list().is_ok_and(|l| l.tokens.to_string() == "test");
+        is_cfg_test || attribute.path().segments.last().is_some_and(|s| s.ident == "test")
     })
 }
 

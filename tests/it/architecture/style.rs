@@ -70,11 +70,10 @@ fn line(of: proc_macro2::Span) -> usize {
 }
 
 fn is_tuple(ty: &syn::Type) -> bool {
-    match ty {
-        syn::Type::Tuple(tuple) => !tuple.elems.is_empty(),
-        syn::Type::Reference(reference) => is_tuple(&reference.elem),
-        _ => false,
+    if let syn::Type::Reference(reference) = ty {
+        return is_tuple(&reference.elem);
     }
+    matches!(ty, syn::Type::Tuple(tuple) if !tuple.elems.is_empty())
 }
 
 impl Reader {
@@ -149,9 +148,9 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_expr_match(&mut self, expression: &'ast syn::ExprMatch) {
-        let is_bool = |pattern: &syn::Pat| match pattern {
-            syn::Pat::Lit(literal) => matches!(literal.lit, syn::Lit::Bool(_)),
-            _ => false,
+        let is_bool = |pattern: &syn::Pat| {
+            let syn::Pat::Lit(literal) = pattern else { return false };
+            matches!(literal.lit, syn::Lit::Bool(_))
         };
         if expression.arms.iter().any(|arm| is_bool(&arm.pat)) {
             self.bool_matches.push(line(expression.span()));
