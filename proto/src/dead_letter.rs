@@ -26,7 +26,7 @@ pub struct DeadLetter {
     pub error: String,
     /// How often the work was attempted.
     pub tries: i32,
-    /// The payload as text, cut at 64 KiB; bytes that are no UTF-8 are replaced.
+    /// The payload as text, cut at 64 KiB; bytes that are not UTF-8 are replaced.
     pub payload: String,
     /// When it was given up; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Why a number is no movie id.
+/// Why a number is not the id of a movie.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not a TMDB movie id: it must be a whole number from 1 to 2147483647")]
 pub struct InvalidTmdbId(i64);

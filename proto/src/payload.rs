@@ -1,4 +1,4 @@
-//! What each action wants to be told: the payload of a job and of its ticks, checked in one place.
+//! The payload that each action needs, in a job and in its ticks; checked in one place.
 
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ pub struct RefreshPayload {
     pub max_items: i64,
 }
 
-/// What one action wants to be told; a value that exists is valid.
+/// The payload of one action; a value that exists is valid.
 pub trait JobPayload: Sized + Send + Sync {
     /// The action that it belongs to.
     const ACTION: Action;

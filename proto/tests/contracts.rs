@@ -45,6 +45,24 @@ fn every_parameter_of_a_subject_is_described() {
     }
 }
 
+/// The names of the JSON files in a folder, without their ending.
+fn names(folder: &str) -> Vec<String> {
+    let files = fs::read_dir(at(folder)).unwrap().map(|file| file.unwrap().file_name());
+    let mut names: Vec<String> =
+        files.map(|name| name.to_string_lossy().trim_end_matches(".json").to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// A contract that is taken back leaves files that somebody still relies on.
+#[test]
+fn every_file_has_its_contract() {
+    let mut contracts: Vec<_> = spec::contracts().iter().map(|c| c.event_type.to_owned()).collect();
+    contracts.sort();
+    assert_eq!(names("golden"), contracts);
+    assert_eq!(names("schemas"), contracts);
+}
+
 /// Golden files are read for ever: what an older version wrote must still be understood, and
 /// nothing of it lost.
 #[test]

@@ -15,6 +15,8 @@ const MEASURED_SECS: u64 = 12;
 /// So long a span with the full rate is no accident: a burst would fill a shorter one.
 const STEADY: Duration = Duration::from_secs(2);
 /// So soon the others use the share of a process that died: it takes a slice of a second or so with
+/// So soon after the work began the three share the rate, and nobody is refused any more.
+const SHARED_WITHIN: Duration = Duration::from_secs(15);
 /// it, and two busy cores take their time.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -83,6 +85,7 @@ async fn three_processes_share_one_rate() {
     let log = world.folder.0.join("up.log");
     let wait = Wait::within(PATIENCE).showing(&log);
     wait.until("the work has begun", async || sim.control().stats().calls, |n| *n >= 100).await;
+    let wait = Wait::within(SHARED_WITHIN).showing(&log);
     budget_is_used(&sim, wait).await;
     let at_first = refused(&sim);
     let together = rate_over(&sim, span).await;

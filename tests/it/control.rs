@@ -112,6 +112,8 @@ async fn verbs_for_dead_letters_answer(world: &World) {
     assert_eq!(ask(world, "dead.drop", json!({"all": true})).await["dropped"], 1);
 }
 
+/// How often the calls are counted meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Calls a second of the runs that are cancelled.
 const RATE: u64 = 10;
 /// So soon after its cancelling nothing is asked for a run any more.
@@ -132,10 +134,22 @@ async fn a_cancelled_run_stops_asking_tmdb() {
 async fn asks_for_nothing_any_more(world: &World, sim: &Sim, stream: &str) {
     let asked = || sim.control().stats().calls;
     let when_cancelled = asked();
-    world.all_published().await;
-    world.nothing_left_in(stream).await;
+    let cancelled_at = Instant::now();
+    let mut last = (asked(), cancelled_at);
+    let settled = async {
+        world.all_published().await;
+        world.nothing_left_in(stream).await;
+    };
+    let mut settled = std::pin::pin!(settled);
+    while tokio::time::timeout(LOOK_EVERY, &mut settled).await.is_err() {
+        if asked() != last.0 {
+            last = (asked(), Instant::now());
+        }
+    }
     let after = asked() - when_cancelled;
     assert!(after <= RATE * CANCELLED_WITHIN_SECS, "{after} calls after it was cancelled");
+    let span = last.1 - cancelled_at;
+    assert!(span.as_secs() <= CANCELLED_WITHIN_SECS, "calls for {span:?} after it was cancelled");
     let (before, events) = (asked(), world.events("movies.refreshed.603").await);
     world.ingest_forced(603).await;
     world.events("movies.refreshed.603").becomes(events + 1).await;

@@ -21,3 +21,18 @@ async fn old_rows_go_and_young_ones_stay() {
     let wrong = world.verb_fails(&["jobs", "run", "maintenance", "--payload", zero, "--follow"]);
     assert!(wrong.contains("run_days must be"), "{wrong}");
 }
+
+/// What delivery needs no more goes: events of yesterday, work that was handled, inbox rows that no
+/// message can meet again, attempts as old as the payload says. What may still be needed stays.
+#[tokio::test]
+async fn deliveries_of_long_ago_go_and_those_that_may_be_needed_stay() {
+    let world = World::start("pruning").await;
+    world.add_old_and_young_deliveries().await;
+    // A process that runs the scheduler prunes at its start.
+    let _second = world.service(&["serve", "scheduler"], &[]);
+    world.deliveries_named("goes-").becomes(1).await;
+    assert_eq!(world.deliveries_named("goes-attempt").await, 1, "attempts are the job's to remove");
+    world.verb(&["jobs", "run", "maintenance", "--follow"]);
+    assert_eq!(world.deliveries_named("goes-").await, 0);
+    assert_eq!(world.deliveries_named("stays-").await, 4);
+}

@@ -5,7 +5,8 @@
 pub enum CalendarError {
     /// The expression cannot be read.
     #[error(
-        "schedule '{schedule}' cannot be read: {reason}; five fields: minute hour day month weekday"
+        "schedule '{schedule}' cannot be read: {reason}; give five fields (minute hour day month \
+         weekday), or @daily, every 10m, at 2026-12-24T18:00:00Z"
     )]
     Schedule {
         /// As it was given.

@@ -1,4 +1,4 @@
-//! From fate and attempts to what the broker is told.
+//! From fate and attempts to what becomes of the message.
 
 use std::time::Duration;
 

@@ -52,6 +52,7 @@ impl Actor for Prune {
     ) -> Result<State, ActorProcessingErr> {
         let work = bus::topology::subjects_of_work()?;
         myself.send_interval(EVERY, || Look);
+        myself.cast(Look)?;
         Ok(State { store, work })
     }
 

@@ -30,13 +30,17 @@ impl DeadLetterSelection {
         }
     }
 
-    fn explicit(&self) -> Result<DeadFilter, OperatorError> {
+    /// What is selected on purpose.
+    ///
+    /// # Errors
+    /// `Invalid` when nothing is selected.
+    pub fn explicit(&self) -> Result<DeadFilter, OperatorError> {
         let given = self.ids.is_some() || self.consumer.is_some() || self.reason.is_some();
         if given || self.all {
             return Ok(self.filter());
         }
         Err(OperatorError::Invalid(
-            "say which dead letters: ids, a consumer, a reason, or all".to_owned(),
+            "say which dead letters: by ids, consumer, reason, or all".to_owned(),
         ))
     }
 }
@@ -105,8 +109,7 @@ pub async fn replay(
     options: &ReplayOptions,
     author: &Author,
 ) -> Result<Vec<Replayed>, OperatorError> {
-    let filter = selection.explicit()?;
-    check_payload(options, &filter)?;
+    let filter = checked(selection, options)?;
     let mut ended = Vec::new();
     for letter in store.dead_letters(&filter, options.limit).await?.iter().rev() {
         let replay = store.replay_dead(letter.id, options.payload.as_ref(), options.again).await?;
@@ -116,8 +119,23 @@ pub async fn replay(
         }
     }
     let ids: Vec<i64> = ended.iter().map(|end| end.id).collect();
-    store.audit("dead.replay", &json!({ "letters": ids }), author).await?;
+    if !ids.is_empty() {
+        store.audit("dead.replay", &json!({ "letters": ids }), author).await?;
+    }
     Ok(ended)
+}
+
+/// Refuses what can be refused without the database.
+///
+/// # Errors
+/// `Invalid` when nothing is selected, or the payload is not an object for one dead letter.
+pub fn checked(
+    selection: &DeadLetterSelection,
+    options: &ReplayOptions,
+) -> Result<DeadFilter, OperatorError> {
+    let filter = selection.explicit()?;
+    check_payload(options, &filter)?;
+    Ok(filter)
 }
 
 fn check_payload(options: &ReplayOptions, filter: &DeadFilter) -> Result<(), OperatorError> {

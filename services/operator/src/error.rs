@@ -39,7 +39,7 @@ pub enum OperatorError {
     /// The request is wrong; the sentence names the field.
     #[error("{0}")]
     Invalid(String),
-    #[error("there is no {what} {name}")]
+    #[error("{}", unknown(.what, .name))]
     Unknown { what: Noun, name: String },
     /// A run of the job is not over, and its runs may not overlap.
     #[error("{0}")]
@@ -60,6 +60,14 @@ pub enum OperatorError {
     Broker(#[from] BusError),
     #[error("this cannot be written as JSON: {0}")]
     Json(serde_json::Error),
+}
+
+/// A movie may well exist: only the catalogue does not have it.
+fn unknown(what: &Noun, name: &str) -> String {
+    match what {
+        Noun::Movie => format!("the catalogue has no movie {name}: ingest brings it in"),
+        Noun::Job | Noun::Run | Noun::DeadLetter => format!("there is no {what} {name}"),
+    }
 }
 
 impl OperatorError {

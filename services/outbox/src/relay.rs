@@ -97,8 +97,9 @@ impl Actor for Relay {
         match state.send_all().await {
             Ok(()) => state.bus.pulse().works(COMPONENT.name),
             Err(e) => {
-                warn!(error = %runtime::chain(&e), "the outbox waits for the database");
-                state.bus.pulse().fails(COMPONENT.name, &runtime::chain(&e));
+                let error = runtime::chain(&e);
+                warn!(error, "events cannot be published now; they stay unsent");
+                state.bus.pulse().fails(COMPONENT.name, &error);
             }
         }
         state.bus.pulse().beat(COMPONENT);

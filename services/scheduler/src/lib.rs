@@ -10,10 +10,8 @@ mod decide;
 mod error;
 mod sweep;
 
-use std::sync::Arc;
-
 use bus::Bus;
-use runtime::{ChildSpec, Clock};
+use runtime::ChildSpec;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +22,6 @@ pub use error::SchedulerError;
 pub struct Tools {
     pub bus: Bus,
     pub store: Store,
-    pub clock: Arc<dyn Clock>,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
 }

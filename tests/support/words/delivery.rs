@@ -103,6 +103,18 @@ impl Database {
             .and("wait_event_type = 'Lock'")
     }
 
+    /// Rows of outbox, inbox and attempts whose message has such an id.
+    pub fn deliveries_named(&self, prefix: &str) -> Rows<'_, Any> {
+        self.rows(
+            "(select message_id as id from outbox
+              union all
+              select message_key from inbox
+              union all
+              select message_key from attempt) as deliveries",
+        )
+        .and(format!("id like '{prefix}%'"))
+    }
+
     /// Rows that requests of people leave behind.
     pub fn traces_of_requests(&self) -> Rows<'_, Any> {
         self.rows(

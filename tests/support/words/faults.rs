@@ -95,6 +95,30 @@ impl Database {
         .await;
     }
 
+    /// Rows of delivery that are named after what has to become of them.
+    pub async fn add_old_and_young_deliveries(&self) {
+        self.execute(
+            "insert into outbox (subject, message_id, ordering_key, headers, payload, published_at)
+             select subject, id, id, '{}', '{}', now() - age
+             from (values
+                 ('movies.changed.1', 'goes-event', interval '2 days'),
+                 ('movies.changed.1', 'stays-event', interval '12 hours'),
+                 ('movies.ingest.movie', 'goes-handled', interval '2 days'),
+                 ('movies.ingest.movie', 'stays-unhandled', interval '2 days'),
+                 ('movies.ingest.movie', 'goes-unhandled', interval '15 days')
+             ) as t (subject, id, age);
+             insert into inbox (consumer, message_key, handled_at)
+             values
+                 ('ingest-movie', 'goes-handled', now() - interval '15 days'),
+                 ('ingest-movie', 'stays-inbox', now() - interval '13 days');
+             insert into attempt (consumer, message_key, last_at)
+             values
+                 ('ingest-movie', 'goes-attempt', now() - interval '15 days'),
+                 ('ingest-movie', 'stays-attempt', now() - interval '13 days')",
+        )
+        .await;
+    }
+
     /// An event that is larger than the broker takes.
     pub async fn add_huge_event(&self) {
         self.execute(

@@ -161,6 +161,9 @@ impl Puller {
                 drop(free);
                 self.beat(pause);
                 self.wait(pause).await;
+                if self.drain.is_cancelled() {
+                    return Ok(());
+                }
                 continue;
             }
             if connections != self.bus.connections() {

@@ -1,4 +1,4 @@
-//! What the broker is told about a message: the one place that acks.
+//! Settles a delivery with the broker: the one place that acks.
 
 use std::{pin::Pin, time::Duration};
 
@@ -39,7 +39,7 @@ impl Receipt for Acker {
                 warn!(
                     error = %e,
                     ?settlement,
-                    "the broker could not be told what became of a message; it will come again"
+                    "the delivery could not be settled; the broker will deliver it again"
                 );
             }
         })

@@ -1,4 +1,4 @@
-//! Works on one message and settles it: handler, verdict, then what the broker is told.
+//! Works on one message and settles it: handler, verdict, settlement.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use proto::Reason;
 use runtime::fault_injection;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, error, error_span, info, warn};
 
 use super::{
     handler::{AnyHandler, Failure, Work},
@@ -78,7 +78,8 @@ impl Worker {
     /// Works on one message and settles it. Does not panic, and leaves it unsettled only by a
     /// crash.
     pub(super) async fn run(&self, message: InFlight, attempts: Attempts) -> Pace {
-        let span = info_span!(
+        // Of the highest level: it names the message in every line that is logged about it.
+        let span = error_span!(
             "message",
             consumer = self.durable(),
             message.key = %message.delivery.message.key,
@@ -183,8 +184,8 @@ impl Worker {
         }
     }
 
-    /// Dead letter first, committed; then the broker is told. When the database does not answer,
-    /// the message comes again.
+    /// Dead letter first, committed; then the message is settled. When the database does not
+    /// answer, the message comes again.
     async fn dead_letter(&self, message: &InFlight, dead: DeadMessage, effect: Effect) -> Pace {
         match self.record(&dead, &effect).await {
             Ok(()) => {

@@ -4,6 +4,7 @@
 use proto::{MovieChanged, MovieRefreshed, RefreshOutcome};
 use serde_json::Value;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use crate::{
     StoreError,
@@ -44,19 +45,24 @@ async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Resu
     let revisions: Vec<i64> = rows.iter().map(|row| row.change.revision).collect();
     let diff = |row: &TimelineRow<'_>| serde_json::to_value(&row.change.diff).unwrap_or_default();
     let diffs: Vec<Value> = rows.iter().map(diff).collect();
+    // The time of the answer: two writers of one movie commit in either order.
+    let read_at: Vec<OffsetDateTime> = rows.iter().map(|row| row.change.save.fetched_at).collect();
     sqlx::query!(
         "
         insert into work_events (work_id, tmdb_id, kind, cause, revision, diff, at)
-        select work_id, tmdb_id, kind, cause, revision, diff, now()
-        from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::jsonb[])
-            as t (work_id, tmdb_id, kind, cause, revision, diff)
+        select work_id, tmdb_id, kind, cause, revision, diff, at
+        from unnest(
+            $1::bigint[], $2::bigint[], $3::text[], $4::text[],
+            $5::bigint[], $6::jsonb[], $7::timestamptz[]
+        ) as t (work_id, tmdb_id, kind, cause, revision, diff, at)
         ",
         &works,
         &ids,
         &kinds,
         &causes,
         &revisions,
-        &diffs
+        &diffs,
+        &read_at
     )
     .execute(tx)
     .await?;

@@ -98,11 +98,17 @@ impl Store {
     ) -> Result<MissingMovie, StoreError> {
         within(SHORT, async {
             let mut tx = self.pool.begin().await?;
-            let meaning = match mark(&mut tx, answer).await? {
-                Some(work) => remember(&mut tx, message, answer, work).await?,
-                None => overtaken(&mut tx, message, answer).await?,
+            let Some(work) = mark(&mut tx, answer).await? else {
+                let meaning = overtaken(&mut tx, message, answer).await?;
+                tx.commit().await?;
+                return Ok(meaning);
             };
-            tx.commit().await?;
+            let meaning = work.meaning();
+            // A message that was handled before marks nothing again.
+            if claim_one(&mut tx, message).await? {
+                remember(&mut tx, message, answer, work).await?;
+                tx.commit().await?;
+            }
             Ok(meaning)
         })
         .await
@@ -143,11 +149,7 @@ async fn remember(
     message: &MessageRef,
     answer: NotFoundUpstream<'_>,
     work: MarkedWork,
-) -> Result<MissingMovie, StoreError> {
-    let meaning = work.meaning();
-    if !claim_one(tx, message).await? {
-        return Ok(meaning);
-    }
+) -> Result<(), StoreError> {
     if work.is_just_removed {
         let now = transaction::time_of(tx).await?;
         outbox::enqueue(tx, &removal_entries(&work, answer, &message.key, now)).await?;
@@ -168,8 +170,7 @@ async fn remember(
     let item = QueueItem { movie: answer.movie, run_id: answer.run_id };
     let ending =
         Ending { title: Some(work.title), error: Some("TMDB has no such movie any more (404)") };
-    refresh_queue::end(tx, item, ending).await?;
-    Ok(meaning)
+    refresh_queue::end(tx, item, ending).await
 }
 
 /// An answer to a later question is stored: what the message was for is done.

@@ -95,13 +95,20 @@ async fn documents(
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter()
-        .map(|r| {
-            let row = Row::of("works_meta", &r.work_id);
-            let movie = serde_json::from_value(r.document);
-            Ok((r.work_id, movie.map_err(|e| row.unreadable("document", &e))?))
-        })
-        .collect()
+    let mut documents = HashMap::with_capacity(rows.len());
+    for row in rows {
+        match serde_json::from_value(row.document) {
+            Ok(movie) => {
+                documents.insert(row.work_id, movie);
+            }
+            // The new answer takes its place: only so does the row heal.
+            Err(e) => {
+                let error = Row::of("works_meta", &row.work_id).unreadable("document", &e);
+                tracing::warn!(%error, "a stored document is replaced without a comparison");
+            }
+        }
+    }
+    Ok(documents)
 }
 
 /// Ends the queue rows and run items of everything that this batch handled, also of what a newer

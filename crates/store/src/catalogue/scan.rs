@@ -95,7 +95,7 @@ async fn queue_due(
     let queued = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     add_items(tx, run, &rows).await?;
     if order.release {
-        stale_events::send_due(tx, &stale_events::decode(&rows)?).await?;
+        stale_events::send_due(tx, &rows, Some(run)).await?;
     }
     sqlx::query!(
         "
@@ -112,7 +112,7 @@ async fn queue_due(
     Ok(queued)
 }
 
-/// A work whose id is not an id of TMDB is never queued; an adopted database may hold some.
+/// The rows come without their run, which is the same for all of a million.
 async fn insert_rows(
     tx: &mut PgConnection,
     run: &RunId,
@@ -138,10 +138,14 @@ async fn insert_rows(
             lateral (
                 select calculate_staleness_days(s.release_date, now()) <= $4 as is_fresh
             ) f
-        where s.tmdb_id::bigint <= 2147483647
         order by s.due_at
         on conflict do nothing
-        returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, run_id
+        returning
+            id,
+            work_id as "work_id!",
+            tmdb_id as "tmdb_id!",
+            lane,
+            null::text as run_id
         "#,
         order.limit,
         run.as_str(),

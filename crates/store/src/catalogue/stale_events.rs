@@ -8,6 +8,7 @@ use crate::{
     StoreError,
     db::{row::Row, transaction},
     delivery::outbox::{self, Entry, Envelope},
+    jobs::items::{self, ItemState, SettledItem},
 };
 
 /// Events that are made between two statements: a transaction must not be idle while a million are.
@@ -27,43 +28,82 @@ pub(crate) struct QueueRow {
 }
 
 /// A row of `refresh_queue` whose event goes out.
-pub(crate) struct QueuedMovie {
-    pub(crate) id: i64,
-    pub(crate) work_id: i64,
-    pub(crate) movie: TmdbId,
-    pub(crate) lane: Lane,
-    pub(crate) run_id: Option<RunId>,
+struct QueuedMovie {
+    id: i64,
+    work_id: i64,
+    movie: TmdbId,
+    lane: Lane,
+    run_id: Option<RunId>,
 }
 
 impl QueueRow {
-    pub(crate) fn decode(&self) -> Result<QueuedMovie, StoreError> {
+    fn decode(&self) -> Result<QueuedMovie, StoreError> {
         let row = Row::of("refresh_queue", &self.id);
-        let run_id = self.run_id.as_deref().map(|id| row.read("run_id", id)).transpose()?;
+        let movie = TmdbId::try_from(self.tmdb_id);
         Ok(QueuedMovie {
             id: self.id,
             work_id: self.work_id,
-            movie: row.read("tmdb_id", &self.tmdb_id.to_string())?,
+            movie: movie.map_err(|e| row.unreadable("tmdb_id", &e))?,
             lane: row.read("lane", &self.lane)?,
-            run_id,
+            run_id: self.run_id.as_deref().map(|id| row.read("run_id", id)).transpose()?,
         })
     }
 }
 
-pub(crate) fn decode(rows: &[QueueRow]) -> Result<Vec<QueuedMovie>, StoreError> {
-    rows.iter().map(QueueRow::decode).collect()
-}
-
-/// Sends the events of movies that are due; each names the run of its own row.
+/// Sends the events of movies that are due; each names the run of its own row, or `run`. A row that
+/// cannot be read fails alone.
 pub(crate) async fn send_due(
     tx: &mut PgConnection,
-    queued: &[QueuedMovie],
+    rows: &[QueueRow],
+    run: Option<&RunId>,
 ) -> Result<(), StoreError> {
     let now = transaction::time_of(tx).await?;
-    for some in queued.chunks(ENTRIES_AT_ONCE) {
-        let entries: Vec<Entry> = some.iter().map(|movie| entry(movie, DUE, now)).collect();
+    for some in rows.chunks(ENTRIES_AT_ONCE) {
+        let mut entries = Vec::with_capacity(some.len());
+        for row in some {
+            match row.decode() {
+                Ok(mut queued) => {
+                    queued.run_id = queued.run_id.or_else(|| run.cloned());
+                    entries.push(entry(&queued, DUE, now));
+                }
+                Err(error) => fail_unreadable(tx, row, &error).await?,
+            }
+        }
         outbox::enqueue(tx, &entries).await?;
     }
     Ok(())
+}
+
+/// Ends a row from which no event can be made: at the head of the queue it would stop everybody.
+async fn fail_unreadable(
+    tx: &mut PgConnection,
+    row: &QueueRow,
+    error: &StoreError,
+) -> Result<(), StoreError> {
+    let error = error.to_string();
+    tracing::warn!(error, "a row of the refresh queue is given up");
+    let run_id = sqlx::query_scalar!(
+        "
+        update refresh_queue
+        set status = 'failed', processed_at = now(), lease_until = null, last_error = $2
+        where id = $1
+        returning run_id
+        ",
+        row.id,
+        error
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    // Only a row of a run has an item.
+    let Some(run_id) = run_id else { return Ok(()) };
+    let failed = SettledItem {
+        run_id,
+        tmdb_id: row.tmdb_id,
+        state: ItemState::Failed,
+        title: None,
+        error: Some(error),
+    };
+    items::settle(tx, &[failed]).await
 }
 
 /// Queues the titles of a list that the catalogue has and that are due, in the fresh lane. They are
@@ -93,8 +133,13 @@ pub(crate) async fn enqueue_listed(
     .fetch_all(&mut *tx)
     .await?;
     let now = transaction::time_of(tx).await?;
-    let queued = decode(&rows)?;
-    let entries: Vec<Entry> = queued.iter().map(|movie| entry(movie, LISTED, now)).collect();
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match row.decode() {
+            Ok(queued) => entries.push(entry(&queued, LISTED, now)),
+            Err(error) => fail_unreadable(tx, row, &error).await?,
+        }
+    }
     outbox::enqueue(tx, &entries).await?;
     Ok(entries.len())
 }
@@ -120,7 +165,7 @@ pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> 
     )
     .fetch_all(&mut *tx)
     .await?;
-    send_due(tx, &decode(&rows)?).await
+    send_due(tx, &rows, None).await
 }
 
 /// The row is the cause. When it is published again, that is a new message for the same row at a

@@ -39,7 +39,7 @@ impl Store {
             }
             drop_unknown_movies(&mut tx).await?;
             let rows = take(&mut tx, limit).await?;
-            stale_events::send_due(&mut tx, &stale_events::decode(&rows)?).await?;
+            stale_events::send_due(&mut tx, &rows, None).await?;
             let released = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             items::close_with(&mut tx, run, released).await?;
             tx.commit().await?;

@@ -23,7 +23,7 @@ pub enum Outage {
     WriterRestarts,
 }
 
-/// What there is none of.
+/// The kind of thing that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noun {
     Job,
@@ -52,7 +52,7 @@ pub enum StoreError {
     /// It refused the data of this row.
     #[error("the database refused the data")]
     Data(#[source] sqlx::Error),
-    /// It holds a row with a word that is none of ours.
+    /// A row holds a word that this version does not know.
     #[error("row {key} of table {table} has an unreadable {column}: {problem}")]
     Row { table: &'static str, column: &'static str, key: String, problem: String },
     /// Connecting or migrating failed; the sentence says what to do.

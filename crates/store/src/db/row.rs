@@ -1,5 +1,5 @@
-//! Reads the words of a row as our types. A word that is none of ours is an error that names table,
-//! column and key.
+//! Reads the words of a row as our types. A word that this version does not know is an error that
+//! names table, column and key.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -34,11 +34,23 @@ impl<'a> Row<'a> {
     }
 }
 
+/// What can be read; the rest is logged and left out, so that one row stops no other.
+pub(crate) fn readable<T>(rows: impl Iterator<Item = Result<T, StoreError>>) -> Vec<T> {
+    let log = |error: &StoreError| tracing::error!(%error, "a row is left out");
+    rows.filter_map(|row| row.inspect_err(log).ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proto::Action;
 
     use super::*;
+
+    #[test]
+    fn one_unreadable_row_stops_no_other() {
+        let bad = Row::of("job", &"nightly").unreadable("action", &"unknown");
+        assert_eq!(readable([Ok(1), Err(bad), Ok(2)].into_iter()), [1, 2]);
+    }
 
     #[test]
     fn a_word_that_is_not_ours_names_table_column_and_key() {

@@ -72,8 +72,8 @@ async fn take<'a>(
     next: NextTime,
 ) -> Result<Option<JobSpec<'a>>, StoreError> {
     let runs = times.iter().filter(|t| matches!(t.fate, NominalFate::Runs(..))).count();
-    // The safeguard: whoever comes second finds another watermark.
-    let watermark = job.next_at.filter(|_| !fault_injection::without("tick-claim"));
+    // The safeguard: whoever comes second finds another time.
+    let any_time = fault_injection::without("tick-claim");
     let row = sqlx::query!(
         "
         update job
@@ -82,17 +82,18 @@ async fn take<'a>(
             runs_done = runs_done + $7
         where name = $1
             and revision = $2
-            and next_at = coalesce($3, next_at)
+            and (next_at = $3 or $8)
             and enabled = $5
         returning action, payload, overlap_policy
         ",
         job.name.as_str(),
         job.revision,
-        watermark,
+        job.next_at,
         next.at,
         job.enabled,
         next.jitter_secs,
-        i64::try_from(runs).unwrap_or(i64::MAX)
+        i64::try_from(runs).unwrap_or(i64::MAX),
+        any_time
     )
     .fetch_optional(tx)
     .await?;

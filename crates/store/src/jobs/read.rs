@@ -1,7 +1,7 @@
 //! Jobs and runs as people read them.
 
 use calendar::{Gap, Overlap};
-use proto::{Action, JobName, OverlapPolicy, RunId, RunState, TriggerType};
+use proto::{Action, JobName, OverlapPolicy, RunState, TriggerType};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -72,7 +72,8 @@ pub struct JobRow {
 /// A run.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct RunRow {
-    pub run_id: RunId,
+    /// As it stands in the table: an older version wrote ids that are longer than a [`RunId`].
+    pub run_id: String,
     /// Its job, or `manual`.
     pub job: JobName,
     /// Nominal time, or when it was asked for.
@@ -256,7 +257,6 @@ impl Store {
             .map(|r| {
                 let row = Row::of("job_run", &r.run_id);
                 Ok(RunRow {
-                    run_id: row.read("run_id", &r.run_id)?,
                     job: row.read("job", &r.job)?,
                     scheduled_for: r.scheduled_for,
                     trigger_type: row.read("trigger_type", &r.trigger_type)?,
@@ -275,6 +275,7 @@ impl Store {
                     tmdb_calls: r.tmdb_calls,
                     duration_ms: r.duration_ms,
                     error: r.error,
+                    run_id: r.run_id,
                 })
             })
             .collect()

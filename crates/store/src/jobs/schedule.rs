@@ -5,7 +5,10 @@ use calendar::{Gap, Overlap};
 use proto::JobName;
 use time::OffsetDateTime;
 
-use crate::{Store, StoreError, db::row::Row};
+use crate::{
+    Store, StoreError,
+    db::row::{Row, readable},
+};
 
 /// A job as the scheduler needs it.
 #[derive(Debug, Clone)]
@@ -100,32 +103,30 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.into_iter()
-            .map(|r| {
-                let row = Row::of("job", &r.name);
-                Ok(DueJob {
-                    name: row.read("name", &r.name)?,
-                    dst_gap: row.read("dst_gap", &r.dst_gap)?,
-                    dst_overlap: row.read("dst_overlap", &r.dst_overlap)?,
-                    schedule: r.schedule,
-                    timezone: r.timezone,
-                    next_at: r.next_at,
-                    catch_up_secs: r.catch_up_secs,
-                    catch_up_max: r.catch_up_max,
-                    exclusions: r.exclusions,
-                    jitter_secs: r.jitter_secs,
-                    runs_left: r.runs_left,
-                    starts_at: r.starts_at,
-                    ends_at: r.ends_at,
-                    enabled: r.enabled,
-                    paused_until: r.paused_until,
-                    hold: r.hold,
-                    note: r.note,
-                    revision: r.revision,
-                    now: r.now,
-                })
+        Ok(readable(rows.into_iter().map(|r| {
+            let row = Row::of("job", &r.name);
+            Ok(DueJob {
+                name: row.read("name", &r.name)?,
+                dst_gap: row.read("dst_gap", &r.dst_gap)?,
+                dst_overlap: row.read("dst_overlap", &r.dst_overlap)?,
+                schedule: r.schedule,
+                timezone: r.timezone,
+                next_at: r.next_at,
+                catch_up_secs: r.catch_up_secs,
+                catch_up_max: r.catch_up_max,
+                exclusions: r.exclusions,
+                jitter_secs: r.jitter_secs,
+                runs_left: r.runs_left,
+                starts_at: r.starts_at,
+                ends_at: r.ends_at,
+                enabled: r.enabled,
+                paused_until: r.paused_until,
+                hold: r.hold,
+                note: r.note,
+                revision: r.revision,
+                now: r.now,
             })
-            .collect()
+        })))
     }
 
     /// When the next job fires. `None`: no job will.

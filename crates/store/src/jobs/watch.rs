@@ -1,14 +1,17 @@
 //! What should have happened and did not: runs whose turn has come, jobs without a success, runs
 //! that no message carries any more.
 
-use proto::{Action, RunId};
+use proto::Action;
 
-use crate::{Store, StoreError, db::row::Row};
+use crate::{
+    Store, StoreError,
+    db::row::{Row, readable},
+};
 
 /// An open run that may be lost.
 #[derive(Debug, Clone)]
 pub struct QuietRun {
-    pub run_id: RunId,
+    pub run_id: String,
     pub action: Action,
 }
 
@@ -58,15 +61,10 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|r| {
-                let row = Row::of("job_run", &r.run_id);
-                Ok(QuietRun {
-                    run_id: row.read("run_id", &r.run_id)?,
-                    action: row.read("action", &r.action)?,
-                })
-            })
-            .collect()
+        Ok(readable(rows.into_iter().map(|r| {
+            let action = Row::of("job_run", &r.run_id).read("action", &r.action)?;
+            Ok(QuietRun { run_id: r.run_id, action })
+        })))
     }
 
     /// Ends a run that nobody works on as lost.

@@ -199,6 +199,7 @@ async fn replay(
     options: &ReplayOptions,
     out: Output,
 ) -> Result<ExitCode> {
+    dead::checked(selection, options)?;
     let store = connect::migrated_store(config).await?;
     let replayed = dead::replay(&store, selection, options, &this_user()).await?;
     if replayed.is_empty() && selection.ids.is_some() {
@@ -219,6 +220,7 @@ async fn replay(
 }
 
 async fn drop(config: &Config, selection: &DeadLetterSelection, out: Output) -> Result<ExitCode> {
+    selection.explicit()?;
     let store = connect::migrated_store(config).await?;
     let dropped = dead::drop(&store, selection, &this_user()).await?;
     if out.json {

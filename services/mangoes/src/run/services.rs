@@ -195,7 +195,7 @@ impl Shared<'_> {
                     store: store.clone(),
                     drain: drain.clone(),
                 };
-                let tools = scheduler::Tools { bus, store, clock, drain };
+                let tools = scheduler::Tools { bus, store, drain };
                 let mut children = scheduler::children(&tools);
                 children.extend(maintenance::children(&housekeeping));
                 children

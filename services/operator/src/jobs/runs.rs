@@ -1,6 +1,6 @@
 //! Runs: listed with how far they are, cancelled.
 
-use proto::{JobName, RunId};
+use proto::JobName;
 use serde::{Deserialize, Serialize};
 use store::{Author, RunRow, Store};
 
@@ -17,7 +17,8 @@ const OPEN_AMONG: i64 = 100;
 pub struct RunFilter {
     /// Of this job.
     pub name: Option<JobName>,
-    pub run_id: Option<RunId>,
+    /// As it stands in the table; an older version wrote longer ones than a run gets now.
+    pub run_id: Option<String>,
     /// 1 to 1000; 20 where it is left out.
     pub limit: Option<i64>,
 }
@@ -75,7 +76,7 @@ pub async fn run_of(store: &Store, run_id: &str) -> Result<RunView, OperatorErro
 ///
 /// # Errors
 /// `Unknown` when there is no such job and no run of it.
-pub async fn open_run(store: &Store, name: &JobName) -> Result<Option<RunId>, OperatorError> {
+pub async fn open_run(store: &Store, name: &JobName) -> Result<Option<String>, OperatorError> {
     let latest = RunFilter { name: Some(name.clone()), run_id: None, limit: Some(OPEN_AMONG) };
     let open = runs(store, &latest).await?.into_iter().find(|view| view.run.ended_at.is_none());
     Ok(open.map(|view| view.run.run_id))
@@ -87,7 +88,7 @@ pub async fn open_run(store: &Store, name: &JobName) -> Result<Option<RunId>, Op
 /// `Unknown`; `Refused` when it is over.
 pub async fn cancel(
     store: &Store,
-    run_id: &RunId,
+    run_id: &str,
     note: Option<&str>,
     author: &Author,
 ) -> Result<RunView, OperatorError> {

@@ -1,6 +1,6 @@
 //! The fields of each request, where the function behind it has no type with the same fields.
 
-use proto::{JobName, ListSource, MaxMovies, RunId, TmdbId};
+use proto::{JobName, ListSource, MaxMovies, TmdbId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ pub(super) struct Run {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunToCancel {
-    pub(super) run_id: RunId,
+    pub(super) run_id: String,
     pub(super) note: Option<String>,
 }
 

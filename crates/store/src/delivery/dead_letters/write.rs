@@ -7,7 +7,6 @@ use time::OffsetDateTime;
 
 use crate::{
     StoreError,
-    db::transaction,
     delivery::outbox::{self, Entry, Envelope},
 };
 
@@ -18,16 +17,17 @@ const HEADERS_MAX_BYTES: usize = 16_384;
 
 /// Writes the row and its event once, in the caller's transaction.
 pub(crate) async fn write(tx: &mut PgConnection, dead: &DeadMessage) -> Result<(), StoreError> {
-    let now = transaction::time_of(tx).await?;
     let trace_id = trace_id(dead);
-    let written = sqlx::query!(
+    // Not the start of the transaction: the relay's is open while it publishes.
+    let died_at = sqlx::query_scalar!(
         "
         insert into dead_letter (
             consumer, message_key, subject, reason, error, tries,
             payload, headers, first_at, died_at, trace_id
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10)
         on conflict do nothing
+        returning died_at
         ",
         dead.message.consumer,
         dead.message.key.as_str(),
@@ -38,14 +38,11 @@ pub(crate) async fn write(tx: &mut PgConnection, dead: &DeadMessage) -> Result<(
         dead.payload,
         dead.headers,
         dead.first_at,
-        now,
         trace_id
     )
-    .execute(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    if written.rows_affected() == 0 {
-        return Ok(());
-    }
+    let Some(now) = died_at else { return Ok(()) };
     // The event must be publishable, whatever the id of its message is.
     let id = format!("dead:{}:{}", dead.message.consumer, dead.message.key)
         .replace(char::is_control, "?");

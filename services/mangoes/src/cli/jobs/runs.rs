@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use operator::jobs::{self, RunFilter};
-use proto::{JobName, RunId};
+use proto::JobName;
 use runtime::Config;
 use store::{RunRow, Store};
 
@@ -35,7 +35,7 @@ pub(crate) struct CancelArgs {
 /// A run, by its id or by its job. The id of a run has an @ in it.
 #[derive(Debug, Clone)]
 enum RunOrJob {
-    Run(RunId),
+    Run(String),
     Job(JobName),
 }
 
@@ -43,7 +43,10 @@ impl std::str::FromStr for RunOrJob {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.contains('@') { text.parse().map(Self::Run) } else { text.parse().map(Self::Job) }
+        if text.contains('@') {
+            return Ok(Self::Run(text.to_owned()));
+        }
+        text.parse().map(Self::Job)
     }
 }
 
@@ -63,7 +66,7 @@ pub(super) async fn runs(config: &Config, args: RunsArgs, out: Output) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_to_cancel(store: &Store, named: RunOrJob) -> Result<RunId> {
+async fn run_to_cancel(store: &Store, named: RunOrJob) -> Result<String> {
     match named {
         RunOrJob::Run(run_id) => Ok(run_id),
         RunOrJob::Job(name) => match jobs::open_run(store, &name).await? {
