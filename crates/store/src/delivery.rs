@@ -3,7 +3,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod dead_letters;
+pub(crate) mod old_rows;
 pub(crate) mod outbox;
-pub(crate) mod pruning;
 pub(crate) mod relay;
 pub(crate) mod subjects;

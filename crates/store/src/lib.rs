@@ -33,7 +33,7 @@ pub use self::{
     delivery::{
         attempts::MessageEnd,
         dead_letters::{DeadFilter, DeadGroup, DeadRow, replay::Replay},
-        pruning::DeliveryRetention,
+        old_rows::DeliveryRetention,
         relay::{LockWait, OutboxRow, PublishOutcome, Refusal, RelayStep, Withheld},
     },
     jobs::{

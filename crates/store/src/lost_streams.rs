@@ -7,7 +7,7 @@ use crate::{
     Store, StoreError,
     catalogue::stale_events,
     db::deadline::{SHORT, within},
-    delivery::{pruning::durables, subjects::like_patterns},
+    delivery::{old_rows::durables, subjects::like_patterns},
 };
 
 /// Events that are marked as unsent in one step.

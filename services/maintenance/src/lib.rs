@@ -1,9 +1,9 @@
 //! Housekeeping: removes rows that are older than a job's payload says. Woken by ticks of action
 //! `maintain`. The only owner of every "older than".
 
+mod delivery_retention;
 mod error;
 mod maintain;
-mod prune;
 
 use std::sync::Arc;
 
@@ -34,5 +34,5 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         permits: 1,
         drain: tools.drain.clone(),
     };
-    vec![prune::child(tools.store.clone()), consumer_child(maintain, args)]
+    vec![delivery_retention::child(tools.store.clone()), consumer_child(maintain, args)]
 }
