@@ -18,7 +18,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runtime::{Clock, SystemClock};
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgPoolOptions};
 use time::OffsetDateTime;
 
@@ -122,7 +121,7 @@ impl Oracle {
             titles,
             all: Mutex::default(),
             edits: Mutex::default(),
-            begun: SystemClock.now(),
+            begun: tests::now(),
             spoiled_answers: AtomicBool::new(false),
         })
     }

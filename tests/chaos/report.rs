@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use runtime::{Clock, SystemClock};
 use time::OffsetDateTime;
 
 use crate::{
@@ -101,7 +100,7 @@ fn median_and_most(spans: &[f64]) -> (f64, f64) {
 
 /// The figures of a run.
 pub(crate) async fn summary(scene: &Scene, report: &Report, seed: u64) -> String {
-    let minutes = (SystemClock.now() - scene.oracle.begun()).as_seconds_f64() / 60.0;
+    let minutes = (tests::now() - scene.oracle.begun()).as_seconds_f64() / 60.0;
     let mut lines = vec![format!(
         "seed {seed}, {} NATS server(s), {minutes:.1} min, {} faults",
         scene.broker.servers.len(),

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runtime::{Clock, SystemClock};
 use tests::Dice;
 use tokio_util::sync::CancellationToken;
 
@@ -56,9 +55,9 @@ pub(crate) async fn run(scene: &mut Scene, report: &mut Report, plan: &Plan) {
         if last.is_some() && !plan.only.contains(&step.number) {
             continue;
         }
-        let (at, from) = (begun.elapsed(), SystemClock.now());
+        let (at, from) = (begun.elapsed(), tests::now());
         let what = step.fault.inject(scene, &mut step.dice).await;
-        let (over, to) = (begun.elapsed(), SystemClock.now());
+        let (over, to) = (begun.elapsed(), tests::now());
         let spent = if step.fault.counts_from_its_begin() { over - at } else { Duration::ZERO };
         let settled = recover(scene, step.fault.promised().saturating_sub(spent)).await;
         let recovered = settled.after.map(|span| span + spent);

@@ -2,7 +2,7 @@
 
 use delivery::{Ledger, MessageRef};
 use proto::MessageKey;
-use runtime::{Clock, Secret, SystemClock};
+use runtime::Secret;
 use serde_json::json;
 use store::{MissingMovie, NotFoundUpstream, Save, Saved, Store};
 use tests::World;
@@ -96,7 +96,7 @@ async fn a_late_404_changes_nothing() {
     world.movies().complete().becomes(1).await;
     world.begin_all().await;
     let store = Store::connect(&Secret::new(world.database_url.clone()), "late", 2).await.unwrap();
-    let now = SystemClock.now();
+    let now = tests::now();
     let gone = |asked_at| NotFoundUpstream {
         movie: 603.try_into().unwrap(),
         cause: "test",
@@ -151,7 +151,7 @@ async fn the_same_key_at_two_consumers_is_two_messages() {
             "popularity": 1.0,
         }))
         .unwrap(),
-        fetched_at: SystemClock.now(),
+        fetched_at: tests::now(),
         cause: "test".to_owned(),
         run_id: None,
     };

@@ -9,7 +9,7 @@ use std::{
 use delivery::MessageRef;
 use embedded::{Servers, free_port};
 use proto::MessageKey;
-use runtime::{Clock, Secret, SystemClock};
+use runtime::Secret;
 use rustix::process::{Pid, Signal, kill_process};
 use store::{RunRef, ScanOrder, Store, StoreError};
 use tests::{
@@ -225,7 +225,7 @@ async fn long_work_is_told_from_a_silent_connection() {
     let (proxy, through) = stage.proxy().await;
     let store = Store::connect(&Secret::new(through), "long", 1).await.unwrap();
     store.migrate().await.unwrap();
-    let now = SystemClock.now();
+    let now = tests::now();
     let run = RunRef {
         run_id: "long".parse().unwrap(),
         job: "daily_refresh_enqueue".parse().unwrap(),

@@ -1,9 +1,18 @@
-//! A clock that is wrong.
+//! The clock of this machine, and one that is wrong.
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::SystemTime,
 };
+
+use time::OffsetDateTime;
+
+/// Now, by the clock of this machine.
+#[must_use]
+pub fn now() -> OffsetDateTime {
+    SystemTime::now().into()
+}
 
 /// Builds the library that shifts a process's clock, for `LD_PRELOAD`; see `skewed_clock.c`.
 pub fn build_shim(folder: &Path) -> PathBuf {

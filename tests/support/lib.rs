@@ -26,7 +26,7 @@ mod servers;
 mod words;
 mod world;
 
-pub use clock::build_shim;
+pub use clock::{build_shim, now};
 pub use database::{Database, Rows};
 pub use dice::Dice;
 pub use eventually::{PATIENCE, Wait, eventually};

@@ -15,4 +15,4 @@ pub mod topology;
 pub use connection::{Bus, BusError, BusOptions};
 pub use consume::{ConsumerArgs, consumer_child};
 pub use micro::{Answers, ServiceArgs, ServiceError, service_child};
-pub use publish::{Outgoing, Published};
+pub use publish::Outgoing;

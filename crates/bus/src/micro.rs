@@ -68,12 +68,12 @@ impl<A> Clone for ServiceArgs<A> {
     }
 }
 
-struct ServiceActor<A>(std::marker::PhantomData<A>);
+struct ServiceActor<A>(ServiceArgs<A>);
 
 /// The service as a child of a root.
 pub fn service_child<A: Answers>(args: ServiceArgs<A>) -> ChildSpec {
     let name = args.name;
-    ChildSpec::actor(name, || ServiceActor(std::marker::PhantomData), args)
+    ChildSpec::actor(name, move || ServiceActor(args.clone()), ())
 }
 
 /// The service's subscriptions have ended.
@@ -83,13 +83,10 @@ struct Ended;
 impl<A: Answers> Actor for ServiceActor<A> {
     type Msg = Ended;
     type State = ();
-    type Arguments = ServiceArgs<A>;
+    type Arguments = ();
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Ended>,
-        args: ServiceArgs<A>,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn pre_start(&self, myself: ActorRef<Ended>, (): ()) -> Result<(), ActorProcessingErr> {
+        let args = self.0.clone();
         let service = args
             .bus
             .client

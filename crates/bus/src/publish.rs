@@ -21,24 +21,13 @@ pub struct Outgoing {
     pub payload: Vec<u8>,
 }
 
-/// Where a message was stored.
-#[derive(Debug, Clone)]
-pub struct Published {
-    /// Stream.
-    pub stream: String,
-    /// Sequence.
-    pub sequence: u64,
-    /// The stream had it already.
-    pub duplicate: bool,
-}
-
 impl Bus {
     /// Publishes and waits for the stream's confirmation.
     ///
     /// # Errors
     /// `TooLarge` and `Unpublishable` never go away. Otherwise it was not confirmed; it may be
     /// stored all the same, so repeat it with the same id.
-    pub async fn publish(&self, message: Outgoing) -> Result<Published, BusError> {
+    pub async fn publish(&self, message: Outgoing) -> Result<(), BusError> {
         let subject = message.subject.clone();
         let failed = |reason: String| BusError::Publish { subject: subject.clone(), reason };
         let limit = self.client.server_info().max_payload.min(MESSAGE_MAX_BYTES);
@@ -73,7 +62,7 @@ impl Bus {
             .send_publish(message.subject, publish)
             .await
             .map_err(|e| failed(runtime::chain(&e)))?;
-        let ack = confirmation.await.map_err(|e| failed(runtime::chain(&e)))?;
-        Ok(Published { stream: ack.stream, sequence: ack.sequence, duplicate: ack.duplicate })
+        confirmation.await.map_err(|e| failed(runtime::chain(&e)))?;
+        Ok(())
     }
 }

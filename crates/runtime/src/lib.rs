@@ -1,6 +1,5 @@
-//! What every service builds on: clock, fates, configuration, logs, supervision, liveness.
+//! What every service builds on: configuration, logs, supervision, liveness.
 
-mod clock;
 pub mod config;
 mod error_chain;
 pub mod fault_injection;
@@ -8,7 +7,6 @@ mod liveness;
 pub mod supervisor;
 pub mod telemetry;
 
-pub use clock::{Clock, SystemClock};
 pub use config::{
     Config, ConfigError, LogFormat, RefreshMode, Secret, Shown, listen_parts, mask_url,
 };

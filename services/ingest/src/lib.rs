@@ -13,8 +13,8 @@ mod tick;
 use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
-use runtime::{ChildSpec, Clock};
-use store::{Store, Writer, writer_child};
+use runtime::ChildSpec;
+use store::{DatabaseClock, Store, Writer, writer_child};
 use tokio_util::sync::CancellationToken;
 
 pub use error::IngestError;
@@ -36,7 +36,7 @@ pub struct Tools {
     pub bus: Bus,
     pub store: Store,
     pub tmdb: tmdb::Client,
-    pub clock: Arc<dyn Clock>,
+    pub clock: DatabaseClock,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
 }
@@ -45,11 +45,8 @@ pub struct Tools {
 #[must_use]
 pub fn children(tools: &Tools) -> Vec<ChildSpec> {
     let writer = Writer::default();
-    let lists = Lists {
-        store: tools.store.clone(),
-        tmdb: tools.tmdb.clone(),
-        clock: Arc::clone(&tools.clock),
-    };
+    let lists =
+        Lists { store: tools.store.clone(), tmdb: tools.tmdb.clone(), clock: tools.clock.clone() };
     let consumer = |permits| ConsumerArgs {
         bus: tools.bus.clone(),
         ledger: Arc::new(tools.store.clone()),

@@ -1,11 +1,10 @@
 //! Reads the list pages that a source names, in turns, until enough new titles are found.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use delivery::{Classify, Delivery, Fate};
 use proto::{IngestList, Lane, ListSource, TmdbId};
-use runtime::Clock;
-use store::{FanOut, RunRef, RunStart, Store};
+use store::{DatabaseClock, FanOut, RunRef, RunStart, Store};
 use tmdb::{CallContext, List, ListPage, TmdbError};
 
 use crate::IngestError;
@@ -19,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Lists {
     pub(crate) store: Store,
     pub(crate) tmdb: tmdb::Client,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: DatabaseClock,
 }
 
 /// The lists behind a source (design: mixed_daily = now_playing + trending, mixed_weekly = popular

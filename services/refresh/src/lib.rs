@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
 use proto::Lane;
-use runtime::{ChildSpec, Clock};
-use store::{Store, Writer, writer_child};
+use runtime::ChildSpec;
+use store::{DatabaseClock, Store, Writer, writer_child};
 use tokio_util::sync::CancellationToken;
 
 pub use error::RefreshError;
@@ -28,7 +28,7 @@ pub struct Tools {
     pub bus: Bus,
     pub store: Store,
     pub tmdb: tmdb::Client,
-    pub clock: Arc<dyn Clock>,
+    pub clock: DatabaseClock,
     /// Cancelled when the service drains.
     pub drain: CancellationToken,
 }
@@ -49,7 +49,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
             store: tools.store.clone(),
             tmdb: tools.tmdb.clone(),
             writer: writer.clone(),
-            clock: Arc::clone(&tools.clock),
+            clock: tools.clock.clone(),
         };
         consumer_child(handler, consumer(MOVIES_IN_FLIGHT_PER_LANE))
     });

@@ -5,12 +5,9 @@
 //! the outbox. At least once: a redelivery meets its inbox row or a newer answer. Limits:
 //! `nats/consumers/refresh-*.json`.
 
-use std::sync::Arc;
-
 use delivery::{Classify, Delivery, Effect, Fate, Handler, Outcome};
 use proto::{Lane, MessageKey, MovieStale};
-use runtime::Clock;
-use store::{MissingMovie, NotFoundUpstream, RefreshClaim, Save, Store, Writer};
+use store::{DatabaseClock, MissingMovie, NotFoundUpstream, RefreshClaim, Save, Store, Writer};
 use time::OffsetDateTime;
 use tmdb::{CallContext, TmdbError};
 
@@ -26,7 +23,7 @@ pub(crate) struct Refresh {
     pub(crate) store: Store,
     pub(crate) tmdb: tmdb::Client,
     pub(crate) writer: Writer,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: DatabaseClock,
 }
 
 /// A movie that is asked for, and why.

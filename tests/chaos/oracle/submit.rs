@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tests::Dice;
 
@@ -81,7 +80,7 @@ impl Oracle {
             _ => (Kind::Ingest, "movies.ingest.movie", json!({"tmdb_id": id}), id),
         };
         let with_id = kind != Kind::Ingest || dice.roll(4) > 0;
-        let at = SystemClock.now();
+        let at = tests::now();
         let place = {
             // Known before it is sent: a store that is deleted meanwhile may have confirmed it.
             let mut all = self.all.lock().unwrap();

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runtime::Clock;
 use time::OffsetDateTime;
 
 use crate::{
@@ -112,8 +111,10 @@ async fn read(store: &Store) -> Result<Reading, StoreError> {
     Ok(Reading { time, at: asked + took / 2, took })
 }
 
-impl Clock for DatabaseClock {
-    fn now(&self) -> OffsetDateTime {
+impl DatabaseClock {
+    /// Now, by the database's clock.
+    #[must_use]
+    pub fn now(&self) -> OffsetDateTime {
         self.0.read().unwrap_or_else(PoisonError::into_inner).time_at(Instant::now())
     }
 }

@@ -72,7 +72,7 @@ pub struct JobRow {
 /// A run.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct RunRow {
-    /// As it stands in the table: an older version wrote ids that are longer than a [`RunId`].
+    /// As it stands in the table: an older version wrote ids that are longer than a `RunId`.
     pub run_id: String,
     /// Its job, or `manual`.
     pub job: JobName,

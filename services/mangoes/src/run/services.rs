@@ -1,6 +1,6 @@
 //! The services of a process: started, watched, drained in the right order.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use outbox::relay_child;
@@ -94,7 +94,7 @@ impl Services {
             drain: drain.clone(),
         };
         services.add("operator", operator::children(&tools)).await?;
-        let clock = Arc::new(DatabaseClock::start(&servers.store).await?);
+        let clock = DatabaseClock::start(&servers.store).await?;
         log_clock_offset(&clock);
         let shared = Shared { servers, config, tmdb: services.tmdb(), drain, clock };
         for service in wanted {
@@ -180,13 +180,13 @@ struct Shared<'a> {
     config: &'a Config,
     tmdb: Option<tmdb::Client>,
     drain: CancellationToken,
-    clock: Arc<DatabaseClock>,
+    clock: DatabaseClock,
 }
 
 impl Shared<'_> {
     fn children(&self, service: Service) -> Result<Vec<ChildSpec>> {
         let (bus, store) = (self.servers.bus.clone(), self.servers.store.clone());
-        let (clock, drain) = (Arc::clone(&self.clock), self.drain.clone());
+        let (clock, drain) = (self.clock.clone(), self.drain.clone());
         let client = || self.tmdb.clone().context("this service needs TMDB");
         Ok(match service {
             Service::Scheduler => {
