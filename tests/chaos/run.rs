@@ -20,7 +20,7 @@ use crate::{
 /// How long the system may take to be whole again after a fault, whatever is promised.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(60);
 /// How long a replica may take to say that it is ready after all is whole again: it may have to
-/// find out that only a new start helps, and to start.
+/// find out that only a restart helps, and to start.
 const READY_LIMIT: Duration = Duration::from_secs(75);
 /// A wait that is reported.
 const WORTH_A_WORD: Duration = Duration::from_secs(10);

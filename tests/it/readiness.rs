@@ -1,4 +1,4 @@
-//! `/readyz` is false exactly while no work is done, `/healthz` when a new start would help.
+//! `/readyz` is false exactly while no work is done, `/healthz` when a restart would help.
 
 use std::{
     net::SocketAddr,
@@ -93,7 +93,7 @@ impl Watched {
         let wait = Wait::within(PATIENCE).showing(&self.log);
         wait.until(&format!("/readyz says {status} {words:?}"), look, as_awaited).await;
         let health = http_get(self.health, "/healthz", "").await;
-        assert_eq!(health.map(|(s, _)| s), Some(200), "a new start would not help");
+        assert_eq!(health.map(|(s, _)| s), Some(200), "a restart would not help");
     }
 }
 
@@ -197,7 +197,7 @@ async fn work_goes_on_when_connections_fall_silent() {
     proxy.silence();
     lock.release().await;
     database.add_beat("every 2s").await;
-    // It goes on by itself, or ends, says why, and goes on after a new start.
+    // It goes on by itself, or ends, says why, and goes on after a restart.
     let fired = || database.events("movies.tick.refresh.beat").published();
     let look = async || {
         if let Some(status) = scheduler.process.end() {
