@@ -113,6 +113,9 @@ async fn a_late_404_changes_nothing() {
     assert_eq!(world.queue().completed().await, 1);
     assert_eq!(missing("new", now).await, MissingMovie::Remembered);
     assert_eq!(world.movies().missing_or_held().await, 1, "it is remembered");
+    world.forget_the_404s().await;
+    assert_eq!(missing("new", now).await, MissingMovie::Remembered);
+    assert_eq!(world.movies().missing_or_held().await, 0, "a redelivery marks nothing again");
 }
 
 /// An attempt that ended without a word, because the database was away when it was to be recorded,
@@ -160,4 +163,21 @@ async fn the_same_key_at_two_consumers_is_two_messages() {
     let both = [save("refresh-now", 604), save("ingest-movie", 605)];
     assert_eq!(store.save(&both).await.unwrap(), [Saved::Duplicate, created]);
     assert_eq!(world.movie(604).await, 0);
+}
+
+/// A row of the queue that cannot be read, because a later version wrote it, stops no other row,
+/// also where it comes first.
+#[tokio::test]
+async fn an_unreadable_row_of_the_queue_fails_alone() {
+    let world = World::start("unreadable-row").await;
+    for id in [603, 550] {
+        world.ingest(id).await;
+        world.complete(id).await;
+    }
+    world.queue_in_an_unknown_lane(603).await;
+    world.queue_title("Fight Club").await;
+    let told = world.verb(&["jobs", "run", "refresh_worker", "--follow"]);
+    assert!(told.contains("succeeded"), "{told}");
+    assert_eq!(world.queue().failed().saying("unreadable lane").await, 1);
+    world.queue().completed().becomes(1).await;
 }

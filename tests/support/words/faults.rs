@@ -95,6 +95,22 @@ impl Database {
         .await;
     }
 
+    /// As if TMDB had not answered 404 for any movie.
+    pub async fn forget_the_404s(&self) {
+        self.execute("update works set missing_since = null, hold_until = null").await;
+    }
+
+    /// The refresh of this movie waits in a lane that this version does not know.
+    pub async fn queue_in_an_unknown_lane(&self, id: i64) {
+        self.execute(&format!(
+            "insert into refresh_queue (work_id, tmdb_id, status, lane, priority)
+             select work_id, {id}, 'queued', 'express', 1000
+             from works
+             where tmdb_id = '{id}'"
+        ))
+        .await;
+    }
+
     /// Rows of delivery that are named after what has to become of them.
     pub async fn add_old_and_young_deliveries(&self) {
         self.execute(

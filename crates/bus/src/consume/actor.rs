@@ -1,7 +1,7 @@
 //! The supervised life of a pull loop.
 //!
-//! A broker that is away, or that lost its store, ends a session and no actor: the next session
-//! creates the topology again first. On drain the loop stops pulling, waits for what is in flight
+//! A broker that is away, or that lost its store, ends no actor: the loop begins again, and creates
+//! the topology first. On drain the loop stops pulling, waits for what is in flight
 //! and ends.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The pull loop of a consumer: session after session, pull after pull.
+//! The pull loop of a consumer: pull after pull, and from the start again after a failure.
 
 use std::{
     sync::Arc,
@@ -37,9 +37,9 @@ const OUT_OF_SIGHT: Duration = Duration::from_secs(15);
 /// Between two attempts to reach a broker that is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// Why a session ended; the next one begins soon.
+/// Why pulling stopped; it starts again soon.
 #[derive(Debug, thiserror::Error)]
-enum SessionError {
+enum PullError {
     #[error(transparent)]
     Topology(#[from] BusError),
     #[error("the consumer cannot be used: {0}")]
@@ -69,13 +69,13 @@ struct Puller {
     drain: CancellationToken,
 }
 
-/// The consumer at the server, for one session.
+/// The consumer at the server.
 struct Source {
     stream: String,
     consumer: jetstream::consumer::Consumer<pull::Config>,
 }
 
-/// What is in flight in one session.
+/// What is in flight.
 struct Flight {
     tracker: TaskTracker,
     permits: Arc<Semaphore>,
@@ -88,7 +88,7 @@ impl Puller {
         self.beat(Duration::ZERO);
         while !self.drain.is_cancelled() {
             let opened = Instant::now();
-            match self.session().await {
+            match self.pull_until_it_fails().await {
                 Ok(()) => break,
                 Err(e) => {
                     failures = if opened.elapsed() > LONGEST_PAUSE { 1 } else { failures + 1 };
@@ -124,18 +124,16 @@ impl Puller {
 
     /// Stream and consumer, then pull after pull. `Ok`: the service drains. Either way what was in
     /// flight is settled at the end.
-    async fn session(&self) -> Result<(), SessionError> {
+    async fn pull_until_it_fails(&self) -> Result<(), PullError> {
         let durable = self.worker.durable();
         self.bus.ensure_consumer(durable).await?;
         let name = topology::stream_of(durable)?;
         let unusable =
-            |e: &(dyn std::error::Error + 'static)| SessionError::Consumer(runtime::chain(e));
+            |e: &(dyn std::error::Error + 'static)| PullError::Consumer(runtime::chain(e));
         let stream: Stream =
             self.bus.jetstream.get_stream(&name).await.map_err(|e| unusable(&e))?;
-        let consumer = stream
-            .get_consumer(durable)
-            .await
-            .map_err(|e| SessionError::Consumer(e.to_string()))?;
+        let consumer =
+            stream.get_consumer(durable).await.map_err(|e| PullError::Consumer(e.to_string()))?;
         unreadable::give_up(&self.bus, &name, &self.worker).await;
         let advisories =
             tokio::spawn(advisory::listen(self.bus.clone(), stream, self.worker.clone()));
@@ -147,7 +145,7 @@ impl Puller {
         ended
     }
 
-    async fn pull(&self, source: &Source, tracker: &TaskTracker) -> Result<(), SessionError> {
+    async fn pull(&self, source: &Source, tracker: &TaskTracker) -> Result<(), PullError> {
         let (pauses, mut asked_pauses) = mpsc::channel(1);
         let permits = Arc::new(Semaphore::new(self.permits));
         let flight = Flight { tracker: tracker.clone(), permits, pauses };
@@ -173,7 +171,7 @@ impl Puller {
             }
             let pull = source.consumer.batch().max_messages(free.len()).expires(PULL_EXPIRES);
             let batch = pull.messages().await;
-            let batch = batch.map_err(|e| SessionError::Pull(runtime::chain(&e)))?;
+            let batch = batch.map_err(|e| PullError::Pull(runtime::chain(&e)))?;
             self.read(batch, &mut free, &flight).await?;
             self.beat(Duration::ZERO);
         }
@@ -185,7 +183,7 @@ impl Puller {
         batch: pull::Batch,
         free: &mut Vec<OwnedSemaphorePermit>,
         flight: &Flight,
-    ) -> Result<(), SessionError> {
+    ) -> Result<(), PullError> {
         let mut chunks = batch.ready_chunks(free.len().max(1));
         loop {
             let chunk = tokio::select! {
@@ -200,10 +198,10 @@ impl Puller {
                 match message {
                     Ok(message) => messages.push(in_flight(self.worker.durable(), message)?),
                     // What was received before the error is in flight: it is worked on, then the
-                    // session starts again.
+                    // loop starts again.
                     Err(e) => {
                         self.start(messages, free, flight).await;
-                        return Err(SessionError::Pull(e.to_string()));
+                        return Err(PullError::Pull(e.to_string()));
                     }
                 }
             }
@@ -292,14 +290,11 @@ fn beat(bus: &Bus, durable: &'static str, wait: Duration) {
     bus.pulse.beat(Component { name: durable, allowed: OUT_OF_SIGHT + wait, vital: false });
 }
 
-fn in_flight(
-    consumer: &'static str,
-    message: jetstream::Message,
-) -> Result<InFlight, SessionError> {
+fn in_flight(consumer: &'static str, message: jetstream::Message) -> Result<InFlight, PullError> {
     let headers = headers(message.headers.as_ref());
     let key: MessageKey = {
         let info = message.info().map_err(|e| {
-            SessionError::Pull(format!("a message came without the facts of JetStream: {e}"))
+            PullError::Pull(format!("a message came without the facts of JetStream: {e}"))
         })?;
         let stored = StoredAt {
             stream: info.stream,
