@@ -1,14 +1,13 @@
 //! What a movie is: merging an answer with what is stored, the fingerprint of its content, what
-//! changed between two states, and the texts that the app shows.
+//! changed between two states, and the rows and cards that the app reads.
 //!
-//! Pure: `tmdb` maps answers to a [`Movie`], `store` keeps it.
+//! Pure: `tmdb` maps answers to a [`Movie`], `store` keeps it. A [`Movie`] has TMDB's shapes; what
+//! the app's tables hold has the app's, and [`app`] is the only place that knows them.
 
-mod card;
-mod detail_columns;
+pub mod app;
 mod diff;
 mod movie;
 
-pub use card::cards;
-pub use detail_columns::meta;
+pub use app::{AppRow, Card, Score, card, details};
 pub use diff::diff;
 pub use movie::{Movie, Rating, SimilarMovie};

@@ -28,7 +28,8 @@ pub struct SimilarMovie {
     pub title: String,
 }
 
-/// A movie, mapped from TMDB's answer to the columns of `works` and `works_meta`.
+/// A movie in TMDB's shapes, mapped from its answer. What the app's tables hold of it, and in which
+/// shapes, is the matter of [`crate::app`].
 ///
 /// A part that TMDB's answer lacked is `None` in the fields of type `Option<Vec<_>>` and
 /// `Option<Value>`; the store then keeps what it has. A part that was there and empty is `Some` of
@@ -55,7 +56,7 @@ pub struct Movie {
     pub overview: Option<String>,
     /// Genre names.
     pub genres: Option<Vec<String>>,
-    /// Certificate of the configured region, for example `PG-13`.
+    /// Certificate of the configured region, for example `PG-13`; once known it stays.
     pub certification: Option<String>,
     /// Path of the poster, `/….jpg`.
     pub poster_path: Option<String>,
@@ -65,7 +66,8 @@ pub struct Movie {
     pub trailer_youtube_id: Option<String>,
     /// All trailers and clips: `[{key, name, site, type, official, language, published_at}]`.
     pub trailers: Option<Value>,
-    /// Cast in billing order: `[{id, name, character, order, profile_path, credit_id}]`.
+    /// Cast in billing order: `[{id, name, character, order, profile_path, credit_id, gender}]`;
+    /// gender 1 is female, 2 male.
     pub cast_members: Option<Value>,
     /// Crew: `[{id, name, job, department, profile_path, credit_id}]`.
     pub crew_members: Option<Value>,
@@ -76,11 +78,11 @@ pub struct Movie {
     pub streaming: Option<Value>,
     /// ISO 639-1.
     pub original_language: Option<String>,
-    /// ISO 639-1 codes.
+    /// English names, for example `Spanish`; the code where there is no name.
     pub spoken_languages: Option<Vec<String>>,
     /// `[{id, name, logo_path, origin_country}]`.
     pub production_companies: Option<Value>,
-    /// ISO 3166-1 codes.
+    /// Names, for example `United States of America`; the code where there is no name.
     pub production_countries: Option<Vec<String>>,
     /// US dollars, at least 1.
     pub budget: Option<i64>,
@@ -99,6 +101,10 @@ pub struct Movie {
     pub rating: Rating,
     /// TMDB's popularity; moves daily and is no change.
     pub popularity: f64,
+    /// The answer lacked the offers, and [`Movie::keep_missing`] took the stored ones: they are as
+    /// old as they were. Never stored.
+    #[serde(skip)]
+    pub offers_are_kept: bool,
 }
 
 /// Fields that move by themselves, or follow another movie's life: they are stored, but make no
@@ -146,6 +152,9 @@ impl Movie {
     /// A part that is there and empty replaces: a person may have emptied it. But where three or
     /// more of the parts that were full are empty at once, nobody did that by hand: the answer
     /// counts as truncated, and they are kept.
+    ///
+    /// A certificate stays as well where the answer has none: boards do not take one back, and the
+    /// app reads a movie again on each look while its card has none.
     pub fn keep_missing(&mut self, stored: &Self) {
         self.drop_emptied(stored);
         fn keep<T: Clone>(new: &mut Option<T>, old: &Option<T>) {
@@ -158,15 +167,14 @@ impl Movie {
         keep(&mut self.cast_members, &stored.cast_members);
         keep(&mut self.crew_members, &stored.crew_members);
         keep(&mut self.keywords, &stored.keywords);
+        self.offers_are_kept |= self.streaming.is_none() && stored.streaming.is_some();
         keep(&mut self.streaming, &stored.streaming);
         keep(&mut self.spoken_languages, &stored.spoken_languages);
         keep(&mut self.production_companies, &stored.production_companies);
         keep(&mut self.production_countries, &stored.production_countries);
         keep(&mut self.collection, &stored.collection);
         keep(&mut self.similar, &stored.similar);
-        if self.lacks("release_dates") {
-            keep(&mut self.certification, &stored.certification);
-        }
+        keep(&mut self.certification, &stored.certification);
         if self.lacks("videos") {
             keep(&mut self.trailer_youtube_id, &stored.trailer_youtube_id);
         }

@@ -44,6 +44,12 @@ pub(crate) fn texts(value: &Value, key: &str, field: &str) -> Option<Vec<String>
     list(value, key).map(|items| items.iter().filter_map(|item| text(item, field)).collect())
 }
 
+/// Of every item the first of these fields that is a text which is not empty.
+pub(crate) fn first_texts(value: &Value, key: &str, fields: &[&str]) -> Option<Vec<String>> {
+    let first = |item| fields.iter().find_map(|field| text(item, field));
+    list(value, key).map(|items| items.iter().filter_map(first).collect())
+}
+
 /// Whether a body says that the request failed, as TMDB's errors do.
 pub(crate) fn is_failure(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|value| {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use crate::{
     error::TmdbError,
-    json::{list, number, pick, positive, text, texts, without_nul},
+    json::{first_texts, list, number, pick, positive, text, texts, without_nul},
     parts::PARTS,
 };
 
@@ -19,6 +19,14 @@ const IMDB_ID_MAX_CHARS: usize = 16;
 const SCALE: std::ops::RangeInclusive<f64> = 0.0..=10.0;
 /// Far above any that was measured.
 const POPULARITY_MAX: f64 = 1e12;
+
+/// What is kept of a member of the cast.
+const CAST_MEMBER: [&str; 7] =
+    ["id", "name", "character", "order", "profile_path", "credit_id", "gender"];
+/// What a language is called; the first that TMDB has.
+const LANGUAGE: [&str; 3] = ["english_name", "name", "iso_639_1"];
+/// What a country is called; the first that TMDB has.
+const COUNTRY: [&str; 2] = ["name", "iso_3166_1"];
 
 /// What the mapping prefers.
 #[derive(Debug, Clone)]
@@ -78,11 +86,11 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
         keywords: body.get("keywords").and_then(|k| texts(k, "keywords", "name")),
         streaming: streaming(body, &options.streaming_regions),
         original_language: text(body, "original_language"),
-        spoken_languages: texts(body, "spoken_languages", "iso_639_1"),
+        spoken_languages: first_texts(body, "spoken_languages", &LANGUAGE),
         production_companies: list(body, "production_companies").map(|l| {
             l.iter().map(|c| pick(c, &["id", "name", "logo_path", "origin_country"])).collect()
         }),
-        production_countries: texts(body, "production_countries", "iso_3166_1"),
+        production_countries: first_texts(body, "production_countries", &COUNTRY),
         budget: positive(body, "budget"),
         revenue_worldwide: positive(body, "revenue"),
         collection: collection(body),
@@ -94,6 +102,7 @@ fn movie(body: &Value, asked: TmdbId, options: &MapOptions) -> Movie {
             vote_count: votes,
         },
         popularity: number(body, "popularity").unwrap_or(0.0).clamp(0.0, POPULARITY_MAX),
+        offers_are_kept: false,
     }
 }
 
@@ -187,11 +196,7 @@ fn cast(body: &Value) -> Option<Value> {
         .filter(|c| text(c, "credit_id").is_none_or(|id| seen.insert(id)))
         .collect();
     cast.sort_by_key(|c| c.get("order").and_then(Value::as_i64).unwrap_or(i64::MAX));
-    Some(
-        cast.into_iter()
-            .map(|c| pick(c, &["id", "name", "character", "order", "profile_path", "credit_id"]))
-            .collect(),
-    )
+    Some(cast.into_iter().map(|member| pick(member, &CAST_MEMBER)).collect())
 }
 
 /// The offers of the configured regions as sent; JustWatch must be credited.

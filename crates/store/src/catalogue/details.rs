@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use catalogue::SimilarMovie;
+use catalogue::{AppRow, SimilarMovie};
 use proto::RefreshOutcome;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -23,7 +23,14 @@ pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Resu
 async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
     let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
     let adopted = adopted_details(&mut *tx, changed).await?;
-    let meta = |c: &&Change<'_>| keep_adopted(catalogue::meta(&c.movie), adopted.get(&c.work_id));
+    let meta = |c: &&Change<'_>| {
+        let stored = adopted.get(&c.work_id);
+        let row = AppRow::read(stored, None);
+        let mut meta = catalogue::details(&c.movie, &row, c.save.fetched_at);
+        meta["homepage"] = c.movie.homepage.clone().into();
+        meta["extras"] = c.movie.extras.clone().into();
+        keep_adopted(meta, stored)
+    };
     let metas: Vec<Value> = changed.iter().map(meta).collect();
     let documents: Vec<Value> =
         changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
@@ -180,7 +187,9 @@ async fn write_cards(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(
     let cards: Vec<CardRow> = changed
         .iter()
         .filter_map(|c| {
-            let (payload, payload_short, etag) = catalogue::cards(c.work_id, &c.movie);
+            let row = AppRow::default();
+            let catalogue::Card { full: payload, short: payload_short, etag } =
+                catalogue::card(c.work_id, &c.movie, &row, c.save.fetched_at);
             if c.old_etag.as_ref() == Some(&etag) {
                 return None;
             }
