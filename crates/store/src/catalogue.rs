@@ -14,5 +14,6 @@ pub(crate) mod save;
 pub(crate) mod scan;
 pub(crate) mod stale_events;
 pub(crate) mod sweep;
+pub(crate) mod titles;
 pub(crate) mod works;
 pub(crate) mod writer;

@@ -10,6 +10,7 @@ mod delivery;
 mod jobs;
 mod ledger;
 mod lost_streams;
+mod schema;
 mod status;
 mod upstream;
 
@@ -47,6 +48,7 @@ pub use self::{
         watch::{LossCheck, QuietRun},
     },
     lost_streams::StreamGeneration,
+    schema::{adopt::AdoptionProgress, apply::FirstRows},
     status::{Band, Status},
     upstream::{
         budget::{BudgetRow, Lease},

@@ -94,29 +94,13 @@ impl Store {
         let bands = sqlx::query_as!(
             Band,
             r#"
-            with by_days as (
-                select
-                    calculate_staleness_days(
-                        release_date,
-                        coalesce(last_refreshed_at, now())
-                    ) as days,
-                    release_date is null as unknown,
-                    count(*) as titles,
-                    count(*) filter (where due_at > now()) as fresh
-                from works
-                where removed_at is null
-                group by 1, 2
-            )
             select
-                p.band,
-                p.interval_days,
-                coalesce(sum(d.titles), 0)::bigint as "titles!",
-                coalesce(sum(d.fresh), 0)::bigint as "fresh!"
-            from staleness_policy p
-            left join by_days d
-                on d.days = p.interval_days and d.unknown = p.applies_to_unknown
-            group by p.band, p.interval_days, p.max_age_days
-            order by p.max_age_days nulls last
+                band as "band!",
+                interval_days as "interval_days!",
+                titles as "titles!",
+                fresh as "fresh!"
+            from freshness
+            order by max_age_days nulls last
             "#
         );
         Ok(bands.fetch_all(&self.pool).await?)
@@ -127,17 +111,17 @@ impl Store {
             Counts,
             r#"
             select
-                (select count(*) from works where removed_at is null) as "titles!",
+                (select count(*) from title where removed_at is null) as "titles!",
                 (
                     select count(*)
-                    from works
+                    from title
                     where removed_at is null and due_at > now()
                 ) as "fresh!",
-                (select count(*) from works where removed_at is not null) as "removed!",
-                (select count(*) from refresh_queue where status = 'queued') as "queued!",
+                (select count(*) from title where removed_at is not null) as "removed!",
+                (select count(*) from refresh_item where status = 'queued') as "queued!",
                 (
                     select count(*)
-                    from refresh_queue
+                    from refresh_item
                     where status = 'processing'
                 ) as "processing!",
                 (
@@ -162,7 +146,7 @@ impl Store {
                     where http_status is null or http_status >= 400
                 ) as "errors!",
                 count(*) filter (where http_status = 429) as "refused!"
-            from tmdb_api_logs
+            from tmdb_call
             where created_at > now() - interval '1 hour'
             "#
         );

@@ -10,10 +10,17 @@ impl Store {
     pub async fn age_movies(&self, nth: i64) -> Result<u64, StoreError> {
         let aged = sqlx::query!(
             "
-            update works
-            set last_refreshed_at = last_refreshed_at - interval '200 days',
+            with aged as (
+                update works
+                set last_refreshed_at = last_refreshed_at - interval '200 days'
+                where work_id % $1 = 0 and last_refreshed_at is not null
+                returning work_id
+            )
+            update title t
+            set due_at = due_at - interval '200 days',
                 fetched_at = fetched_at - interval '200 days'
-            where work_id % $1 = 0 and last_refreshed_at is not null
+            from aged a
+            where t.work_id = a.work_id and t.due_at > 'epoch'
             ",
             nth
         );

@@ -1,9 +1,10 @@
-//! Writes the details of movies that changed: `works_meta`, `similar_movies`, `work_cards_cache`.
+//! Writes the details of movies that changed: `works_meta`, `similar_movies`, `work_cards_cache`, in
+//! the app's shapes, and `document`.
 
-use std::collections::HashMap;
-
-use catalogue::{AppRow, SimilarMovie};
-use proto::RefreshOutcome;
+use catalogue::{
+    Card,
+    app::{SIMILAR_CONFIDENCE, SIMILAR_SOURCE, SimilarRow},
+};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -12,28 +13,20 @@ use crate::{StoreError, catalogue::change::Change};
 
 pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
     let changed: Vec<&Change<'_>> = changes.iter().filter(|c| c.writes_details).collect();
-    if changed.is_empty() {
-        return Ok(());
+    if !changed.is_empty() {
+        write_meta(&mut *tx, &changed).await?;
+        write_documents(&mut *tx, &changed).await?;
+        write_similar(&mut *tx, &changed).await?;
     }
-    write_meta(tx, &changed).await?;
-    write_similar(tx, &changed).await?;
-    write_cards(tx, &changed).await
+    let shown: Vec<&Change<'_>> = changes.iter().filter(|c| c.writes_card).collect();
+    write_cards(tx, &shown).await
 }
 
+/// The columns that the app's own ingest writes; all others are the app's.
 async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
     let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
-    let adopted = adopted_details(&mut *tx, changed).await?;
-    let meta = |c: &&Change<'_>| {
-        let stored = adopted.get(&c.work_id);
-        let row = AppRow::read(stored, None);
-        let mut meta = catalogue::details(&c.movie, &row, c.save.fetched_at);
-        meta["homepage"] = c.movie.homepage.clone().into();
-        meta["extras"] = c.movie.extras.clone().into();
-        keep_adopted(meta, stored)
-    };
+    let meta = |c: &&Change<'_>| catalogue::details(&c.movie, &c.row, c.save.fetched_at);
     let metas: Vec<Value> = changed.iter().map(meta).collect();
-    let documents: Vec<Value> =
-        changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
     let times: Vec<OffsetDateTime> = changed.iter().map(|c| c.save.fetched_at).collect();
     sqlx::query!(
         r#"
@@ -41,49 +34,49 @@ async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<()
             work_id, runtime_minutes, runtime_display, tagline, overview, overview_short, genres,
             certification, poster_url_small, poster_url_medium, poster_url_large,
             poster_url_original, backdrop_url, backdrop_url_mobile, trailer_youtube_id,
-            cast_members, crew_members, keywords, streaming, original_language, spoken_languages,
-            production_companies, production_countries, budget, revenue_worldwide, collection,
-            trailers, homepage, extras, document, fetched_at, updated_at
+            trailer_thumbnail, cast_members, crew_members, keywords, streaming, original_language,
+            spoken_languages, production_companies, production_countries, budget,
+            revenue_worldwide, collection, still_images, trailers, schema_version, fetched_at,
+            updated_at
         )
-        select t.work_id, r.*, t.document, t.at, t.at
-        from unnest($1::bigint[], $2::jsonb[], $3::jsonb[], $4::timestamptz[])
-                as t (work_id, doc, document, at),
+        select t.work_id, r.*, t.at, t.at
+        from unnest($1::bigint[], $2::jsonb[], $3::timestamptz[]) as t (work_id, doc, at),
             jsonb_to_record(t.doc) as r (
                 runtime_minutes int, runtime_display text, tagline text, overview text,
                 overview_short text, genres text[], certification text, poster_url_small text,
                 poster_url_medium text, poster_url_large text, poster_url_original text,
                 backdrop_url text, backdrop_url_mobile text, trailer_youtube_id text,
-                cast_members jsonb, crew_members jsonb, keywords text[], streaming jsonb,
-                original_language text, spoken_languages text[], production_companies jsonb,
-                production_countries text[], budget bigint, revenue_worldwide bigint,
-                collection jsonb, trailers jsonb, homepage text, extras jsonb
+                trailer_thumbnail text, cast_members jsonb, crew_members jsonb, keywords text[],
+                streaming jsonb, original_language text, spoken_languages text[],
+                production_companies jsonb, production_countries text[], budget bigint,
+                revenue_worldwide bigint, collection jsonb, still_images jsonb, trailers jsonb,
+                schema_version int
             )
         on conflict (work_id) do update set
             (
                 runtime_minutes, runtime_display, tagline, overview, overview_short, genres,
                 certification, poster_url_small, poster_url_medium, poster_url_large,
                 poster_url_original, backdrop_url, backdrop_url_mobile, trailer_youtube_id,
-                cast_members, crew_members, keywords, streaming, original_language,
-                spoken_languages, production_companies, production_countries, budget,
-                revenue_worldwide, collection, trailers, homepage, extras, document, fetched_at,
-                updated_at
+                trailer_thumbnail, cast_members, crew_members, keywords, streaming,
+                original_language, spoken_languages, production_companies, production_countries,
+                budget, revenue_worldwide, collection, still_images, trailers, schema_version,
+                fetched_at, updated_at
             ) = (
                 excluded.runtime_minutes, excluded.runtime_display, excluded.tagline,
                 excluded.overview, excluded.overview_short, excluded.genres,
                 excluded.certification, excluded.poster_url_small, excluded.poster_url_medium,
                 excluded.poster_url_large, excluded.poster_url_original, excluded.backdrop_url,
-                excluded.backdrop_url_mobile, excluded.trailer_youtube_id, excluded.cast_members,
-                excluded.crew_members, excluded.keywords, excluded.streaming,
-                excluded.original_language, excluded.spoken_languages,
-                excluded.production_companies, excluded.production_countries, excluded.budget,
-                excluded.revenue_worldwide, excluded.collection, excluded.trailers,
-                excluded.homepage, excluded.extras, excluded.document, excluded.fetched_at,
-                excluded.updated_at
+                excluded.backdrop_url_mobile, excluded.trailer_youtube_id,
+                excluded.trailer_thumbnail, excluded.cast_members, excluded.crew_members,
+                excluded.keywords, excluded.streaming, excluded.original_language,
+                excluded.spoken_languages, excluded.production_companies,
+                excluded.production_countries, excluded.budget, excluded.revenue_worldwide,
+                excluded.collection, excluded.still_images, excluded.trailers,
+                excluded.schema_version, excluded.fetched_at, excluded.updated_at
             )
         "#,
         &ids,
         &metas,
-        &documents,
         &times
     )
     .execute(tx)
@@ -91,115 +84,96 @@ async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<()
     Ok(())
 }
 
-/// Detail rows that another program filled: they have no document to compare with.
-async fn adopted_details(
-    tx: &mut PgConnection,
-    changed: &[&Change<'_>],
-) -> Result<HashMap<i64, Value>, StoreError> {
-    let created = |c: &&&Change<'_>| c.outcome == RefreshOutcome::Created;
-    let ids: Vec<i64> = changed.iter().filter(created).map(|c| c.work_id).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = sqlx::query!(
-        r#"
-        select work_id, to_jsonb(m) as "row!"
-        from works_meta m
-        where work_id = any ($1) and document is null
-        "#,
-        &ids
-    );
-    Ok(rows.fetch_all(tx).await?.into_iter().map(|r| (r.work_id, r.row)).collect())
-}
-
-/// What the answer lacks stays as the other program left it.
-fn keep_adopted(mut meta: Value, adopted: Option<&Value>) -> Value {
-    let Some(adopted) = adopted else { return meta };
-    for (column, value) in meta.as_object_mut().into_iter().flatten() {
-        if let Some(kept) = adopted.get(column)
-            && value.is_null()
-        {
-            *value = kept.clone();
-        }
-    }
-    meta
-}
-
-/// A similar movie with the work that it belongs to.
-struct SimilarRow<'a> {
-    work_id: i64,
-    similar: &'a SimilarMovie,
-}
-
-async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
-    // Where the answer lacked the list, the stored one stays.
-    let listed: Vec<&&Change<'_>> = changed.iter().filter(|c| c.movie.similar.is_some()).collect();
-    let works: Vec<i64> = listed.iter().map(|c| c.work_id).collect();
+async fn write_documents(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
+    let bodies: Vec<Value> =
+        changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
     sqlx::query!(
         "
-        delete from similar_movies
-        where work_id = any ($1)
+        insert into document (work_id, body)
+        select work_id, body
+        from unnest($1::bigint[], $2::jsonb[]) as t (work_id, body)
+        on conflict (work_id) do update set
+            body = excluded.body
         ",
-        &works
-    )
-    .execute(&mut *tx)
-    .await?;
-    let rows: Vec<SimilarRow<'_>> = listed
-        .iter()
-        .flat_map(|c| {
-            let of_work = |similar| SimilarRow { work_id: c.work_id, similar };
-            c.movie.similar.iter().flatten().map(of_work)
-        })
-        .collect();
-    let works: Vec<i64> = rows.iter().map(|row| row.work_id).collect();
-    let ids: Vec<String> = rows.iter().map(|row| row.similar.tmdb_id.to_string()).collect();
-    let sources: Vec<String> = rows.iter().map(|row| row.similar.source.clone()).collect();
-    let ranks: Vec<i32> = rows.iter().map(|row| row.similar.rank_order).collect();
-    let titles: Vec<String> = rows.iter().map(|row| row.similar.title.clone()).collect();
-    sqlx::query!(
-        "
-        insert into similar_movies (work_id, similar_tmdb_id, source, rank_order, title)
-        select work_id, similar_tmdb_id, source, rank_order, title
-        from unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::text[])
-            as t (work_id, similar_tmdb_id, source, rank_order, title)
-        on conflict do nothing
-        ",
-        &works,
         &ids,
-        &sources,
-        &ranks,
-        &titles
+        &bodies
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-/// The texts that the app shows of a movie.
-struct CardRow {
+/// A similar movie with the work that it belongs to.
+struct SimilarOf {
     work_id: i64,
-    payload: Value,
-    payload_short: Value,
-    etag: String,
+    row: SimilarRow,
 }
 
-async fn write_cards(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
-    let cards: Vec<CardRow> = changed
-        .iter()
-        .filter_map(|c| {
-            let row = AppRow::default();
-            let catalogue::Card { full: payload, short: payload_short, etag } =
-                catalogue::card(c.work_id, &c.movie, &row, c.save.fetched_at);
-            if c.old_etag.as_ref() == Some(&etag) {
-                return None;
-            }
-            Some(CardRow { work_id: c.work_id, payload, payload_short, etag })
-        })
-        .collect();
-    let works: Vec<i64> = cards.iter().map(|card| card.work_id).collect();
-    let full: Vec<Value> = cards.iter().map(|card| card.payload.clone()).collect();
-    let short: Vec<Value> = cards.iter().map(|card| card.payload_short.clone()).collect();
-    let etags: Vec<String> = cards.iter().map(|card| card.etag.clone()).collect();
+/// Only the rows of our own source are ours. Where the answer lacked the list, the stored one stays.
+async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
+    let of_work = |c: &&Change<'_>| {
+        let work_id = c.work_id;
+        c.movie.similar_of_app().into_iter().map(move |row| SimilarOf { work_id, row })
+    };
+    let rows: Vec<SimilarOf> = changed.iter().flat_map(of_work).collect();
+    let works: Vec<i64> = rows.iter().map(|of| of.work_id).collect();
+    let ids: Vec<String> = rows.iter().map(|of| of.row.similar_tmdb_id.clone()).collect();
+    let ranks: Vec<i32> = rows.iter().map(|of| of.row.rank_order).collect();
+    sqlx::query!(
+        "
+        delete from similar_movies s
+        where s.work_id = any ($1)
+            and s.source = $3
+            and not exists (
+                select 1
+                from unnest($1::bigint[], $2::text[]) as n (work_id, id)
+                where n.work_id = s.work_id and n.id = s.similar_tmdb_id
+            )
+        ",
+        &works,
+        &ids,
+        SIMILAR_SOURCE
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "
+        insert into similar_movies (work_id, similar_tmdb_id, source, rank_order, confidence)
+        select work_id, id, $4, rank_order, $5::float8
+        from unnest($1::bigint[], $2::text[], $3::int[]) as n (work_id, id, rank_order)
+        on conflict (work_id, similar_tmdb_id, source) do update set
+            rank_order = excluded.rank_order
+        where similar_movies.rank_order is distinct from excluded.rank_order
+        ",
+        &works,
+        &ids,
+        &ranks,
+        SIMILAR_SOURCE,
+        SIMILAR_CONFIDENCE
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn write_cards(tx: &mut PgConnection, shown: &[&Change<'_>]) -> Result<(), StoreError> {
+    let (mut works, mut full, mut short, mut etags) = (vec![], vec![], vec![], vec![]);
+    for change in shown {
+        let at = change.save.fetched_at;
+        let card = catalogue::card(change.work_id, &change.movie, &change.row, at);
+        if change.old_etag.as_ref() == Some(&card.etag) {
+            continue;
+        }
+        let Card { full: payload, short: payload_short, etag } = card;
+        works.push(change.work_id);
+        full.push(payload);
+        short.push(payload_short);
+        etags.push(etag);
+    }
+    if works.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "
         insert into work_cards_cache (work_id, payload, payload_short, etag, computed_at)

@@ -1,5 +1,5 @@
 //! Writes the events of a save: `movies.refreshed`, `movies.changed`, and the movie's timeline
-//! (`work_events`).
+//! (`work_event`).
 
 use proto::{MovieChanged, MovieRefreshed, RefreshOutcome};
 use serde_json::Value;
@@ -49,7 +49,7 @@ async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Resu
     let read_at: Vec<OffsetDateTime> = rows.iter().map(|row| row.change.save.fetched_at).collect();
     sqlx::query!(
         "
-        insert into work_events (work_id, tmdb_id, kind, cause, revision, diff, at)
+        insert into work_event (work_id, tmdb_id, kind, cause, revision, diff, at)
         select work_id, tmdb_id, kind, cause, revision, diff, at
         from unnest(
             $1::bigint[], $2::bigint[], $3::text[], $4::text[],

@@ -74,13 +74,14 @@ impl Store {
     pub async fn imdb_id_of_missing(&self, movie: TmdbId) -> Result<Option<String>, StoreError> {
         let imdb_id = sqlx::query_scalar!(
             "
-            select coalesce(imdb_id, imdb_id_clash)
-            from works
-            where tmdb_id = $1
+            select coalesce(w.imdb_id, t.imdb_id_clash)
+            from title t
+            join works w using (work_id)
+            where t.tmdb_id = $1::bigint
                 and removed_at is null
                 and missing_since <= now() - make_interval(hours => $2)
             ",
-            movie.to_string(),
+            movie.get(),
             CONFIRM_AFTER_HOURS
         );
         within(SHORT, async { Ok(imdb_id.fetch_optional(&self.pool).await?.flatten()) }).await
@@ -123,21 +124,24 @@ async fn mark(
     let work = sqlx::query_as!(
         MarkedWork,
         r#"
-        update works
+        update title t
         set missing_since = coalesce(missing_since, now()),
             hold_until = now() + make_interval(hours => $2),
             removed_at = coalesce(
                 removed_at,
                 case when missing_since <= now() - make_interval(hours => $2) then now() end
             )
-        where tmdb_id = $1 and (fetched_at is null or fetched_at < $3)
+        where tmdb_id = $1::bigint and (fetched_at is null or fetched_at < $3)
         returning
             work_id,
-            coalesce(title, 'TMDB ' || tmdb_id) as "title!",
+            coalesce(
+                (select w.title from works w where w.work_id = t.work_id),
+                'TMDB ' || tmdb_id
+            ) as "title!",
             removed_at is not null as "is_removed!",
             coalesce(removed_at = now(), false) as "is_just_removed!"
         "#,
-        answer.movie.to_string(),
+        answer.movie.get(),
         CONFIRM_AFTER_HOURS,
         answer.asked_at
     );
@@ -156,7 +160,7 @@ async fn remember(
     }
     sqlx::query!(
         "
-        insert into work_events (work_id, tmdb_id, kind, cause, diff, at)
+        insert into work_event (work_id, tmdb_id, kind, cause, diff, at)
         values ($1, $2, $3, $4, $5, now())
         ",
         work.work_id,
@@ -180,12 +184,13 @@ async fn overtaken(
     answer: NotFoundUpstream<'_>,
 ) -> Result<MissingMovie, StoreError> {
     let title = sqlx::query_scalar!(
-        "
-        select title
-        from works
-        where tmdb_id = $1
-        ",
-        answer.movie.to_string()
+        r#"
+        select w.title as "title?"
+        from title t
+        left join works w using (work_id)
+        where t.tmdb_id = $1::bigint
+        "#,
+        answer.movie.get()
     );
     let Some(title) = title.fetch_optional(&mut *tx).await? else {
         return Ok(MissingMovie::Unknown);

@@ -81,13 +81,13 @@ impl Store {
             WorkEvent,
             "
             select e.kind, e.cause, e.revision, e.diff, e.at
-            from work_events e
-            join works w using (work_id)
-            where w.tmdb_id = $1
+            from work_event e
+            join title t using (work_id)
+            where t.tmdb_id = $1::bigint
             order by e.at desc, e.id desc
             limit $2
             ",
-            id.to_string(),
+            id.get(),
             limit
         );
         Ok(events.fetch_all(&self.pool).await?)
@@ -105,33 +105,34 @@ impl Store {
                 w.work_id,
                 w.tmdb_id as "tmdb_id!",
                 coalesce(w.title, '') as "title!",
-                w.ingestion_status,
+                coalesce(w.ingestion_status, 'pending') as "ingestion_status!",
                 w.release_date::text as release_date,
                 w.last_refreshed_at,
-                w.due_at,
-                calculate_staleness_days(
+                t.due_at,
+                staleness_days(
                     w.release_date,
                     coalesce(w.last_refreshed_at, now())
                 ) as "interval_days!",
-                is_stale(w.work_id) as "is_stale!",
-                w.revision,
-                w.failures,
-                w.hold_until,
-                w.missing_since,
-                w.removed_at,
+                (t.removed_at is null and t.due_at <= now()) as "is_stale!",
+                t.revision,
+                t.failures,
+                t.hold_until,
+                t.missing_since,
+                t.removed_at,
                 q.status as "queue_status?",
                 q.last_error as "last_error?"
-            from works w
+            from title t
+            join works w using (work_id)
             left join lateral (
                 select status, last_error
-                from refresh_queue
-                where work_id = w.work_id
+                from refresh_item
+                where work_id = t.work_id
                 order by id desc
                 limit 1
             ) q on true
-            where w.tmdb_id = $1
+            where t.tmdb_id = $1::bigint
             "#,
-            id.to_string()
+            id.get()
         );
         Ok(movie.fetch_optional(&self.pool).await?)
     }
@@ -141,22 +142,25 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn known(&self, ids: &[TmdbId]) -> Result<Vec<ListedMovie>, StoreError> {
-        let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
         let rows = sqlx::query!(
             r#"
             select
-                work_id,
-                tmdb_id as "tmdb_id!",
-                (due_at <= now() or removed_at is not null) as "is_due!"
-            from works
-            where tmdb_id = any ($1) and ingestion_status <> 'pending'
+                t.work_id,
+                t.tmdb_id as "tmdb_id!",
+                (t.due_at <= now() or t.removed_at is not null) as "is_due!"
+            from title t
+            join works w using (work_id)
+            where t.tmdb_id = any ($1::bigint[]) and w.ingestion_status is distinct from 'pending'
             "#,
-            &texts
+            &ids
         );
         let rows = within(SHORT, async { Ok(rows.fetch_all(&self.pool).await?) }).await?;
         rows.iter()
             .map(|r| {
-                let movie = Row::of("works", &r.work_id).read("tmdb_id", &r.tmdb_id)?;
+                let row = Row::of("title", &r.work_id);
+                let movie = TmdbId::try_from(i64::from(r.tmdb_id));
+                let movie = movie.map_err(|e| row.unreadable("tmdb_id", &e))?;
                 Ok(ListedMovie { movie, is_due: r.is_due })
             })
             .collect()

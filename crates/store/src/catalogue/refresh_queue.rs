@@ -1,4 +1,5 @@
-//! The refresh queue: `queued -> processing -> completed | failed`, at most one open row per movie.
+//! The refresh queue (`refresh_item`): `queued -> processing -> completed | failed`, at most one open
+//! row per movie.
 
 use std::collections::BTreeSet;
 
@@ -54,23 +55,23 @@ impl Store {
             r#"
             with work as (
                 select work_id
-                from works
-                where tmdb_id = $1::text
+                from title
+                where tmdb_id = $1::bigint
             ),
             claimed as (
-                insert into refresh_queue (
+                insert into refresh_item (
                     work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id,
                     released_at, lease_until
                 )
                 select
-                    work_id, $2, 'processing', $3, now(), $4, $5, $6,
-                    now(), now() + make_interval(secs => $7)
+                    work_id, $1, 'processing', $2, now(), $3, $4, $5,
+                    now(), now() + make_interval(secs => $6)
                 from work
-                where $8::bigint is null
+                where $7::bigint is null
                     or exists (
                         select 1
-                        from refresh_queue o
-                        where o.id = $8 and o.status in ('queued', 'processing')
+                        from refresh_item o
+                        where o.id = $7 and o.status in ('queued', 'processing')
                     )
                 on conflict (work_id) where status in ('queued', 'processing')
                 do update set
@@ -82,7 +83,6 @@ impl Store {
             select exists (select 1 from claimed) as "claimed!"
             from work
             "#,
-            event.tmdb_id.to_string(),
             event.tmdb_id.get(),
             event.lane.priority(),
             event.lane.as_str(),
@@ -112,17 +112,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         let requeue = sqlx::query!(
             "
-            update refresh_queue q
+            update refresh_item q
             set status = 'queued',
                 lease_until = null,
                 last_error = $2,
                 retry_count = retry_count + $3
-            from works w
-            where w.tmdb_id = $1
-                and q.work_id = w.work_id
+            from title t
+            where t.tmdb_id = $1::bigint
+                and q.work_id = t.work_id
                 and q.status = 'processing'
             ",
-            movie.to_string(),
+            movie.get(),
             error,
             i32::from(counts)
         );
@@ -136,18 +136,18 @@ impl Store {
     pub async fn cancelled_in_flight(&self, movie: TmdbId, run_id: &str) -> Result<(), StoreError> {
         let end = sqlx::query!(
             "
-            update refresh_queue q
+            update refresh_item q
             set status = 'failed',
                 processed_at = now(),
                 lease_until = null,
                 last_error = 'its run was cancelled'
-            from works w
-            where w.tmdb_id = $1
-                and q.work_id = w.work_id
+            from title t
+            where t.tmdb_id = $1::bigint
+                and q.work_id = t.work_id
                 and q.status in ('queued', 'processing')
                 and q.run_id = $2
             ",
-            movie.to_string(),
+            movie.get(),
             run_id
         );
         within(SHORT, async { Ok(end.execute(&self.pool).await.map(|_| ())?) }).await
@@ -163,18 +163,18 @@ pub(crate) async fn end(
 ) -> Result<(), StoreError> {
     let queued = sqlx::query_scalar!(
         "
-        update refresh_queue q
+        update refresh_item q
         set status = case when $2::text is null then 'completed' else 'failed' end,
             processed_at = now(),
             lease_until = null,
             last_error = $2
-        from works w
-        where w.tmdb_id = $1
-            and q.work_id = w.work_id
+        from title t
+        where t.tmdb_id = $1::bigint
+            and q.work_id = t.work_id
             and q.status in ('queued', 'processing')
         returning q.run_id
         ",
-        item.movie.to_string(),
+        item.movie.get(),
         ending.error
     )
     .fetch_all(&mut *tx)
@@ -201,16 +201,16 @@ pub(crate) async fn fail(
     item: QueueItem<'_>,
     error: &str,
 ) -> Result<(), StoreError> {
-    // Works first, as the writer does: two transactions never wait for each other in a circle.
+    // The title first, as the writer does: two transactions never wait for each other in a circle.
     sqlx::query!(
         "
-        update works
+        update title
         set failures = failures + 1,
             hold_until = now()
                 + make_interval(hours => least(24, $2 * (2 ^ least(failures, 5))::int))
-        where tmdb_id = $1
+        where tmdb_id = $1::bigint
         ",
-        item.movie.to_string(),
+        item.movie.get(),
         HOLD_AFTER_FAILURE_HOURS
     )
     .execute(&mut *tx)

@@ -2,11 +2,11 @@
 //!
 //! Inbox row, guarded upsert (the newest `fetched_at` wins), queue row, run item and outbox rows
 //! commit together. A message that was handled before writes nothing. Unchanged movies write only
-//! `works`, `rating_sources` and `aggregates`.
+//! `works`, `title`, `rating_sources` and `aggregates`.
 
 use std::collections::{BTreeSet, HashMap};
 
-use catalogue::Movie;
+use catalogue::{AppRow, Movie};
 use delivery::MessageRef;
 use proto::{RefreshOutcome, TmdbId};
 use runtime::fault_injection;
@@ -15,8 +15,8 @@ use sqlx::PgConnection;
 use crate::{
     Store, StoreError,
     catalogue::{
-        change::{Change, KnownMovie, Save, Saved, compare},
-        details, events, ratings, works,
+        change::{Change, KnownMovie, Save, Saved, StoredMovie, compare},
+        details, events, ratings, titles, works,
     },
     db::row::Row,
     delivery::attempts::claim,
@@ -37,9 +37,10 @@ impl Store {
         let messages: Vec<&MessageRef> = batch.iter().map(|save| &save.message).collect();
         let fresh = claim(&mut tx, &messages).await?;
         let todo: Vec<&Save> = batch.iter().filter(|s| fresh.contains(&s.message)).collect();
-        let known = works::lock(&mut tx, &todo).await?;
+        let known = titles::lock(&mut tx, &todo).await?;
         let changes = changes(&mut tx, &todo, &known).await?;
-        works::write(&mut tx, &changes).await?;
+        let written = works::write(&mut tx, &changes).await?;
+        titles::write(&mut tx, &changes, &written).await?;
         details::write(&mut tx, &changes).await?;
         ratings::write(&mut tx, &changes).await?;
         events::write(&mut tx, &changes).await?;
@@ -57,7 +58,7 @@ impl Store {
 }
 
 /// Compares with what is stored. Only movies whose hash differs, or whose answer lacks a part, cost
-/// a look at the stored document.
+/// a look at what is stored.
 async fn changes<'a>(
     tx: &mut PgConnection,
     todo: &[&'a Save],
@@ -71,60 +72,71 @@ async fn changes<'a>(
         .collect();
     let needed: Vec<i64> = newer
         .iter()
-        .filter(|(save, known)| known.needs_document(save))
+        .filter(|(save, known)| known.needs_stored(save))
         .map(|(_, known)| known.work_id)
         .collect();
-    let documents = documents(tx, &needed).await?;
+    let mut stored = stored(tx, &needed).await?;
     Ok(newer
         .into_iter()
-        .map(|(save, known)| compare(save, known, documents.get(&known.work_id)))
+        .map(|(save, known)| compare(save, known, stored.remove(&known.work_id)))
         .collect())
 }
 
-async fn documents(
+async fn stored(
     tx: &mut PgConnection,
     work_ids: &[i64],
-) -> Result<HashMap<i64, Movie>, StoreError> {
+) -> Result<HashMap<i64, StoredMovie>, StoreError> {
+    if work_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = sqlx::query!(
         r#"
-        select work_id, document as "document!"
-        from works_meta
-        where work_id = any ($1) and document is not null
+        select
+            n.work_id as "work_id!",
+            d.body as "document?",
+            to_jsonb(m) as "details?",
+            c.payload as "card?"
+        from unnest($1::bigint[]) as n (work_id)
+        left join document d using (work_id)
+        left join works_meta m using (work_id)
+        left join work_cards_cache c using (work_id)
         "#,
         work_ids
     )
     .fetch_all(tx)
     .await?;
-    let mut documents = HashMap::with_capacity(rows.len());
-    for row in rows {
-        match serde_json::from_value(row.document) {
-            Ok(movie) => {
-                documents.insert(row.work_id, movie);
-            }
-            // The new answer takes its place: only so does the row heal.
-            Err(e) => {
-                let error = Row::of("works_meta", &row.work_id).unreadable("document", &e);
-                tracing::warn!(%error, "a stored document is replaced without a comparison");
-            }
-        }
-    }
-    Ok(documents)
+    let stored = rows.into_iter().map(|r| {
+        let document = r.document.and_then(|body| document(r.work_id, body));
+        let row = AppRow::read(r.details.as_ref(), r.card.as_ref());
+        (r.work_id, StoredMovie { document, row })
+    });
+    Ok(stored.collect())
+}
+
+/// `None`: it cannot be read. The new answer takes its place: only so does the row heal.
+fn document(work_id: i64, body: serde_json::Value) -> Option<Movie> {
+    serde_json::from_value(body)
+        .inspect_err(|e| {
+            let error = Row::of("document", &work_id).unreadable("body", e);
+            tracing::warn!(%error, "a stored document is replaced without a comparison");
+        })
+        .ok()
 }
 
 /// Ends the queue rows and run items of everything that this batch handled, also of what a newer
 /// answer superseded. A queue row may belong to another run than the message: that run's item is
 /// settled with it, because no other message will come for it.
 async fn settle(tx: &mut PgConnection, todo: &[&Save]) -> Result<(), StoreError> {
-    let ids: Vec<String> = todo.iter().map(|s| s.movie.tmdb_id.to_string()).collect();
+    let ids: Vec<i64> = todo.iter().map(|s| s.movie.tmdb_id.get()).collect();
     let queued = sqlx::query!(
         r#"
-        update refresh_queue q
+        update refresh_item q
         set status = 'completed', processed_at = now(), lease_until = null, last_error = null
-        from works w
-        where w.tmdb_id = any ($1)
-            and q.work_id = w.work_id
+        from title t
+        where t.tmdb_id = any ($1::bigint[])
+            and q.work_id = t.work_id
             and q.status in ('queued', 'processing')
-        returning q.run_id, w.tmdb_id::bigint as "tmdb_id!"
+        returning q.run_id, t.tmdb_id::bigint as "tmdb_id!"
         "#,
         &ids
     )

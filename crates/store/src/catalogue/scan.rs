@@ -68,7 +68,7 @@ impl Store {
             r#"
             with due as (
                 select title, due_at
-                from get_stale_movies($1)
+                from due_titles($1)
             )
             select
                 (select count(*) from due) as "movies!",
@@ -97,15 +97,7 @@ async fn queue_due(
     if order.release {
         stale_events::send_due(tx, &rows, Some(run)).await?;
     }
-    sqlx::query!(
-        "
-        update sync_state
-        set last_sync_at = now(), updated_at = now()
-        where sync_type = 'daily_refresh_stale'
-        "
-    )
-    .execute(&mut *tx)
-    .await?;
+    sqlx::query!("select note_scan()::text").fetch_one(&mut *tx).await?;
     if queued == 0 {
         items::close(tx, run).await?;
     }
@@ -121,12 +113,12 @@ async fn insert_rows(
     let rows = sqlx::query_as!(
         QueueRow,
         r#"
-        insert into refresh_queue (
+        insert into refresh_item (
             work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at
         )
         select
             s.work_id,
-            s.tmdb_id::bigint,
+            s.tmdb_id,
             'queued',
             case when f.is_fresh then $5::int else $7::int end,
             now(),
@@ -134,9 +126,9 @@ async fn insert_rows(
             'due',
             $2,
             case when $3 then now() end
-        from get_stale_movies($1) s,
+        from due_titles($1) s,
             lateral (
-                select calculate_staleness_days(s.release_date, now()) <= $4 as is_fresh
+                select staleness_days(s.release_date) <= $4 as is_fresh
             ) f
         order by s.due_at
         on conflict do nothing

@@ -1,4 +1,4 @@
-//! Writes the `movies.stale.<lane>` events of rows of `refresh_queue`, and adds the rows of a list.
+//! Writes the `movies.stale.<lane>` events of rows of `refresh_item`, and adds the rows of a list.
 
 use proto::{Lane, MovieStale, RunId, TmdbId};
 use sqlx::PgConnection;
@@ -18,7 +18,7 @@ const DUE: &str = "due";
 /// The reason of an event whose movie is due and was found in a list.
 const LISTED: &str = "listed";
 
-/// A row of `refresh_queue` as the database gives it.
+/// A row of `refresh_item` as the database gives it.
 pub(crate) struct QueueRow {
     pub(crate) id: i64,
     pub(crate) work_id: i64,
@@ -27,7 +27,7 @@ pub(crate) struct QueueRow {
     pub(crate) run_id: Option<String>,
 }
 
-/// A row of `refresh_queue` whose event goes out.
+/// A row of `refresh_item` whose event goes out.
 struct QueuedMovie {
     id: i64,
     work_id: i64,
@@ -38,7 +38,7 @@ struct QueuedMovie {
 
 impl QueueRow {
     fn decode(&self) -> Result<QueuedMovie, StoreError> {
-        let row = Row::of("refresh_queue", &self.id);
+        let row = Row::of("refresh_item", &self.id);
         let movie = TmdbId::try_from(self.tmdb_id);
         Ok(QueuedMovie {
             id: self.id,
@@ -84,7 +84,7 @@ async fn fail_unreadable(
     tracing::warn!(error, "a row of the refresh queue is given up");
     let run_id = sqlx::query_scalar!(
         "
-        update refresh_queue
+        update refresh_item
         set status = 'failed', processed_at = now(), lease_until = null, last_error = $2
         where id = $1
         returning run_id
@@ -112,16 +112,16 @@ pub(crate) async fn enqueue_listed(
     tx: &mut PgConnection,
     due: &[TmdbId],
 ) -> Result<usize, StoreError> {
-    let ids: Vec<String> = due.iter().map(ToString::to_string).collect();
+    let ids: Vec<i64> = due.iter().map(|id| id.get()).collect();
     let rows = sqlx::query_as!(
         QueueRow,
         r#"
-        insert into refresh_queue (
+        insert into refresh_item (
             work_id, tmdb_id, status, priority, queued_at, lane, reason, released_at
         )
-        select work_id, tmdb_id::bigint, 'queued', $2, now(), $3, $4, now()
-        from works
-        where tmdb_id = any ($1)
+        select work_id, tmdb_id, 'queued', $2, now(), $3, $4, now()
+        from title
+        where tmdb_id = any ($1::bigint[])
         on conflict do nothing
         returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, run_id
         "#,
@@ -150,13 +150,14 @@ pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> 
     let rows = sqlx::query_as!(
         QueueRow,
         r#"
-        update refresh_queue q
+        update refresh_item q
         set status = 'queued',
             lease_until = null,
             released_at = now(),
-            tmdb_id = w.tmdb_id::bigint
-        from works w
-        where w.work_id = q.work_id
+            tmdb_id = t.tmdb_id
+        from title t
+        where t.work_id = q.work_id
+            and t.tmdb_id is not null
             and q.status in ('queued', 'processing')
             and q.lane = $1
         returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane, q.run_id

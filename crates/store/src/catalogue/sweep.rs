@@ -37,6 +37,7 @@ impl Store {
             if !fault_injection::without("reaper") {
                 requeue_lost(&mut tx).await?;
             }
+            adopt_queued(&mut tx).await?;
             drop_unknown_movies(&mut tx).await?;
             let rows = take(&mut tx, limit).await?;
             stale_events::send_due(&mut tx, &rows, None).await?;
@@ -56,7 +57,7 @@ impl Store {
         let waiting = sqlx::query_scalar!(
             r#"
             select least($1, count(*)) as "n!"
-            from refresh_queue
+            from refresh_item
             where status = 'queued'
             "#,
             limit
@@ -69,7 +70,7 @@ impl Store {
 async fn requeue_lost(tx: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query!(
         "
-        update refresh_queue
+        update refresh_item
         set status = 'queued',
             lease_until = null,
             released_at = null,
@@ -84,23 +85,27 @@ async fn requeue_lost(tx: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Takes over what others queued in the app's own table.
+async fn adopt_queued(tx: &mut PgConnection) -> Result<(), StoreError> {
+    let adopted = sqlx::query_scalar!(r#"select adopt_queued() as "n!""#).fetch_one(tx).await?;
+    if adopted > 0 {
+        tracing::info!(rows = adopted, "rows that others put into refresh_queue are taken over");
+    }
+    Ok(())
+}
+
 /// Ends the rows of movies that are not in the catalogue, or whose id is not an id of TMDB: at the
 /// head of the queue they would stop everybody. An adopted database may hold some.
 async fn drop_unknown_movies(tx: &mut PgConnection) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         "
-        update refresh_queue q
+        update refresh_item q
         set status = 'failed', processed_at = now(), lease_until = null, last_error = $1
         where status in ('queued', 'processing')
             and not exists (
                 select 1
-                from works w
-                where w.work_id = q.work_id
-                    and case
-                        when w.tmdb_id ~ '^[1-9][0-9]{0,9}$'
-                        then w.tmdb_id::bigint <= 2147483647
-                        else false
-                    end
+                from title t
+                where t.work_id = q.work_id and t.tmdb_id is not null
             )
         returning q.run_id, q.tmdb_id
         ",
@@ -130,13 +135,14 @@ async fn take(tx: &mut PgConnection, limit: i64) -> Result<Vec<QueueRow>, StoreE
     let rows = sqlx::query_as!(
         QueueRow,
         r#"
-        update refresh_queue q
-        set released_at = now(), tmdb_id = w.tmdb_id::bigint
-        from works w
-        where w.work_id = q.work_id
+        update refresh_item q
+        set released_at = now(), tmdb_id = t.tmdb_id
+        from title t
+        where t.work_id = q.work_id
+            and t.tmdb_id is not null
             and q.id in (
                 select id
-                from refresh_queue
+                from refresh_item
                 where status = 'queued'
                     and (
                         released_at is null

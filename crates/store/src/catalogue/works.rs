@@ -1,152 +1,109 @@
-//! Writes `works`: a row for each movie.
+//! Writes `works`, the app's table: a row for each movie, with the values that the app's own ingest
+//! writes.
 
-use std::collections::HashMap;
-
-use proto::TmdbId;
-use serde_json::{Value, json};
+use proto::RefreshOutcome;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::{
-    StoreError,
-    catalogue::change::{Change, KnownMovie, Save},
-    db::row::Row,
-};
+use crate::{Outage, StoreError, catalogue::change::Change};
 
-/// Makes the rows that are missing and locks all, in the order of their ids, so that two writers
-/// never lock each other out.
-pub(crate) async fn lock(
-    tx: &mut PgConnection,
-    todo: &[&Save],
-) -> Result<HashMap<TmdbId, KnownMovie>, StoreError> {
-    let mut ids: Vec<String> = todo.iter().map(|s| s.movie.tmdb_id.to_string()).collect();
-    ids.sort_unstable();
-    sqlx::query!(
-        "
-        insert into works (tmdb_id, title, ingestion_status)
-        select t, 'TMDB ' || t, 'ingesting'
-        from unnest($1::text[]) as t
-        where not exists (select 1 from works w where w.tmdb_id = t)
-        order by t
-        on conflict do nothing
-        ",
-        &ids
-    )
-    .execute(&mut *tx)
-    .await?;
-    let rows = sqlx::query!(
-        r#"
-        select
-            w.work_id,
-            w.tmdb_id as "tmdb_id!",
-            w.revision,
-            w.content_hash,
-            w.fetched_at,
-            c.etag as "etag?",
-            coalesce(m.document is not null, false) as "has_details!"
-        from works w
-        left join work_cards_cache c using (work_id)
-        left join works_meta m using (work_id)
-        where w.tmdb_id = any ($1)
-        order by w.tmdb_id
-        for update of w
-        "#,
-        &ids
-    )
-    .fetch_all(tx)
-    .await?;
-    rows.into_iter()
-        .map(|r| {
-            let tmdb_id = Row::of("works", &r.work_id).read("tmdb_id", &r.tmdb_id)?;
-            let known = KnownMovie {
-                work_id: r.work_id,
-                revision: r.revision,
-                hash: r.content_hash,
-                fetched_at: r.fetched_at,
-                card_etag: r.etag,
-                has_details: r.has_details,
-            };
-            Ok((tmdb_id, known))
-        })
-        .collect()
+/// A work that was written.
+pub(crate) struct WrittenWork {
+    pub(crate) work_id: i64,
+    /// Another work has the imdb_id that TMDB gives this one.
+    pub(crate) imdb_id_is_taken: bool,
 }
 
-pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    let rows: Vec<Value> = changes.iter().map(columns).collect();
-    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
-    // The work that has an imdb_id keeps it. A second claim, also within this batch, is kept in
-    // imdb_id_clash.
+/// Makes the rows that are missing.
+pub(crate) async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
     sqlx::query!(
-        r#"
-        with new as (
-            select r.*, t.at
-            from unnest($1::jsonb[], $2::timestamptz[]) as t (doc, at),
-                jsonb_to_record(t.doc) as r (
-                    work_id bigint, imdb_id text, title text, original_title text,
-                    release_date date, status text, popularity double precision,
-                    revision bigint, hash text
-                )
-        ),
-        claims as (
-            select
-                new.*,
-                (
-                    new.imdb_id is null
-                    or exists (
-                        select 1
-                        from works o
-                        where o.imdb_id = new.imdb_id and o.work_id <> new.work_id
-                    )
-                    or exists (
-                        select 1
-                        from new n
-                        where n.imdb_id = new.imdb_id and n.work_id < new.work_id
-                    )
-                ) as lost
-            from new
-        )
-        update works w
-        set imdb_id = case when c.lost then null else c.imdb_id end,
-            imdb_id_clash = case when c.lost then c.imdb_id end,
-            title = c.title,
-            original_title = c.original_title,
-            release_date = c.release_date,
-            year = extract(year from c.release_date)::int,
-            status = c.status,
-            popularity = c.popularity,
-            last_refreshed_at = c.at,
-            fetched_at = c.at,
-            ingestion_status = 'complete',
-            revision = c.revision,
-            content_hash = decode(c.hash, 'hex'),
-            failures = 0,
-            hold_until = null,
-            missing_since = null,
-            removed_at = null,
-            updated_at = case when w.revision = c.revision then w.updated_at else c.at end
-        from claims c
-        where w.work_id = c.work_id
-        "#,
-        &rows,
-        &times
+        "
+        insert into works (tmdb_id, title, ingestion_status, last_refreshed_at)
+        select n.id::text, 'TMDB ' || n.id, 'ingesting', null
+        from unnest($1::int[]) as n (id)
+        where not exists (select 1 from works w where w.tmdb_id = n.id::text)
+        order by n.id
+        on conflict do nothing
+        ",
+        ids
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-fn columns(change: &Change<'_>) -> Value {
-    let movie = &change.movie;
-    let hash: String = change.hash.iter().map(|b| format!("{b:02x}")).collect();
-    json!({
-        "work_id": change.work_id,
-        "imdb_id": movie.imdb_id,
-        "title": movie.title,
-        "original_title": movie.original_title,
-        "release_date": movie.release_date,
-        "status": movie.status,
-        "popularity": movie.popularity,
-        "revision": change.revision,
-        "hash": hash,
-    })
+/// The work that has an imdb_id keeps it; a second claim, also within this batch, is left out.
+///
+/// # Errors
+/// `Unavailable` where a row could not be written: row security hides it from us.
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    changes: &[Change<'_>],
+) -> Result<Vec<WrittenWork>, StoreError> {
+    let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
+    let imdb_ids: Vec<Option<String>> = changes.iter().map(|c| c.movie.imdb_id.clone()).collect();
+    let titles: Vec<String> = changes.iter().map(|c| c.movie.title.clone()).collect();
+    let originals: Vec<Option<String>> =
+        changes.iter().map(|c| c.movie.original_title.clone()).collect();
+    let dates: Vec<Option<String>> = changes.iter().map(|c| c.movie.release_date.clone()).collect();
+    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
+    let changed: Vec<bool> =
+        changes.iter().map(|c| c.outcome != RefreshOutcome::Unchanged).collect();
+    let written = sqlx::query_as!(
+        WrittenWork,
+        r#"
+        with new as (
+            select work_id, imdb_id, title, original_title, released::date as release_date, at,
+                is_changed
+            from unnest(
+                $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                $7::boolean[]
+            ) as t (work_id, imdb_id, title, original_title, released, at, is_changed)
+        ),
+        claims as (
+            select
+                new.*,
+                case
+                    when new.imdb_id is null or new.imdb_id = w.imdb_id then false
+                    else exists (
+                            select 1
+                            from works o
+                            where o.imdb_id = new.imdb_id and o.work_id <> new.work_id
+                        )
+                        or exists (
+                            select 1
+                            from new n
+                            where n.imdb_id = new.imdb_id and n.work_id < new.work_id
+                        )
+                end as is_taken
+            from new
+            join works w using (work_id)
+        )
+        update works w
+        set imdb_id = case when not c.is_taken then c.imdb_id end,
+            title = c.title,
+            original_title = c.original_title,
+            release_date = c.release_date,
+            year = extract(year from c.release_date)::int,
+            last_refreshed_at = c.at,
+            ingestion_status = 'complete',
+            updated_at = case when c.is_changed then c.at else w.updated_at end
+        from claims c
+        where w.work_id = c.work_id
+        returning w.work_id, c.is_taken as "imdb_id_is_taken!"
+        "#,
+        &works,
+        &imdb_ids as &[Option<String>],
+        &titles,
+        &originals as &[Option<String>],
+        &dates as &[Option<String>],
+        &times,
+        &changed
+    )
+    .fetch_all(tx)
+    .await?;
+    if written.len() < changes.len() {
+        return Err(StoreError::Unavailable(Outage::NotWritable("works")));
+    }
+    Ok(written)
 }

@@ -3,17 +3,13 @@
 use std::{str::FromStr, time::Duration};
 
 use runtime::Secret;
-use sqlx::{
-    migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::{
     Store, StoreError,
     db::deadline::{SHORT, within},
+    schema::apply::FirstRows,
 };
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 /// How long a caller waits for a connection, also for one of the pool. After that the database
 /// counts as unavailable.
@@ -24,6 +20,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// hold its locks. Between two statements of a transaction a process only computes, so five seconds
 /// are enough; the relay, which publishes meanwhile, sets more for itself.
 const SESSION: &str = "
+    set search_path = mangoes, public, pg_temp;
+    set mangoes.app_schema = 'public';
+    set mangoes.writer = 'on';
     set idle_in_transaction_session_timeout = '5s';
     set tcp_keepalives_idle = 15;
     set tcp_keepalives_interval = 5;
@@ -77,47 +76,16 @@ impl Store {
         Ok(version)
     }
 
-    /// Applies the missing migrations, however long that takes. Several processes may do it at
-    /// once. A database that a newer program has migrated further is left as it is.
+    /// Applies the missing migrations, and gives the works that were there before their rows.
     ///
     /// # Errors
-    /// Names the migration that failed.
+    /// `Setup` with a sentence that says what is in the way.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        if within(SHORT, self.is_migrated()).await? {
+        if self.is_migrated().await? && self.is_adopted().await? {
             return Ok(());
         }
-        MIGRATIONS
-            .run(&self.pool)
-            .await
-            .map_err(|e| StoreError::Setup(format!("migration failed: {}", runtime::chain(&e))))
-    }
-
-    /// Whether every migration of this program is applied.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
-        let table = sqlx::query_scalar!(
-            r#"
-            select to_regclass('_sqlx_migrations') is not null as "there!"
-            "#
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        if !table {
-            return Ok(false);
-        }
-        // Unchecked: the database that the checked queries are prepared with has no such table.
-        let applied: i64 = sqlx::query_scalar(
-            "
-            select count(*)
-            from _sqlx_migrations
-            where success
-            ",
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(usize::try_from(applied).unwrap_or(0) >= MIGRATIONS.iter().count())
+        self.apply_schema(FirstRows::Written).await?;
+        self.adopt_works(|_| ()).await
     }
 
     /// The id of the installation that this database belongs to.
@@ -128,7 +96,7 @@ impl Store {
         let id = sqlx::query_scalar!(
             r#"
             select id::text as "id!"
-            from mangoes_installation
+            from installation
             "#
         );
         within(SHORT, async { Ok(id.fetch_one(&self.pool).await?) }).await

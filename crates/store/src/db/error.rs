@@ -18,6 +18,12 @@ pub enum Outage {
     /// The batch that the work was part of met the outage.
     #[error("a batch of movies was not stored")]
     Batch(#[source] Arc<Outage>),
+    /// A row that is there could not be written.
+    #[error(
+        "table {0} hides rows from this role by row security: log in as the owner of the table, \
+         or as a role with BYPASSRLS, or see migrations/roles.sql"
+    )]
+    NotWritable(&'static str),
     /// The actor that stores movies is about to be restarted.
     #[error("the writer is not running")]
     WriterRestarts,

@@ -131,7 +131,7 @@ impl Store {
         let mut change = Change::begin(self, author).await?;
         let run_id = sqlx::query_scalar!(
             r#"
-            select mangoes_job_run($1, $2, $3) as "id!"
+            select job_run($1, $2, $3) as "id!"
             "#,
             name,
             run.payload,
@@ -155,7 +155,7 @@ impl Store {
         author: &Author,
     ) -> Result<(), StoreError> {
         let mut change = Change::begin(self, author).await?;
-        sqlx::query_scalar!("select mangoes_run_cancel($1, $2)::text", run_id, note)
+        sqlx::query_scalar!("select run_cancel($1, $2)::text", run_id, note)
             .fetch_one(change.connection())
             .await
             .map_err(|e| StoreError::of_lookup(Noun::Run, run_id, e))?;
@@ -175,7 +175,7 @@ impl Store {
         let mut change = Change::begin(self, author).await?;
         sqlx::query_scalar!(
             "
-            select mangoes_job_pause($1, $2, $3)::text
+            select job_pause($1, $2, $3)::text
             ",
             name,
             pause.note,
@@ -193,7 +193,7 @@ impl Store {
     /// As [`Self::run_job`].
     pub async fn resume_job(&self, name: &str, author: &Author) -> Result<(), StoreError> {
         let mut change = Change::begin(self, author).await?;
-        sqlx::query_scalar!("select mangoes_job_resume($1)::text", name)
+        sqlx::query_scalar!("select job_resume($1)::text", name)
             .fetch_one(change.connection())
             .await
             .map_err(|e| StoreError::of_lookup(Noun::Job, name, e))?;
@@ -206,7 +206,7 @@ impl Store {
     /// As [`Self::run_job`].
     pub async fn delete_job(&self, name: &str, author: &Author) -> Result<(), StoreError> {
         let mut change = Change::begin(self, author).await?;
-        sqlx::query_scalar!("select mangoes_job_unschedule($1)::text", name)
+        sqlx::query_scalar!("select job_unschedule($1)::text", name)
             .fetch_one(change.connection())
             .await
             .map_err(|e| StoreError::of_lookup(Noun::Job, name, e))?;
@@ -224,7 +224,7 @@ impl Store {
         author: &Author,
     ) -> Result<(), StoreError> {
         let mut change = Change::begin(self, author).await?;
-        sqlx::query_scalar!("select mangoes_jobs_hold($1, $2)::text", held, note)
+        sqlx::query_scalar!("select job_hold($1, $2)::text", held, note)
             .fetch_one(change.connection())
             .await?;
         change.commit(&json!({ "held": held })).await

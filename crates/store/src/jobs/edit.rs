@@ -68,7 +68,7 @@ pub struct JobEdit {
 }
 
 impl JobEdit {
-    /// As `mangoes_job_set` takes it: null removes a limit.
+    /// As `job_set` takes it: null removes a limit.
     fn as_patch(&self) -> Value {
         let mut patch = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = patch.as_object_mut() {
@@ -129,7 +129,7 @@ impl Store {
 }
 
 async fn apply(tx: &mut PgConnection, name: &str, edit: &JobEdit) -> Result<(), StoreError> {
-    sqlx::query_scalar!("select mangoes_job_set($1, $2)::text", name, edit.as_patch())
+    sqlx::query_scalar!("select job_set($1, $2)::text", name, edit.as_patch())
         .fetch_one(tx)
         .await
         .map_err(|e| StoreError::of_lookup(Noun::Job, name, e))?;

@@ -345,44 +345,6 @@ async fn wake_waiting(tx: &mut PgConnection, job: &str) -> Result<(), StoreError
 }
 
 async fn log_ingestion(tx: &mut PgConnection, run_id: &str) -> Result<(), StoreError> {
-    sqlx::query!(
-        "
-        insert into scheduled_ingestion_log (
-            source, movies_checked, movies_skipped, movies_ingested, movies_failed,
-            movies_not_needed, ingested_titles, failed_titles, duration_ms,
-            trigger_type, created_at, run_id, error
-        )
-        select
-            coalesce(r.payload ->> 'source', r.job),
-            r.checked,
-            r.skipped,
-            r.done,
-            r.failed,
-            r.not_needed,
-            array(
-                select coalesce(i.title, i.tmdb_id::text)
-                from job_run_item i
-                where i.run_id = r.run_id and i.state = 'done'
-                order by i.title
-            ),
-            array(
-                select coalesce(i.title, 'TMDB ' || i.tmdb_id)
-                from job_run_item i
-                where i.run_id = r.run_id and i.state = 'failed'
-                order by i.tmdb_id
-            ),
-            (extract(epoch from now() - coalesce(r.started_at, r.fired_at)) * 1000)::bigint,
-            r.trigger_type,
-            now(),
-            r.run_id,
-            r.error
-        from job_run r
-        where r.run_id = $1
-        on conflict do nothing
-        ",
-        run_id
-    )
-    .execute(tx)
-    .await?;
+    sqlx::query!("select log_ingestion($1)::text", run_id).fetch_one(tx).await?;
     Ok(())
 }

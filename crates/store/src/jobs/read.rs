@@ -232,7 +232,7 @@ impl Store {
                 checked, skipped, done, failed, not_needed, cancelled, pending,
                 (
                     select count(*)
-                    from tmdb_api_logs l
+                    from tmdb_call l
                     where l.run_id = r.run_id
                 ) as "tmdb_calls!",
                 (

@@ -13,6 +13,8 @@ const STEP: i64 = 5_000;
 #[derive(Clone, Copy)]
 enum OldRows {
     Calls,
+    /// Our calls in the app's table.
+    AppCalls,
     QueueRows,
     /// Runs that succeeded or were skipped.
     GoodRuns,
@@ -36,6 +38,7 @@ impl Store {
     ) -> Result<i64, StoreError> {
         let removed = self.drop_old_partitions(keep.api_log_days).await?
             + self.remove_all(OldRows::Calls, keep.api_log_days).await?
+            + self.remove_all(OldRows::AppCalls, keep.api_log_days).await?
             + self.remove_all(OldRows::QueueRows, keep.queue_days).await?
             + self.remove_all(OldRows::GoodRuns, keep.run_days).await?
             + self.remove_all(OldRows::Runs, keep.failed_run_days).await?
@@ -56,6 +59,7 @@ impl Store {
         loop {
             let removed = match rows {
                 OldRows::Calls => self.remove_calls(days).await?,
+                OldRows::AppCalls => self.remove_app_calls(days).await?,
                 OldRows::QueueRows => self.remove_queue_rows(days).await?,
                 OldRows::GoodRuns => self.remove_good_runs(days).await?,
                 OldRows::Runs => self.remove_runs(days).await?,
@@ -74,7 +78,7 @@ impl Store {
     async fn drop_old_partitions(&self, days: i64) -> Result<i64, StoreError> {
         let dropped = sqlx::query_scalar!(
             r#"
-            select drop_tmdb_api_logs_before(
+            select drop_tmdb_calls_before(
                 ((now() - make_interval(days => $1)) at time zone 'UTC')::date
             ) as "n!"
             "#,
@@ -87,10 +91,10 @@ impl Store {
     async fn remove_calls(&self, days: i64) -> Result<u64, StoreError> {
         let done = sqlx::query!(
             "
-            delete from tmdb_api_logs_default
+            delete from tmdb_call_default
             where id in (
                 select id
-                from tmdb_api_logs_default
+                from tmdb_call_default
                 where created_at < now() - make_interval(days => $1)
                 limit $2
             )
@@ -101,13 +105,18 @@ impl Store {
         Ok(done.execute(&self.pool).await?.rows_affected())
     }
 
+    async fn remove_app_calls(&self, days: i64) -> Result<u64, StoreError> {
+        let step = i32::try_from(STEP).unwrap_or(i32::MAX);
+        Ok(self.forget_app_calls(whole(days), step).await?.unsigned_abs())
+    }
+
     async fn remove_queue_rows(&self, days: i64) -> Result<u64, StoreError> {
         let done = sqlx::query!(
             "
-            delete from refresh_queue
+            delete from refresh_item
             where id in (
                 select id
-                from refresh_queue
+                from refresh_item
                 where status in ('completed', 'failed')
                     and coalesce(processed_at, queued_at) < now() - make_interval(days => $1)
                 limit $2

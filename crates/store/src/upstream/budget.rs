@@ -46,7 +46,7 @@ pub struct BudgetRow {
     /// Since when TMDB refuses the credential.
     #[serde(with = "time::serde::rfc3339::option")]
     pub credential_refused_at: Option<OffsetDateTime>,
-    /// Calls that were made and could not be written to `tmdb_api_logs`.
+    /// Calls that were made and could not be written to `tmdb_call`.
     pub calls_not_logged: i64,
 }
 

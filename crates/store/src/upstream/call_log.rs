@@ -1,7 +1,7 @@
-//! One row per TMDB call (`tmdb_api_logs`), written in batches off the hot path.
+//! One row per TMDB call (`tmdb_call`, and the app's `tmdb_api_logs`), written in batches off the hot path.
 
-use serde_json::Value;
-use time::OffsetDateTime;
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Store, StoreError,
@@ -36,6 +36,28 @@ pub struct ApiCall {
     pub created_at: OffsetDateTime,
 }
 
+/// Marks our rows in the app's table, beside those that the app writes.
+const WRITTEN_BY: &str = "mangoes";
+
+/// A row of the app's `tmdb_api_logs`.
+fn app_row(call: &ApiCall) -> Value {
+    json!({
+        "endpoint": call.endpoint,
+        "method": call.method,
+        "http_status": call.http_status,
+        "query_params": call.query_params,
+        "response_size_bytes": call.response_size_bytes,
+        "response_time_ms": call.response_time_ms,
+        "results_count": call.results_count,
+        "edge_function": call.service,
+        "tmdb_id": call.tmdb_id.map(|id| id.to_string()),
+        "error_message": call.error_message,
+        "retry_count": call.retry_count,
+        "metadata": { "written_by": WRITTEN_BY, "run_id": call.run_id },
+        "created_at": call.created_at.format(&Rfc3339).ok(),
+    })
+}
+
 /// One column of a batch.
 fn column<T>(calls: &[ApiCall], field: impl Fn(&ApiCall) -> &T) -> Vec<T>
 where
@@ -52,7 +74,7 @@ impl Store {
     pub async fn log_calls(&self, calls: &[ApiCall]) -> Result<(), StoreError> {
         let insert = sqlx::query!(
             "
-            insert into tmdb_api_logs (
+            insert into tmdb_call (
                 endpoint, method, http_status, query_params, response_size_bytes,
                 response_time_ms, results_count, service, tmdb_id, error_message,
                 retry_count, run_id, created_at
@@ -85,7 +107,37 @@ impl Store {
             &column(calls, |c| &c.run_id) as &[Option<String>],
             &column(calls, |c| &c.created_at)
         );
-        within(SHORT, async { Ok(insert.execute(&self.pool).await.map(|_| ())?) }).await
+        within(SHORT, async { Ok(insert.execute(&self.pool).await.map(|_| ())?) }).await?;
+        self.show_calls_to_app(calls).await
+    }
+
+    /// The same calls in the app's own table and shape. What it does not take is noted in
+    /// `bookkeeping_problem`.
+    async fn show_calls_to_app(&self, calls: &[ApiCall]) -> Result<(), StoreError> {
+        let rows: Vec<Value> = calls.iter().map(app_row).collect();
+        let insert = sqlx::query_scalar!(
+            r#"
+            select insert_into_app('tmdb_api_logs', $1) as "written!"
+            "#,
+            Value::from(rows)
+        );
+        within(SHORT, async { Ok(insert.fetch_one(&self.pool).await.map(drop)?) }).await
+    }
+
+    /// Removes our own calls from the app's table, those before some days, one step. Returns how
+    /// many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn forget_app_calls(&self, days: i32, step: i32) -> Result<i64, StoreError> {
+        let gone = sqlx::query_scalar!(
+            r#"
+            select forget_app_calls(now() - make_interval(days => $1), $2) as "n!"
+            "#,
+            days,
+            step
+        );
+        Ok(gone.fetch_one(&self.pool).await?)
     }
 
     /// Makes the partitions of today and tomorrow.
@@ -95,7 +147,7 @@ impl Store {
     pub async fn ensure_log_partitions(&self) -> Result<(), StoreError> {
         sqlx::query!(
             "
-            select ensure_tmdb_api_logs_partition((now() at time zone 'UTC')::date + d)::text
+            select ensure_tmdb_call_partition((now() at time zone 'UTC')::date + d)::text
             from generate_series(0, 1) as d
             "
         )

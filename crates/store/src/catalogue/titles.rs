@@ -1,0 +1,158 @@
+//! Reads, locks and writes `title`: what we know of each work beside the app's own tables.
+
+use std::collections::HashMap;
+
+use proto::TmdbId;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::{
+    StoreError,
+    catalogue::{
+        change::{Change, KnownMovie, Save},
+        ratings::METHOD_VERSION,
+        works::{self, WrittenWork},
+    },
+    db::row::Row,
+};
+
+/// Makes the rows that are missing and locks all, in the order of their ids, so that two writers
+/// never lock each other out.
+pub(crate) async fn lock(
+    tx: &mut PgConnection,
+    todo: &[&Save],
+) -> Result<HashMap<TmdbId, KnownMovie>, StoreError> {
+    let mut ids: Vec<i32> = todo.iter().map(|s| number(s.movie.tmdb_id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let known = lock_known(&mut *tx, &ids).await?;
+    if known.len() == ids.len() {
+        return Ok(known);
+    }
+    let is_new = |id: &i32| !known.keys().any(|known| number(*known) == *id);
+    let new: Vec<i32> = ids.iter().copied().filter(is_new).collect();
+    works::add(&mut *tx, &new).await?;
+    add(&mut *tx, &new).await?;
+    lock_known(tx, &ids).await
+}
+
+/// As the column has it.
+fn number(id: TmdbId) -> i32 {
+    i32::try_from(id.get()).unwrap_or(i32::MAX)
+}
+
+async fn lock_known(
+    tx: &mut PgConnection,
+    ids: &[i32],
+) -> Result<HashMap<TmdbId, KnownMovie>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select
+            t.work_id,
+            t.tmdb_id as "tmdb_id!",
+            t.revision,
+            t.fingerprint,
+            t.fetched_at,
+            c.etag as "etag?",
+            a.ai_score as "score?",
+            d.work_id is not null as "has_document!",
+            m.work_id is not null as "has_details!"
+        from title t
+        left join document d using (work_id)
+        left join works_meta m using (work_id)
+        left join work_cards_cache c using (work_id)
+        left join aggregates a on a.work_id = t.work_id and a.method_version = $2
+        where t.tmdb_id = any ($1)
+        order by t.tmdb_id
+        for update of t
+        "#,
+        ids,
+        METHOD_VERSION
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|r| {
+            let tmdb_id = TmdbId::try_from(i64::from(r.tmdb_id))
+                .map_err(|e| Row::of("title", &r.work_id).unreadable("tmdb_id", &e))?;
+            let known = KnownMovie {
+                work_id: r.work_id,
+                revision: r.revision,
+                fingerprint: r.fingerprint,
+                fetched_at: r.fetched_at,
+                card_etag: r.etag,
+                score: r.score,
+                has_document: r.has_document,
+                has_details: r.has_details,
+            };
+            Ok((tmdb_id, known))
+        })
+        .collect()
+}
+
+/// Rows for works that have none: new ones, and those that came past the triggers.
+async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "
+        insert into title (work_id, tmdb_id, band)
+        select w.work_id, n.id, f.band
+        from unnest($1::int[]) as n (id)
+        join works w on w.tmdb_id = n.id::text,
+            freshness_of(w.release_date, null, false) f
+        order by n.id
+        on conflict do nothing
+        ",
+        ids
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what was read, and when it is due again.
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    changes: &[Change<'_>],
+    written: &[WrittenWork],
+) -> Result<(), StoreError> {
+    let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
+    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
+    let dates: Vec<Option<String>> = changes.iter().map(|c| c.movie.release_date.clone()).collect();
+    let revisions: Vec<i64> = changes.iter().map(|c| c.revision).collect();
+    let fingerprints: Vec<Vec<u8>> = changes.iter().map(|c| c.fingerprint.clone()).collect();
+    let clash = |c: &Change<'_>| {
+        let is_lost = written.iter().any(|w| w.work_id == c.work_id && w.imdb_id_is_taken);
+        c.movie.imdb_id.clone().filter(|_| is_lost)
+    };
+    let clashes: Vec<Option<String>> = changes.iter().map(clash).collect();
+    sqlx::query!(
+        "
+        update title t
+        set band = f.band,
+            due_at = f.due_at,
+            due_cause = 'policy',
+            fetched_at = n.at,
+            revision = n.revision,
+            fingerprint = n.fingerprint,
+            imdb_id_clash = n.clash,
+            failures = 0,
+            hold_until = null,
+            missing_since = null,
+            removed_at = null
+        from unnest(
+                $1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bytea[], $6::text[]
+            ) as n (work_id, at, released, revision, fingerprint, clash),
+            freshness_of(n.released::date, n.at, true) f
+        where t.work_id = n.work_id
+        ",
+        &works,
+        &times,
+        &dates as &[Option<String>],
+        &revisions,
+        &fingerprints,
+        &clashes as &[Option<String>]
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

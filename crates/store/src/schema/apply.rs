@@ -1,0 +1,167 @@
+//! Applies `migrations/`: tables, functions, views, triggers on the app's works, first rows.
+//!
+//! All of it is one transaction: it is there as a whole or not at all. The locks that it needs on
+//! the app's tables are waited for briefly and again, so that nobody waits behind it for long.
+
+use std::{sync::LazyLock, time::Duration};
+
+use sha2::{Digest, Sha256};
+use sqlx::{AssertSqlSafe, PgConnection, migrate::Migrator};
+
+use crate::{
+    Store, StoreError,
+    db::deadline::{SHORT, within},
+};
+
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("../../migrations");
+    migrations.dangerous_set_table_name("mangoes.schema_migration");
+    migrations.set_locking(false);
+    // A newer program may have migrated the database further.
+    migrations.set_ignore_missing(true);
+    migrations
+});
+
+/// Functions and views: applied again when one of them differs.
+static CODE: &[&str] = &include!(concat!(env!("OUT_DIR"), "/functions_and_views.rs"));
+const APP_TRIGGERS: &str = include_str!("../../../../migrations/triggers.sql");
+const FIRST_ROWS: &str = include_str!("../../../../migrations/seed.sql");
+
+/// How long a lock on a table of the app may be waited for; writers wait behind it meanwhile.
+const LOCK_TIMEOUT: &str = "300ms";
+/// How often a lock is tried before it is given up, and the pause between two attempts.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(300);
+
+/// What is done with the rows that an installation begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstRows {
+    /// Jobs, policy and the installation's id are written.
+    Written,
+    /// They come out of a dump.
+    Restored,
+}
+
+impl Store {
+    /// Whether every migration of this program is applied, with its functions.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        within(SHORT, async {
+            let mut session = self.pool.acquire().await?;
+            is_applied(&mut session).await
+        })
+        .await
+    }
+
+    /// Applies what is missing in one transaction. Several processes may do it at once. A database
+    /// that a newer program has migrated further is left as it is.
+    ///
+    /// # Errors
+    /// `Setup` with a sentence that says what is in the way; nothing is changed then.
+    pub async fn apply_schema(&self, rows: FirstRows) -> Result<(), StoreError> {
+        for _ in 1..LOCK_ATTEMPTS {
+            match self.apply_once(rows).await {
+                Err(StoreError::Conflict(error)) => {
+                    let error = runtime::chain(&error);
+                    tracing::info!(error, "the migration waits for a lock on a table of the app");
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+        self.apply_once(rows).await
+    }
+
+    async fn apply_once(&self, rows: FirstRows) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        begin(&mut tx).await?;
+        if is_applied(&mut tx).await? {
+            return Ok(());
+        }
+        let is_new = !is_there(&mut tx, "mangoes.installation").await?;
+        sqlx::raw_sql("create schema if not exists mangoes").execute(&mut *tx).await?;
+        MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
+        for code in CODE.iter().chain([&APP_TRIGGERS]) {
+            sqlx::raw_sql(*code).execute(&mut *tx).await?;
+        }
+        if is_new && rows == FirstRows::Written {
+            sqlx::raw_sql(FIRST_ROWS).execute(&mut *tx).await?;
+        }
+        note_code(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// One migration at a time, without a limit of time, with short waits for locks.
+async fn begin(tx: &mut PgConnection) -> Result<(), StoreError> {
+    // The number is a name: any that nobody else uses.
+    let settings = format!(
+        "
+        set local lock_timeout = 0;
+        set local statement_timeout = 0;
+        set local idle_in_transaction_session_timeout = 0;
+        select pg_advisory_xact_lock(hashtextextended('mangoes.schema', 0));
+        set local lock_timeout = '{LOCK_TIMEOUT}';
+        set local check_function_bodies = off;
+        set local client_min_messages = warning"
+    );
+    sqlx::raw_sql(AssertSqlSafe(settings)).execute(tx).await?;
+    Ok(())
+}
+
+async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, StoreError> {
+    let there = sqlx::query_scalar!(r#"select to_regclass($1) is not null as "there!""#, table);
+    Ok(there.fetch_one(connection).await?)
+}
+
+async fn is_applied(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    if !is_there(&mut *connection, "mangoes.schema_code").await? {
+        return Ok(false);
+    }
+    // Unchecked: the database that the checked queries are prepared with has no such table.
+    let applied: Vec<i64> = sqlx::query_scalar("select version from mangoes.schema_migration")
+        .fetch_all(&mut *connection)
+        .await?;
+    let is_known = |version: &i64| MIGRATIONS.version_exists(*version);
+    let known = applied.iter().filter(|version| is_known(version)).count();
+    if known < MIGRATIONS.iter().count() {
+        return Ok(false);
+    }
+    let digest = sqlx::query_scalar!("select digest from schema_code");
+    let digest = digest.fetch_optional(&mut *connection).await?;
+    // The functions of a newer program stay.
+    Ok(applied.len() > known || digest.as_deref() == Some(&code_digest()))
+}
+
+async fn note_code(tx: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!(
+        "
+        insert into schema_code (digest)
+        values ($1)
+        on conflict (only_row) do update set
+            digest = excluded.digest,
+            applied_at = now()
+        ",
+        code_digest()
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+fn code_digest() -> String {
+    let mut hash = Sha256::new();
+    CODE.iter().chain([&APP_TRIGGERS]).for_each(|code| hash.update(code));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn failed(error: sqlx::migrate::MigrateError) -> StoreError {
+    match error {
+        sqlx::migrate::MigrateError::ExecuteMigration(error, _)
+        | sqlx::migrate::MigrateError::Execute(error) => error.into(),
+        other => StoreError::Setup(format!("migration failed: {}", runtime::chain(&other))),
+    }
+}

@@ -1,0 +1,102 @@
+-- What we know of each work beside the app's own tables, and when it is read again.
+
+create table staleness_policy (
+    band text primary key,
+    max_age_days integer unique,
+    interval_days integer not null check (interval_days between 1 and 180),
+    applies_to_unknown boolean not null default false,
+    updated_at timestamptz not null default now()
+);
+comment on table staleness_policy is
+    'How many days a movie may go unread, by days since its release. A band reaches up to '
+    'max_age_days; unreleased counts as the first one. Never more than 180 days.';
+
+-- One row for each of the app's works, kept by triggers on that table. Narrow, with room in each
+-- page, because every look at a movie updates it.
+create table title (
+    work_id bigint primary key,
+    tmdb_id integer unique check (tmdb_id > 0),
+    band text not null,
+    due_at timestamptz not null default 'epoch',
+    due_cause text not null default 'policy',
+    hold_until timestamptz,
+    scan_at timestamptz not null generated always as (greatest(due_at, hold_until)) stored,
+    fetched_at timestamptz,
+    revision bigint not null default 0,
+    failures integer not null default 0,
+    missing_since timestamptz,
+    removed_at timestamptz,
+    fingerprint bytea,
+    imdb_id_clash text
+) with (fillfactor = 80);
+create index title_scan on title (scan_at) where removed_at is null and tmdb_id is not null;
+comment on column title.tmdb_id is
+    'TMDB''s number; null where the app''s text is none, or where another work has it already.';
+comment on column title.due_at is 'From when on the movie is stale.';
+comment on column title.hold_until is
+    'Until when scans leave it alone all the same: after a failure or a first 404.';
+comment on column title.fingerprint is 'Hash of the content as it was compared last.';
+comment on column title.imdb_id_clash is
+    'The imdb_id that TMDB gives this movie too, while another work has it.';
+
+create table document (
+    work_id bigint primary key,
+    body jsonb not null
+);
+comment on table document is 'The movie as it was compared last: the old side of the next diff.';
+
+create table work_event (
+    id bigserial primary key,
+    work_id bigint not null,
+    tmdb_id bigint not null,
+    kind text not null,
+    cause text,
+    revision bigint not null default 0,
+    diff jsonb,
+    at timestamptz not null default now()
+);
+create index work_event_work on work_event (work_id, at desc);
+comment on table work_event is 'The timeline of each movie.';
+
+create table refresh_item (
+    id bigserial primary key,
+    work_id bigint not null,
+    tmdb_id bigint,
+    status text not null default 'queued'
+        check (status in ('queued', 'processing', 'completed', 'failed')),
+    priority integer not null default 0,
+    lane text not null default 'bulk',
+    reason text,
+    run_id text,
+    queued_at timestamptz not null default now(),
+    released_at timestamptz,
+    lease_until timestamptz,
+    processed_at timestamptz,
+    retry_count integer not null default 0,
+    last_error text
+);
+create unique index refresh_item_one_open on refresh_item (work_id)
+    where status in ('queued', 'processing');
+create index refresh_item_open on refresh_item (status, priority desc, queued_at)
+    where status in ('queued', 'processing');
+create index refresh_item_run on refresh_item (run_id) where run_id is not null;
+create index refresh_item_work on refresh_item (work_id, id desc);
+comment on table refresh_item is
+    'Movies that are read again: queued, processing, completed or failed; one open row a movie. '
+    'The app''s refresh_queue shows the last row of each.';
+
+create table adoption (
+    only_row boolean primary key default true check (only_row),
+    next_work_id bigint not null default -9223372036854775808,
+    finished_at timestamptz
+);
+comment on table adoption is
+    'How far the works that were there before us have their rows in title.';
+
+create table policy_edit (
+    only_row boolean primary key default true check (only_row),
+    next_work_id bigint not null default -9223372036854775808,
+    edited_at timestamptz not null default now()
+);
+comment on table policy_edit is
+    'An edit of staleness_policy that is still being applied to the due times, batch by batch.';

@@ -1,0 +1,37 @@
+-- Applies an edit of the policy to the next due times. Returns whether there are more.
+create or replace function apply_policy(p_limit integer) returns boolean
+language plpgsql set search_path from current as $$
+declare
+    first bigint;
+    last bigint;
+begin
+    select next_work_id into first from policy_edit for update skip locked;
+    if not found then
+        return false;
+    end if;
+    select max(work_id) into last
+    from (
+        select work_id
+        from title
+        where work_id >= first
+        order by work_id
+        limit p_limit
+    ) next;
+    if last is null then
+        delete from policy_edit;
+        return false;
+    end if;
+    -- What was never stored stays due, whatever the policy.
+    update title t
+    set band = f.band, due_at = f.due_at
+    from (
+        select o.work_id, new.band, new.due_at
+        from title o
+        join works w using (work_id),
+            freshness_of(w.release_date, w.last_refreshed_at, o.due_at > 'epoch') new
+        where o.work_id between first and last
+    ) f
+    where t.work_id = f.work_id and (t.band, t.due_at) is distinct from (f.band, f.due_at);
+    update policy_edit set next_work_id = last + 1;
+    return true;
+end $$;

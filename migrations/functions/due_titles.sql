@@ -1,0 +1,20 @@
+-- Movies that are due and that nobody refreshes yet, the longest due first.
+create or replace function due_titles(p_limit integer) returns table (
+    work_id bigint, tmdb_id integer, title text, release_date date,
+    last_refreshed_at timestamptz, due_at timestamptz
+)
+language sql stable set search_path from current as $$
+    select t.work_id, t.tmdb_id, w.title, w.release_date, w.last_refreshed_at, t.due_at
+    from title t
+    join works w using (work_id)
+    where t.removed_at is null
+        and t.tmdb_id is not null
+        and t.scan_at <= now()
+        and not exists (
+            select 1
+            from refresh_item i
+            where i.work_id = t.work_id and i.status in ('queued', 'processing')
+        )
+    order by t.scan_at
+    limit p_limit
+$$;
