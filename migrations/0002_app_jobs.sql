@@ -40,27 +40,32 @@ create table if not exists scheduled_ingestion_log (
     created_at_utc_formatted text
 );
 
-create table if not exists tmdb_api_logs (
-    id uuid primary key default gen_random_uuid(),
-    created_at timestamptz default now(),
-    endpoint text not null,
-    method text not null default 'GET',
-    http_status integer,
-    status_code integer,
-    query_params jsonb,
-    request_body jsonb,
-    response_size_bytes integer,
-    response_time_ms integer,
-    results_count integer,
-    edge_function text,
-    user_query text,
-    tmdb_id text,
-    voice_event_id uuid,
-    error_message text,
-    retry_count integer default 0,
-    metadata jsonb
-);
-create index if not exists idx_tmdb_logs_created on tmdb_api_logs (created_at desc);
+-- With its index: one that is there gets none.
+do $$ begin
+    if to_regclass('tmdb_api_logs') is null then
+        create table tmdb_api_logs (
+            id uuid primary key default gen_random_uuid(),
+            created_at timestamptz default now(),
+            endpoint text not null,
+            method text not null default 'GET',
+            http_status integer,
+            status_code integer,
+            query_params jsonb,
+            request_body jsonb,
+            response_size_bytes integer,
+            response_time_ms integer,
+            results_count integer,
+            edge_function text,
+            user_query text,
+            tmdb_id text,
+            voice_event_id uuid,
+            error_message text,
+            retry_count integer default 0,
+            metadata jsonb
+        );
+        create index idx_tmdb_logs_created on tmdb_api_logs (created_at desc);
+    end if;
+end $$;
 
 select set_config(
     'search_path', format('mangoes, %I, pg_temp', current_setting('mangoes.app_schema')), true

@@ -48,7 +48,15 @@ pub use self::{
         watch::{LossCheck, QuietRun},
     },
     lost_streams::StreamGeneration,
-    schema::{adopt::AdoptionProgress, apply::FirstRows},
+    schema::{
+        adopt::AdoptionProgress,
+        apply::FirstRows,
+        bookkeeping::BookkeepingProblem,
+        finding::Finding,
+        old_jobs::OldJob,
+        plan::{MigrationPlan, PlanDatabase, PlanLock, existing::AppTableState},
+        rights::MissingRight,
+    },
     status::{Band, Status},
     upstream::{
         budget::{BudgetRow, Lease},

@@ -1,6 +1,9 @@
 //! The state of everything, for people. Above the rooms: it counts in all of them.
 
-use crate::{Store, StoreError, jobs::schedule::UnreadableJob, upstream::budget::BudgetRow};
+use crate::{
+    Store, StoreError, jobs::schedule::UnreadableJob, schema::old_jobs::OldJob,
+    upstream::budget::BudgetRow,
+};
 
 /// Movies of one freshness band.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -44,6 +47,8 @@ pub struct Status {
     pub budget: BudgetRow,
     /// Jobs that are paused because their schedule cannot be read.
     pub unreadable_jobs: Vec<UnreadableJob>,
+    /// Jobs of pg_cron that do what ours do, and that are still active.
+    pub old_jobs: Vec<OldJob>,
 }
 
 /// Rows of all rooms.
@@ -87,6 +92,7 @@ impl Store {
             refused_last_hour: calls.refused,
             budget: self.budget().await?,
             unreadable_jobs: self.unreadable_jobs().await?,
+            old_jobs: self.old_jobs().await?,
         })
     }
 

@@ -6,12 +6,14 @@ mod completions;
 mod config;
 mod dead;
 mod demo;
+mod doctor;
 mod follow;
 mod health;
 mod ingest;
 mod jobs;
 mod json_object;
 mod migrate;
+mod migration_plan;
 mod movie;
 mod refresh;
 mod run_table;
@@ -59,12 +61,14 @@ pub(crate) enum Command {
     Ingest(ingest::IngestArgs),
     /// Refresh movies now.
     Refresh(refresh::RefreshArgs),
-    /// Apply the migrations to the database.
-    Migrate,
+    /// Apply the migrations to the database; with --plan only look.
+    Migrate(migrate::MigrateArgs),
     /// Bring streams and consumers to what nats/*.json says.
     Topology(topology::TopologyArgs),
     /// Ask a running process whether it does its work; exit 1 when it does not.
     Health(health::HealthArgs),
+    /// Check database and rights, and say what a person has to do; exit 1 where there is anything.
+    Doctor,
     /// Jobs and their runs.
     Jobs {
         #[command(subcommand)]
@@ -100,7 +104,8 @@ impl Command {
             Self::Demo(_)
             | Self::Ingest(_)
             | Self::Refresh(_)
-            | Self::Migrate
+            | Self::Migrate(_)
+            | Self::Doctor
             | Self::Topology(_)
             | Self::Health(_)
             | Self::Jobs { .. }
@@ -139,7 +144,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Serve(args) => serve::run(config, args).await,
         Command::Ingest(args) => ingest::run(&config, args, out).await,
         Command::Refresh(args) => refresh::run(&config, args, out).await,
-        Command::Migrate => migrate::run(&config).await,
+        Command::Migrate(args) => migrate::run(&config, &args, out).await,
+        Command::Doctor => doctor::run(&config, out).await,
         Command::Topology(args) => topology::run(&config, &args, out).await,
         Command::Health(args) => health::run(&config, &args, out).await,
         Command::Jobs { verb } => jobs::run(&config, verb, out).await,

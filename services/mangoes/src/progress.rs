@@ -36,12 +36,15 @@ pub(crate) async fn follow_run(
     options: FollowOptions,
 ) -> Result<RunView> {
     let begun = Instant::now();
-    let mut progress = Progress::new(run_id, options.quiet);
+    let job = run_id.split('@').next().unwrap_or(run_id);
+    let mut progress = Bar::new(job, options.quiet);
     loop {
         match jobs::run_of(store, run_id).await {
             Ok(view) => {
                 let settled = view.run.done + view.run.failed;
-                progress.set(settled, settled + view.run.pending);
+                let of = |n: i64| u64::try_from(n).unwrap_or(0);
+                let settled = of(settled);
+                progress.set_from(settled, settled, settled + of(view.run.pending));
                 if view.run.ended_at.is_some() {
                     progress.end();
                     return Ok(view);
@@ -62,45 +65,51 @@ pub(crate) async fn follow_run(
     }
 }
 
-struct Progress {
-    job: String,
+/// How far some work is: a bar on a terminal, a line now and then elsewhere.
+pub(crate) struct Bar {
+    name: String,
     bar: Option<ProgressBar>,
     quiet: bool,
     begun: Instant,
     line_at: Instant,
 }
 
-impl Progress {
-    fn new(run_id: &str, quiet: bool) -> Self {
-        let job = run_id.split('@').next().unwrap_or(run_id).to_owned();
+impl Bar {
+    pub(crate) fn new(name: &str, quiet: bool) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let style =
                 ProgressStyle::with_template("{msg:24} {bar:30} {pos}/{len}  {per_sec}  ETA {eta}");
             ProgressBar::new(0)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-                .with_message(job.clone())
+                .with_message(name.to_owned())
         });
-        Self { job, bar, quiet, begun: Instant::now(), line_at: Instant::now() }
+        let now = Instant::now();
+        Self { name: name.to_owned(), bar, quiet, begun: now, line_at: now }
     }
 
-    fn set(&mut self, done: i64, all: i64) {
-        let (done, all) = (u64::try_from(done).unwrap_or(0), u64::try_from(all).unwrap_or(0));
+    /// So many of all are done, and so many of those since this bar began.
+    pub(crate) fn set_from(&mut self, done: u64, since: u64, all: u64) {
         if let Some(bar) = &self.bar {
+            if bar.length() == Some(0) {
+                // What was done before says nothing about the rate.
+                bar.set_position(done - since.min(done));
+                bar.reset_eta();
+            }
             bar.set_length(all);
             bar.set_position(done);
         } else if !self.quiet && self.line_at.elapsed() >= LINE_EVERY {
             self.line_at = Instant::now();
-            let per_sec = done as f64 / self.begun.elapsed().as_secs_f64();
+            let per_sec = since as f64 / self.begun.elapsed().as_secs_f64();
             let left = if per_sec > 0.0 {
                 format!("{:.0} s", (all - done.min(all)) as f64 / per_sec)
             } else {
                 "?".to_owned()
             };
-            output::note(&format!("{}: {done}/{all}, {per_sec:.1}/s, ETA {left}", self.job));
+            output::note(&format!("{}: {done}/{all}, {per_sec:.1}/s, ETA {left}", self.name));
         }
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();
         }

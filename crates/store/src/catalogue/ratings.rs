@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::{StoreError, catalogue::change::Change};
 
 /// `rating_sources.source_name` of our rows, as the app has it.
-const SOURCE_NAME: &str = "TMDB";
+pub(crate) const SOURCE_NAME: &str = "TMDB";
 /// `aggregates.method_version` of our rows, as the app has it.
 pub(crate) const METHOD_VERSION: &str = "v1_2025_11";
 

@@ -1,4 +1,4 @@
-//! Connects to Postgres, checks its version, applies `migrations/`, and closes the connections.
+//! Connects to Postgres, checks its version, and closes the connections.
 
 use std::{str::FromStr, time::Duration};
 
@@ -8,7 +8,6 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use crate::{
     Store, StoreError,
     db::deadline::{SHORT, within},
-    schema::apply::FirstRows,
 };
 
 /// How long a caller waits for a connection, also for one of the pool. After that the database
@@ -74,18 +73,6 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(version)
-    }
-
-    /// Applies the missing migrations, and gives the works that were there before their rows.
-    ///
-    /// # Errors
-    /// `Setup` with a sentence that says what is in the way.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        if self.is_migrated().await? && self.is_adopted().await? {
-            return Ok(());
-        }
-        self.apply_schema(FirstRows::Written).await?;
-        self.adopt_works(|_| ()).await
     }
 
     /// The id of the installation that this database belongs to.

@@ -1,5 +1,7 @@
 //! Gives the works that were there before us their rows in `title`, batch by batch; resumable.
 
+use std::time::Duration;
+
 use crate::{
     Store, StoreError,
     db::deadline::{SHORT, within},
@@ -7,13 +9,17 @@ use crate::{
 
 /// Works that one transaction looks at. It reads them only: nobody waits for it.
 const BATCH: i32 = 5_000;
+/// How long the works may take to be counted.
+const COUNT: Duration = Duration::from_secs(60);
 
 /// How far the adoption is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdoptionProgress {
-    /// Works that have been looked at by this process.
+    /// Works that have been looked at, by this process or an earlier one.
     pub done: u64,
-    /// Works in the catalogue, as the database estimates them.
+    /// Those of them that this process has looked at.
+    pub done_here: u64,
+    /// Works in the catalogue.
     pub of: u64,
 }
 
@@ -27,17 +33,30 @@ impl Store {
         &self,
         mut progress: impl FnMut(AdoptionProgress),
     ) -> Result<(), StoreError> {
-        let of = self.estimated_works().await?;
-        let mut done = 0;
+        let mut at = self.adoption_progress().await?;
         loop {
-            let batch = sqlx::query_scalar!(r#"select adopt_works($1) as "n!""#, BATCH);
-            let seen = within(SHORT, async { Ok(batch.fetch_one(&self.pool).await?) }).await?;
+            let seen = within(SHORT, self.adopt_batch()).await?;
             if seen == 0 {
                 return Ok(());
             }
-            done += u64::from(seen.unsigned_abs());
-            progress(AdoptionProgress { done, of: of.max(done) });
+            at.done += seen;
+            at.done_here += seen;
+            at.of = at.of.max(at.done);
+            progress(at);
         }
+    }
+
+    /// Returns how many works it looked at.
+    async fn adopt_batch(&self) -> Result<u64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // The role may have limits that are meant for an app's statements.
+        sqlx::raw_sql("set local statement_timeout = 0; set local lock_timeout = 0")
+            .execute(&mut *tx)
+            .await?;
+        let batch = sqlx::query_scalar!(r#"select adopt_works($1) as "n!""#, BATCH);
+        let seen = batch.fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(u64::from(seen.unsigned_abs()))
     }
 
     /// Has every work looked at again by the next [`Store::adopt_works`]: rows that came in past
@@ -65,15 +84,18 @@ impl Store {
         within(SHORT, async { Ok(finished.await?.unwrap_or(true)) }).await
     }
 
-    async fn estimated_works(&self) -> Result<u64, StoreError> {
-        let rows = sqlx::query_scalar!(
+    async fn adoption_progress(&self) -> Result<AdoptionProgress, StoreError> {
+        let counts = sqlx::query!(
             r#"
-            select greatest(reltuples, 0)::bigint as "rows!"
-            from pg_class
-            where oid = 'works'::regclass
+            select
+                count(*) as "works!",
+                count(*) filter (where w.work_id < a.next_work_id) as "done!"
+            from works w
+            cross join adoption a
             "#
         );
-        let rows = within(SHORT, async { Ok(rows.fetch_one(&self.pool).await?) }).await?;
-        Ok(rows.unsigned_abs())
+        let counts = within(COUNT, async { Ok(counts.fetch_one(&self.pool).await?) }).await?;
+        let (done, of) = (counts.done.unsigned_abs(), counts.works.unsigned_abs());
+        Ok(AdoptionProgress { done, done_here: 0, of })
     }
 }

@@ -1,4 +1,4 @@
-//! Applies `migrations/`: tables, functions, views, triggers on the app's works, first rows.
+//! Applies `migrations/`: tables, functions, views, rights, first rows, triggers on the app's works.
 //!
 //! All of it is one transaction: it is there as a whole or not at all. The locks that it needs on
 //! the app's tables are waited for briefly and again, so that nobody waits behind it for long.
@@ -26,9 +26,10 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
 static CODE: &[&str] = &include!(concat!(env!("OUT_DIR"), "/functions_and_views.rs"));
 const APP_TRIGGERS: &str = include_str!("../../../../migrations/triggers.sql");
 const FIRST_ROWS: &str = include_str!("../../../../migrations/seed.sql");
+const RIGHTS: &str = include_str!("../../../../migrations/rights.sql");
 
 /// How long a lock on a table of the app may be waited for; writers wait behind it meanwhile.
-const LOCK_TIMEOUT: &str = "300ms";
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
 /// How often a lock is tried before it is given up, and the pause between two attempts.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(300);
@@ -77,22 +78,107 @@ impl Store {
     async fn apply_once(&self, rows: FirstRows) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         begin(&mut tx).await?;
-        if is_applied(&mut tx).await? {
-            return Ok(());
+        let is_applied = is_applied(&mut tx).await?;
+        if !is_applied {
+            make(&mut tx).await?;
         }
-        let is_new = !is_there(&mut tx, "mangoes.installation").await?;
-        sqlx::raw_sql("create schema if not exists mangoes").execute(&mut *tx).await?;
-        MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
-        for code in CODE.iter().chain([&APP_TRIGGERS]) {
-            sqlx::raw_sql(*code).execute(&mut *tx).await?;
-        }
-        if is_new && rows == FirstRows::Written {
+        if rows == FirstRows::Written && !has_first_rows(&mut tx).await? {
             sqlx::raw_sql(FIRST_ROWS).execute(&mut *tx).await?;
         }
-        note_code(&mut tx).await?;
+        apply_rights(&mut tx).await?;
+        if !is_applied {
+            note_code(&mut tx).await?;
+            // Last of all: writers of works wait from here to the end.
+            sqlx::raw_sql(APP_TRIGGERS).execute(&mut *tx).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Tables, functions and views.
+async fn make(tx: &mut PgConnection) -> Result<(), StoreError> {
+    note_app_objects(&mut *tx).await?;
+    // Where it is there already, the right to make schemas is not needed.
+    if !has_schema(&mut *tx).await? {
+        sqlx::raw_sql("create schema mangoes").execute(&mut *tx).await?;
+    }
+    MIGRATIONS.run_direct(None, &mut *tx, false).await.map_err(failed)?;
+    for code in CODE {
+        sqlx::raw_sql(*code).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+async fn has_schema(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let there = sqlx::query_scalar!(
+        r#"select exists (select 1 from pg_namespace where nspname = 'mangoes') as "there!""#
+    );
+    Ok(there.fetch_one(connection).await?)
+}
+
+/// What the app's schema has before anything is made in it: `rights.sql` asks for it.
+async fn note_app_objects(tx: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query_scalar!(
+        "
+        select set_config(
+            'mangoes.app_objects_before',
+            (
+                select string_agg(o.name, ',')
+                from (
+                    select relname::text as name, relnamespace as schema from pg_class
+                    union all
+                    select proname::text, pronamespace from pg_proc
+                ) o
+                join pg_namespace s on s.oid = o.schema
+                where s.nspname = current_setting('mangoes.app_schema')
+            ),
+            true
+        )
+        "
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(())
+}
+
+/// Applies `rights.sql`, where this role owns our schema.
+pub(crate) async fn apply_rights(tx: &mut PgConnection) -> Result<(), StoreError> {
+    let owns = sqlx::query_scalar!(
+        r#"
+        select coalesce(bool_or(pg_has_role(nspowner, 'usage')), false) as "owns!"
+        from pg_namespace
+        where nspname = 'mangoes'
+        "#
+    );
+    if owns.fetch_one(&mut *tx).await? {
+        sqlx::raw_sql(RIGHTS).execute(tx).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn has_first_rows(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let there = sqlx::query_scalar!(
+        r#"
+        select exists (select 1 from installation) as "there!"
+        "#
+    );
+    Ok(there.fetch_one(connection).await?)
+}
+
+/// What a program of this version makes in our schema.
+pub(crate) struct Counts {
+    pub(crate) tables: usize,
+    pub(crate) functions_and_views: usize,
+}
+
+pub(crate) fn counts() -> Counts {
+    let tables = |sql: &str| sql.lines().filter(|l| l.starts_with("create table ")).count();
+    // Those of the app are made where they are missing.
+    let of_app =
+        |sql: &str| sql.lines().filter(|l| l.starts_with("create table if not exists ")).count();
+    let all = MIGRATIONS.iter().map(|m| tables(m.sql.as_str()) - of_app(m.sql.as_str())).sum();
+    Counts { tables: all, functions_and_views: CODE.len() }
 }
 
 /// One migration at a time, without a limit of time, with short waits for locks.
@@ -104,23 +190,63 @@ async fn begin(tx: &mut PgConnection) -> Result<(), StoreError> {
         set local statement_timeout = 0;
         set local idle_in_transaction_session_timeout = 0;
         select pg_advisory_xact_lock(hashtextextended('mangoes.schema', 0));
-        set local lock_timeout = '{LOCK_TIMEOUT}';
+        set local lock_timeout = '{}ms';
         set local check_function_bodies = off;
-        set local client_min_messages = warning"
+        set local client_min_messages = warning",
+        LOCK_TIMEOUT.as_millis()
     );
     sqlx::raw_sql(AssertSqlSafe(settings)).execute(tx).await?;
     Ok(())
 }
 
-async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool, StoreError> {
-    let there = sqlx::query_scalar!(r#"select to_regclass($1) is not null as "there!""#, table);
+/// Whether our schema has a table. Asked of the catalog, which needs no right on the schema.
+pub(crate) async fn is_there(
+    connection: &mut PgConnection,
+    table: &str,
+) -> Result<bool, StoreError> {
+    let there = sqlx::query_scalar!(
+        r#"
+        select exists (
+            select 1
+            from pg_class c
+            join pg_namespace s on s.oid = c.relnamespace
+            where s.nspname = 'mangoes' and c.relname = $1
+        ) as "there!"
+        "#,
+        table
+    );
     Ok(there.fetch_one(connection).await?)
 }
 
-async fn is_applied(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    if !is_there(&mut *connection, "mangoes.schema_code").await? {
+/// Whoever has no right on our schema learns it in one sentence.
+async fn check_reading(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let seen = sqlx::query!(
+        r#"
+        select
+            quote_ident(current_user) as "role!",
+            has_schema_privilege(s.oid, 'usage') and has_table_privilege(c.oid, 'select')
+                as "may!"
+        from pg_class c
+        join pg_namespace s on s.oid = c.relnamespace
+        where s.nspname = 'mangoes' and c.relname = 'schema_code'
+        "#
+    );
+    let seen = seen.fetch_one(connection).await?;
+    if seen.may {
+        return Ok(());
+    }
+    Err(StoreError::Setup(format!(
+        "role {0} has no right on schema mangoes: run migrations/roles.sql, then `mangoes \
+         migrate`, and log in as mangoes_app or a member of it (grant mangoes_app to {0};)",
+        seen.role
+    )))
+}
+
+pub(crate) async fn is_applied(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    if !is_there(&mut *connection, "schema_code").await? {
         return Ok(false);
     }
+    check_reading(&mut *connection).await?;
     // Unchecked: the database that the checked queries are prepared with has no such table.
     let applied: Vec<i64> = sqlx::query_scalar("select version from mangoes.schema_migration")
         .fetch_all(&mut *connection)
@@ -154,7 +280,7 @@ async fn note_code(tx: &mut PgConnection) -> Result<(), StoreError> {
 
 fn code_digest() -> String {
     let mut hash = Sha256::new();
-    CODE.iter().chain([&APP_TRIGGERS]).for_each(|code| hash.update(code));
+    CODE.iter().chain([&APP_TRIGGERS, &RIGHTS]).for_each(|code| hash.update(code));
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,14 +1,76 @@
-//! `mangoes migrate`.
+//! `mangoes migrate`: checks the database, applies the migrations, gives the works that were there
+//! before us their rows.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::Config;
+use store::{FirstRows, MigrationPlan, Store};
 
-use crate::{connect, output};
+use crate::{
+    cli::migration_plan,
+    connect,
+    output::{self, Output},
+    progress::Bar,
+};
 
-pub(super) async fn run(config: &Config) -> Result<ExitCode> {
-    connect::store(config).await?.migrate().await?;
+#[derive(Debug, clap::Args)]
+pub(crate) struct MigrateArgs {
+    /// Only look: what there is, what would be made, what stands in the way (exit 1), how long it
+    /// takes. Changes nothing.
+    #[arg(long, conflicts_with_all = ["empty", "grant_reader"])]
+    plan: bool,
+    /// Leave out the first rows (jobs, policy, id): the rows of a dump are restored afterwards.
+    #[arg(long)]
+    empty: bool,
+    /// Let this role read status, titles and timeline, as mangoes_reader does.
+    #[arg(long, value_name = "ROLE")]
+    grant_reader: Vec<String>,
+}
+
+pub(super) async fn run(config: &Config, args: &MigrateArgs, out: Output) -> Result<ExitCode> {
+    let store = connect::store(config).await?;
+    let plan = store.migration_plan().await?;
+    if args.plan {
+        migration_plan::show(&plan, out);
+        return Ok(code(&plan));
+    }
+    if !plan.in_the_way.is_empty() {
+        refuse(&plan, out);
+        return Ok(ExitCode::FAILURE);
+    }
+    apply(&store, args).await?;
+    if out.json {
+        out.value(&store.migration_plan().await?);
+        return Ok(ExitCode::SUCCESS);
+    }
     output::line("the database has all migrations");
+    migration_plan::notes(&plan);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What stands in the way is something to do.
+fn code(plan: &MigrationPlan) -> ExitCode {
+    if plan.in_the_way.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn refuse(plan: &MigrationPlan, out: Output) {
+    if out.json {
+        out.value(plan);
+        return;
+    }
+    output::note("mangoes: nothing was changed, because of what is in the way:");
+    migration_plan::in_the_way(plan).iter().for_each(|line| output::note(line));
+}
+
+async fn apply(store: &Store, args: &MigrateArgs) -> Result<()> {
+    let rows = if args.empty { FirstRows::Restored } else { FirstRows::Written };
+    let mut bar = Bar::new("works looked at", false);
+    let shown = store.migrate_with(rows, |at| bar.set_from(at.done, at.done_here, at.of)).await;
+    bar.end();
+    shown?;
+    for role in &args.grant_reader {
+        store.grant_reader(role).await?;
+    }
+    Ok(())
 }

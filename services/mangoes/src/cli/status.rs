@@ -9,6 +9,7 @@ use store::{Band, BudgetRow, Status, Store};
 use time::OffsetDateTime;
 
 use crate::{
+    cli::migration_plan,
     connect,
     output::{self, Output, percent, relative},
 };
@@ -55,6 +56,7 @@ pub(super) async fn show(store: &Store, out: Output) -> Result<Status> {
     for job in &status.unreadable_jobs {
         out.pairs(&[("paused job", format!("{}: {}", job.name, job.reason))]);
     }
+    migration_plan::old_job_lines(&status.old_jobs).iter().for_each(|line| output::line(line));
     Ok(status)
 }
 

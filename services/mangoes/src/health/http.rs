@@ -64,6 +64,7 @@ async fn ready(State(process): State<Process>) -> (StatusCode, String) {
     if seen.events_are_late {
         reasons.push(format!("events wait in the outbox for more than {LATE_OUTBOX_SECS} s"));
     }
+    reasons.extend(seen.missing_rights);
     reasons.extend(process.bus.pulse().stalled().iter().map(watchdog::words));
     reasons.extend(process.bus.pulse().failing());
     let tmdb = process.tmdb.as_ref().map(tmdb::Client::health);
@@ -77,11 +78,15 @@ struct DatabaseView {
     events_are_late: bool,
     calls_paused_secs: i64,
     unreadable_jobs: Vec<UnreadableJob>,
+    /// What this role cannot write any more, and has to.
+    missing_rights: Vec<String>,
 }
 
 impl DatabaseView {
     async fn read(store: &Store) -> Result<Self, StoreError> {
+        let missing = store.missing_rights().await?.into_iter().filter(|right| right.stops_work);
         Ok(Self {
+            missing_rights: missing.map(|right| right.sentence()).collect(),
             events_are_late: store.outbox_is_late(LATE_OUTBOX_SECS).await?,
             calls_paused_secs: store.calls_paused_secs().await?,
             unreadable_jobs: store.unreadable_jobs().await?,

@@ -57,6 +57,7 @@ impl Servers {
             of_postgres.or(config.database_url.clone()).context("DATABASE_URL is not set")?;
         let store = Store::connect(&database_url, "mangoes", options.connections()).await?;
         store.migrate().await?;
+        store.check_rights().await?;
         let bus = Bus::connect(&BusOptions {
             url: nats_url.clone(),
             // The credentials file is for the server that was given, not for an embedded one.

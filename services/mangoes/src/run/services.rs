@@ -18,7 +18,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(20);
 /// How long the rest may take after it: events of the last work, the log of calls.
 const LAST_STEPS: Duration = Duration::from_secs(3);
 /// A larger offset of this machine's clock is logged at the start.
-const CLOCK_OFFSET_LOGGED: time::Duration = time::Duration::seconds(2);
+pub(crate) const CLOCK_OFFSET_LOGGED: time::Duration = time::Duration::seconds(2);
 /// The root that publishes what the others write: it stops after them.
 const OUTBOX: &str = "outbox";
 
