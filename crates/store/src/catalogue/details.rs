@@ -27,8 +27,10 @@ async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<()
         let stored = adopted.get(&c.work_id);
         let row = AppRow::read(stored, None);
         let mut meta = catalogue::details(&c.movie, &row, c.save.fetched_at);
-        meta["homepage"] = c.movie.homepage.clone().into();
-        meta["extras"] = c.movie.extras.clone().into();
+        if let Some(columns) = meta.as_object_mut() {
+            columns.insert("homepage".to_owned(), c.movie.homepage.clone().into());
+            columns.insert("extras".to_owned(), c.movie.extras.clone().into());
+        }
         keep_adopted(meta, stored)
     };
     let metas: Vec<Value> = changed.iter().map(meta).collect();
