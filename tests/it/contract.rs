@@ -8,7 +8,10 @@ use std::fs;
 use catalogue::{AppRow, Movie};
 use proto::TmdbId;
 use serde_json::{Value, json};
-use tests::app::{Card, Details, ShortCard, decode};
+use tests::{
+    Dice,
+    app::{Card, Details, ShortCard, decode},
+};
 use time::{OffsetDateTime, macros::datetime};
 use tmdb::{MapOptions, map};
 
@@ -16,6 +19,8 @@ use crate::recorded::recordings;
 
 const AT: OffsetDateTime = datetime!(2026-11-24 11:00 UTC);
 const LATER: OffsetDateTime = datetime!(2026-11-25 11:00 UTC);
+/// Rows of the app that the test spoils, each in one to eight places.
+const SPOILED_ROWS: usize = 3_000;
 const OWN: &str = "https://app.example/storage/v1/object/public/movie-images";
 
 fn mapped(body: &[u8]) -> Movie {
@@ -161,4 +166,71 @@ fn what_only_the_app_makes_survives_and_decodes() {
     assert_eq!(card.still_images.unwrap()[0], own("stills/5_1.jpg").unwrap());
     assert_eq!(card.cast.unwrap()[0].photo_url_small, own("cast/2.jpg"));
     assert_eq!(card.similar_movie_ids, Some(vec![604]));
+}
+
+/// A movie of which everything is known.
+fn whole() -> Movie {
+    let people: Vec<Value> = (1..4)
+        .map(|n| json!({ "id": n, "name": "N", "job": "Director", "gender": n, "order": n }))
+        .collect();
+    let offer = json!({ "provider_id": 8, "provider_name": "N" });
+    let body = json!({
+        "id": 603, "title": "T", "poster_path": "/p.jpg", "backdrop_path": "/b.jpg",
+        "release_date": "1999-03-30", "runtime": 136, "genres": [{ "name": "Action" }],
+        "credits": { "cast": people, "crew": people },
+        "keywords": { "keywords": [{ "name": "k" }] },
+        "videos": {
+            "results": [{ "site": "YouTube", "key": "k", "name": "N", "type": "Trailer" }],
+        },
+        "watch/providers": { "results": { "US": { "link": "l", "flatrate": [offer] } } },
+        "vote_average": 8.22, "vote_count": 5,
+    });
+    mapped(body.to_string().as_bytes())
+}
+
+/// Puts something else in the place of one value inside this one.
+fn spoil(value: &mut Value, dice: &mut Dice) {
+    let odd = [json!(null), json!(-7.5), json!("x"), json!([{}, 1, "y"]), json!({ "us": [1] })];
+    let inside: Vec<&mut Value> = match value {
+        Value::Array(items) => items.iter_mut().collect(),
+        Value::Object(fields) => fields.values_mut().collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    let count = u64::try_from(inside.len()).unwrap();
+    let place = usize::try_from(dice.roll(count + 1)).unwrap();
+    match inside.into_iter().nth(place) {
+        Some(inner) => spoil(inner, dice),
+        None => *value = dice.pick(&odd).clone(),
+    }
+}
+
+/// Whatever stands in the rows before a save: after it the app can read them, also where the answer
+/// lacked every part, so that the rows themselves are what is kept.
+#[test]
+fn whatever_the_rows_held_the_app_can_read_them_after_a_save() {
+    let (movie, dice) = (whole(), &mut Dice(1));
+    let bare = mapped(&json!({ "id": 603, "title": "T" }).to_string().into_bytes());
+    let clean = AppRow::default();
+    let details = catalogue::details(&movie, &clean, AT);
+    let card = catalogue::card(5, &movie, &clean, AT).full;
+    let mut kept = 0;
+    for _ in 0..SPOILED_ROWS {
+        let (mut details, mut card) = (details.clone(), card.clone());
+        for _ in 0..=dice.roll(8) {
+            spoil(&mut details, dice);
+            spoil(&mut card, dice);
+        }
+        // Stills stay as they are, and nobody reads them there.
+        details.as_object_mut().map(|columns| columns.remove("still_images"));
+        let row = AppRow::read(Some(&details), Some(&card));
+        let mut answer = bare.clone();
+        if let Some(stored) = row.movie(&bare) {
+            answer.keep_missing(&stored);
+            kept += usize::from(answer.cast_members.is_some());
+        }
+        for movie in [&movie, &answer] {
+            assert_consistent(movie, &read(movie, &row, LATER));
+        }
+    }
+    assert!(kept > SPOILED_ROWS / 10, "only {kept} rows kept their cast");
 }

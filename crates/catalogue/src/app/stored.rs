@@ -15,9 +15,9 @@ impl AppRow {
     /// an adopted row as it protects our own: parts that the answer lacked, truncated answers, the
     /// certificate. `None` without a row of details.
     ///
-    /// What no row of details holds (title, votes, similar movies' rows) is that of `base`, the new
-    /// answer, or unknown. The rows hold less than an answer (15 of the cast, key jobs of the crew):
-    /// a diff with this movie would say more than what changed.
+    /// What a row of details does not hold is that of `base`, the new answer (title, votes), or
+    /// unknown (similar movies, extras). The row holds less than an answer (15 of the cast, key
+    /// jobs of the crew): a diff with this movie would say more than what changed.
     #[must_use]
     pub fn movie(&self, base: &Movie) -> Option<Movie> {
         let row = self.details.as_ref()?;

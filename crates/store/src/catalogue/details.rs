@@ -23,17 +23,8 @@ pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Resu
 async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
     let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
     let adopted = adopted_details(&mut *tx, changed).await?;
-    let meta = |c: &&Change<'_>| {
-        let stored = adopted.get(&c.work_id);
-        let row = AppRow::read(stored, None);
-        let mut meta = catalogue::details(&c.movie, &row, c.save.fetched_at);
-        if let Some(columns) = meta.as_object_mut() {
-            columns.insert("homepage".to_owned(), c.movie.homepage.clone().into());
-            columns.insert("extras".to_owned(), c.movie.extras.clone().into());
-        }
-        keep_adopted(meta, stored)
-    };
-    let metas: Vec<Value> = changed.iter().map(meta).collect();
+    let columns = |c: &&Change<'_>| columns(c, adopted.get(&c.work_id));
+    let metas: Vec<Value> = changed.iter().map(columns).collect();
     let documents: Vec<Value> =
         changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
     let times: Vec<OffsetDateTime> = changed.iter().map(|c| c.save.fetched_at).collect();
@@ -91,6 +82,16 @@ async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<()
     .execute(tx)
     .await?;
     Ok(())
+}
+
+fn columns(change: &Change<'_>, stored: Option<&Value>) -> Value {
+    let Change { movie, save, .. } = change;
+    let mut columns = catalogue::details(movie, &AppRow::read(stored, None), save.fetched_at);
+    if let Some(columns) = columns.as_object_mut() {
+        columns.insert("homepage".to_owned(), movie.homepage.clone().into());
+        columns.insert("extras".to_owned(), movie.extras.clone().into());
+    }
+    keep_adopted(columns, stored)
 }
 
 /// Detail rows that another program filled: they have no document to compare with.
