@@ -151,7 +151,7 @@ impl Database {
              values ('tt1', 'No number', 'complete', now()),
                  ('603', 'The Matrix', 'complete', now());
              insert into works_meta (work_id, overview, cast_members)
-             select work_id, 'as it was', '[{\"name\": \"Keanu\"}]'
+             select work_id, 'as it was', '[{\"person_id\": \"6384\", \"name\": \"Keanu\"}]'
              from works",
         )
         .await;
