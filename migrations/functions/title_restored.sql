@@ -8,5 +8,7 @@ begin
 end $$;
 
 create or replace trigger title_restored before insert on title
-    for each row when (current_setting('mangoes.writer', true) is distinct from 'on')
+    for each row when (
+        pg_trigger_depth() = 0 and current_setting('mangoes.writer', true) is distinct from 'on'
+    )
     execute function title_restored();

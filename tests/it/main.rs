@@ -14,6 +14,7 @@ mod broker;
 mod budget;
 mod catalogue;
 mod configuration;
+mod contract;
 mod control;
 mod crash;
 mod dead;

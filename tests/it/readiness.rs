@@ -239,7 +239,7 @@ async fn long_work_is_told_from_a_silent_connection() {
         let message = MessageRef { consumer: "ticks-scan", key: MessageKey::new(key) };
         store.scan(&message, &run.run_id, order).await
     };
-    let lock = stage.database().await.lock("refresh_queue").await;
+    let lock = stage.database().await.lock("refresh_item").await;
     let begun = Instant::now();
     let (done, ()) = tokio::join!(scan("busy"), lock.release_after(BUSY));
     done.unwrap();

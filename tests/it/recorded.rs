@@ -11,15 +11,21 @@ use tests::{Folder, StoredMovie, World};
 /// Texts of `works`: the field of TMDB is called as the column.
 const TEXTS_OF_WORK: [&str; 4] = ["title", "original_title", "imdb_id", "release_date"];
 /// Texts of `works_meta`, likewise.
-const TEXTS_OF_DETAILS: [&str; 4] = ["overview", "tagline", "homepage", "original_language"];
+const TEXTS_OF_DETAILS: [&str; 3] = ["overview", "tagline", "original_language"];
 /// A field of TMDB and its column in `works_meta`.
 const NUMBERS: [(&str, &str); 3] =
     [("runtime", "runtime_minutes"), ("budget", "budget"), ("revenue", "revenue_worldwide")];
-/// A list, of which one field of each entry is kept.
-const LISTS: [(&str, &str); 3] =
-    [("genres", "name"), ("spoken_languages", "iso_639_1"), ("production_countries", "iso_3166_1")];
+/// A list, of which one field of each entry is kept: the first that holds something.
+const LISTS: [(&str, &[&str]); 3] = [
+    ("genres", &["name"]),
+    ("spoken_languages", &["english_name", "name"]),
+    ("production_countries", &["name"]),
+];
+/// Members of the crew that the app keeps.
+const CREW_MAX: usize = 10;
 
-fn recordings() -> Option<PathBuf> {
+/// The folder of recorded answers.
+pub(crate) fn recordings() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/tmdb-recorded");
     let folder = std::env::var_os("MANGOES_RECORDED").map_or(beside, PathBuf::from);
     folder.join("movie").is_dir().then_some(folder)
@@ -65,10 +71,11 @@ fn compare_fields(sent: &Value, movie: &StoredMovie) {
     assert_eq!(details["collection"]["id"], sent["belongs_to_collection"]["id"], "{id} collection");
 }
 
-/// One field of each entry of a list that TMDB sent, as far as it has one.
-fn fields(list: &Value, field: &str) -> Vec<String> {
+/// The first of these fields of each entry of a list that TMDB sent, as far as it has one.
+fn fields(list: &Value, fields: &[&str]) -> Vec<String> {
     let entries = list.as_array().cloned().unwrap_or_default();
-    entries.iter().filter_map(|entry| text(&entry[field])).map(ToOwned::to_owned).collect()
+    let first = |entry: &Value| fields.iter().find_map(|field| text(&entry[field])).map(Into::into);
+    entries.iter().filter_map(first).collect()
 }
 
 /// The texts of a list that is stored.
@@ -83,14 +90,15 @@ fn length(list: &Value) -> usize {
 
 fn compare_lists(sent: &Value, movie: &StoredMovie) {
     let StoredMovie { id, details, .. } = movie;
-    for (list, field) in LISTS {
-        assert_eq!(texts(&details[list]), fields(&sent[list], field), "{id} {list}");
+    for (list, names) in LISTS {
+        assert_eq!(texts(&details[list]), fields(&sent[list], names), "{id} {list}");
     }
-    let keywords = fields(&sent["keywords"]["keywords"], "name");
+    let keywords = fields(&sent["keywords"]["keywords"], &["name"]);
     assert_eq!(texts(&details["keywords"]), keywords, "{id} keywords");
     let (companies, credits) = (&sent["production_companies"], &sent["credits"]);
     assert_eq!(length(&details["production_companies"]), length(companies), "{id} companies");
-    assert_eq!(length(&details["crew_members"]), length(&credits["crew"]), "{id} crew");
+    let crew = length(&details["crew_members"]);
+    assert!(crew <= length(&credits["crew"]).min(CREW_MAX), "{id} crew: {crew}");
     let has_cast = length(&credits["cast"]) > 0;
     assert_eq!(length(&details["cast_members"]) > 0, has_cast, "{id} cast");
 }

@@ -45,6 +45,7 @@ impl Field {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = mangoes(&self.folder.0);
+        command.env("MANGOES_CLOCK_SCHEMA", "fast");
         command
             .args(args)
             .env("NATS_URL", self.servers.nats_url())

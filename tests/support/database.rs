@@ -14,6 +14,11 @@ use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgPoolOptions};
 
 use crate::eventually::{PATIENCE, Wait};
 
+/// Our tables and the app's, as the program's own sessions see them; a database with a search path
+/// of its own keeps it.
+const SEARCH_PATH: &str = "
+    select set_config('search_path', 'mangoes, public', false)
+    where current_setting('search_path') = '\"$user\", public'";
 /// A database that says nothing for so long is away.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
@@ -40,7 +45,10 @@ pub struct Rows<'a, Of> {
 impl Database {
     /// Connects; `log` is shown where something is waited for in vain.
     pub async fn connect(url: &str, log: &Path) -> Self {
-        let pool = PgPoolOptions::new().max_connections(4).connect(url).await.unwrap();
+        let options = PgPoolOptions::new().max_connections(4).after_connect(|session, _| {
+            Box::pin(async move { sqlx::raw_sql(SEARCH_PATH).execute(session).await.map(drop) })
+        });
+        let pool = options.connect(url).await.unwrap();
         Self { pool, log: log.to_owned(), patience: PATIENCE }
     }
 

@@ -13,6 +13,7 @@
     reason = "a test fails loudly"
 )]
 
+pub mod app;
 mod clock;
 mod database;
 mod dice;

@@ -25,6 +25,19 @@ static PANIC_EVERY: LazyLock<Option<u64>> = LazyLock::new(|| {
     text.and_then(|n| n.parse().ok()).filter(|n| *n > 0)
 });
 
+/// `MANGOES_CLOCK_SCHEMA=fast`: a schema whose function `now` stands before the server's own.
+static CLOCK_SCHEMA: LazyLock<Option<String>> = LazyLock::new(|| {
+    let text =
+        if cfg!(debug_assertions) { std::env::var("MANGOES_CLOCK_SCHEMA").ok() } else { None };
+    text.filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()))
+});
+
+/// A schema with a clock of a test's own. Never in a release build.
+#[must_use]
+pub fn clock_schema() -> Option<&'static str> {
+    CLOCK_SCHEMA.as_deref()
+}
+
 /// Whether this safeguard is off. Never in a release build.
 #[must_use]
 pub fn without(safeguard: &str) -> bool {

@@ -336,18 +336,29 @@ mod tests {
 
     #[test]
     fn credits_are_ordered_and_unique() {
-        let credit = |id: &str, order: i64| json!({"credit_id": id, "order": order, "name": id});
+        let credit = |id: &str, order: i64| json!({"credit_id": id, "order": order, "name": id, "gender": 2});
         let cast = [credit("b", 5), credit("a", 0), credit("b", 6)];
         let movie = mapped(&json!({"id": 7, "title": "T", "credits": {"crew": [], "cast": cast}}));
-        let names: Vec<_> = movie
-            .cast_members
-            .unwrap()
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|c| c["name"].clone())
-            .collect();
+        let cast = movie.cast_members.unwrap();
+        let names: Vec<_> = cast.as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
         assert_eq!(names, ["a", "b"]);
+        assert_eq!(cast[0]["gender"], 2);
+    }
+
+    #[test]
+    fn languages_and_countries_are_called_by_name() {
+        let movie = mapped(&json!({
+            "id": 7, "title": "T",
+            "spoken_languages": [
+                {"english_name": "Polish", "name": "Polski", "iso_639_1": "pl"},
+                {"english_name": "", "name": "Deutsch", "iso_639_1": "de"},
+                {"name": "", "iso_639_1": "xx"},
+                {},
+            ],
+            "production_countries": [{"iso_3166_1": "SU", "name": ""}, {"name": "Poland"}],
+        }));
+        assert_eq!(movie.spoken_languages.unwrap(), ["Polish", "Deutsch", "xx"]);
+        assert_eq!(movie.production_countries.unwrap(), ["SU", "Poland"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) const CONTRADICTIONS: [Contradiction; 10] = [
         name: "queue rows without a worker",
         rows: "
             select q::text
-            from refresh_queue q
+            from refresh_item q
             where status in ('queued', 'processing')
             limit 5",
     },
@@ -99,7 +99,7 @@ pub(super) const CONTRADICTIONS: [Contradiction; 10] = [
             from (
                 select work_id, array_agg(revision order by id) as seen, max(revision) as top,
                     count(*) as n
-                from work_events
+                from work_event
                 where kind in ('created', 'updated')
                 group by work_id) r
             where n <> top
@@ -109,12 +109,12 @@ pub(super) const CONTRADICTIONS: [Contradiction; 10] = [
     Contradiction {
         name: "revisions behind",
         rows: "
-            select w.tmdb_id
-            from works w
+            select t.tmdb_id::text
+            from title t
             where revision <> (
                 select coalesce(max(revision), 0)
-                from work_events e
-                where e.work_id = w.work_id)
+                from work_event e
+                where e.work_id = t.work_id)
             limit 5",
     },
 ];

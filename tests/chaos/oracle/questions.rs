@@ -123,7 +123,7 @@ pub(super) const UNASKED_MESSAGES: &str = r"
        or (subject ~ '^movies\.stale\.'
           and not exists (
               select 1
-              from refresh_queue q
+              from refresh_item q
               where q.id = (payload ->> 'queue_id')::bigint))";
 
 /// Messages that were attempted more often than they failed or were given back, with the first and
@@ -168,9 +168,9 @@ pub(super) const SIGNS: &str = r#"
       and status <> 'lost'
     union all
     select 'again:' || w.tmdb_id || ' ' || extract(epoch from t.since)::text
-    from works w
+    from title w
     join unnest($3::text[], $4::timestamptz[]) as t(id, since)
-      on w.tmdb_id = t.id
+      on w.tmdb_id::text = t.id
       and w.fetched_at >= t.since"#;
 
 /// Messages that Postgres had recorded when the broker lost them: the run of a list ($1), the queue
@@ -182,7 +182,7 @@ pub(super) const RECORDED: &str = "
     where run_id = any($1)
     union all
     select t.key
-    from refresh_queue q
+    from refresh_item q
     join unnest($2::bigint[], $3::text[], $4::timestamptz[]) as t(id, key, since)
       on t.id = q.tmdb_id
       and (q.status = 'queued' or (q.status = 'processing' and q.released_at >= t.since))";
@@ -190,13 +190,13 @@ pub(super) const RECORDED: &str = "
 /// What still moves.
 pub(super) const MOVES: &str = "
     select (select count(*) from outbox where published_at is null)
-        + (select count(*) from refresh_queue where status in ('queued', 'processing'))
+        + (select count(*) from refresh_item where status in ('queued', 'processing'))
         + (select count(*) from job_run where status in ('waiting', 'queued', 'running'))
         + (select count(*) from works where ingestion_status = 'ingesting')";
 
 /// Rows under way whose worker is gone and whose message is gone too.
 pub(super) const LEAVE_ORPHANS: &str = "
-    insert into refresh_queue
+    insert into refresh_item
         (work_id, tmdb_id, status, lane, reason, released_at, lease_until)
     select work_id, tmdb_id::bigint, 'processing', 'bulk', 'orphan', now(),
         now() - interval '1 second'
@@ -229,8 +229,9 @@ pub(crate) const DEAD_LETTERS_BY_REASON: &str = "
 
 /// All movies, as `id|title|instant of the answer`.
 pub(super) const MOVIES: &str = "
-    select tmdb_id || '|' || coalesce(title, '') || '|' || extract(epoch from fetched_at)
-    from works";
+    select w.tmdb_id || '|' || coalesce(w.title, '') || '|' || extract(epoch from t.fetched_at)
+    from works w
+    join title t using (work_id)";
 
 /// Movies that a run asked for.
 pub(super) const MOVIES_OF_RUNS: &str = "
@@ -249,10 +250,11 @@ pub(crate) const ROWS_OF_AN_OBLIGATION: &str = "
     select 'works ' || json_build_object('status', ingestion_status, 'title', title,
         'fetched_at', fetched_at, 'revision', revision)::text
     from works
+    join (select work_id, fetched_at, revision from title) t using (work_id)
     where tmdb_id = $1
     union all
-    select 'refresh_queue ' || row_to_json(q)::text
-    from refresh_queue q
+    select 'refresh_item ' || row_to_json(q)::text
+    from refresh_item q
     where tmdb_id::text = $1
       and status in ('queued', 'processing')
     union all
@@ -291,9 +293,9 @@ pub(super) fn worn_out(tmdb_id: i64) -> String {
 /// The movie, if it holds an answer from before this instant.
 pub(super) fn answered_before(tmdb_id: i64, epoch_secs: f64) -> String {
     format!(
-        "select tmdb_id
-         from works
-         where tmdb_id = '{tmdb_id}'
+        "select tmdb_id::text
+         from title
+         where tmdb_id = {tmdb_id}
            and fetched_at < to_timestamp({epoch_secs}) - interval '1 millisecond'"
     )
 }

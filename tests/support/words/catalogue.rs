@@ -6,7 +6,15 @@ use sqlx::Row;
 use super::Any;
 use crate::database::{Database, Rows, quoted};
 
-/// Rows of `works`.
+/// What the app and we know of each movie: `works` with the columns of `title` that tests ask for.
+const MOVIES: &str = "(
+    select w.*, t.due_at, t.hold_until, t.fetched_at, t.revision, t.failures, t.missing_since,
+        t.removed_at, t.imdb_id_clash
+    from works w
+    left join title t using (work_id)
+) as movies";
+
+/// Rows of `works`, with what `title` knows of each.
 #[derive(Debug, Clone, Copy)]
 pub enum Movies {}
 
@@ -34,7 +42,7 @@ pub struct StoredMovie {
 impl Database {
     /// All movies of the catalogue.
     pub fn movies(&self) -> Rows<'_, Movies> {
-        self.rows("works")
+        self.rows(MOVIES)
     }
 
     /// The movie with this TMDB id.
@@ -95,7 +103,8 @@ impl Database {
     /// Every movie that has details, ratings, an aggregate and a card.
     pub async fn stored_movies(&self) -> Vec<StoredMovie> {
         let sql = "
-            select w.tmdb_id, to_jsonb(w) as work, to_jsonb(m) as details, r.votes_count,
+            select w.tmdb_id, to_jsonb(w) as work, to_jsonb(m) as details,
+                r.votes_count::bigint as votes_count,
                 c.payload,
                 (select count(*) from similar_movies s where s.work_id = w.work_id) as similar
             from works w
@@ -118,7 +127,7 @@ impl Database {
     /// A movie of which nothing but its title is known.
     pub async fn add_movie(&self, id: i64, title: &str) {
         self.execute(&format!(
-            "insert into works (tmdb_id, title) values ('{id}', {})",
+            "insert into works (tmdb_id, title, last_refreshed_at) values ('{id}', {}, null)",
             quoted(title)
         ))
         .await;
@@ -127,8 +136,8 @@ impl Database {
     /// A movie that came out on this day and was never read from TMDB.
     pub async fn add_movie_of(&self, id: i64, title: &str, day: &str) {
         self.execute(&format!(
-            "insert into works (tmdb_id, title, release_date)
-             values ('{id}', {}, '{day}')",
+            "insert into works (tmdb_id, title, release_date, last_refreshed_at)
+             values ('{id}', {}, '{day}', null)",
             quoted(title)
         ))
         .await;
@@ -137,8 +146,8 @@ impl Database {
     /// As many movies as there are numbers in the range: out in 1999, never read from TMDB.
     pub async fn add_old_movies(&self, ids: std::ops::RangeInclusive<i64>) {
         self.execute(&format!(
-            "insert into works (tmdb_id, title, release_date)
-             select n::text, 'TMDB ' || n, '1999-12-31'
+            "insert into works (tmdb_id, title, release_date, last_refreshed_at)
+             select n::text, 'TMDB ' || n, '1999-12-31', null
              from generate_series({}, {}) n",
             ids.start(),
             ids.end()
@@ -149,8 +158,8 @@ impl Database {
     /// Movies that were read from TMDB a moment ago.
     pub async fn add_fresh_movies(&self, ids: std::ops::RangeInclusive<i64>) {
         self.execute(&format!(
-            "insert into works (tmdb_id, title, last_refreshed_at)
-             select n::text, 'TMDB ' || n, now()
+            "insert into works (tmdb_id, title, last_refreshed_at, ingestion_status)
+             select n::text, 'TMDB ' || n, now(), 'complete'
              from generate_series({}, {}) n",
             ids.start(),
             ids.end()
@@ -265,9 +274,9 @@ impl Rows<'_, Details> {
             .and("poster_url_large is not null")
     }
 
-    /// With the document that TMDB sent.
+    /// With the movie as it was compared last.
     pub fn with_document(self) -> Self {
-        self.and("document is not null")
+        self.and("exists (select 1 from document d where d.work_id = works_meta.work_id)")
     }
 
     /// Shorter than a minute.

@@ -1,10 +1,8 @@
-//! What is done to a database on purpose: locks, a clock that runs fast, rows of long ago, the
-//! schema of an older version.
+//! What is done to a database on purpose: locks, a clock that runs fast, rows of long ago.
 
 use std::time::Duration;
 
-use super::Any;
-use crate::database::{Database, Rows};
+use crate::database::Database;
 
 /// A table that nobody else can read, until it is released.
 #[derive(Debug)]
@@ -51,8 +49,9 @@ impl Database {
         .await;
     }
 
-    /// Time runs sixty times as fast for every session that begins from now on: a function `now` of
-    /// the test stands before the server's own, and the program takes its time from the database.
+    /// Time runs sixty times as fast for every session of a program that is started with
+    /// `MANGOES_CLOCK_SCHEMA=fast`, and for those of the test that begin from now on: a function `now`
+    /// of the test stands before the server's own, and the program takes its time from the database.
     pub async fn let_time_run_fast(&self) {
         self.execute(
             "create schema fast;
@@ -61,7 +60,7 @@ impl Database {
              create function fast.now() returns timestamptz language sql stable as
                  'select at + (pg_catalog.now() - at) * 60 from fast.base';
              do $$ begin
-                 execute format('alter database %I set search_path = public, fast, pg_catalog',
+                 execute format('alter database %I set search_path = mangoes, public, fast, pg_catalog',
                      current_database());
              end $$",
         )
@@ -72,9 +71,9 @@ impl Database {
     pub async fn add_old_and_young_rows(&self) {
         self.execute(
             "do $$ begin
-                 perform ensure_tmdb_api_logs_partition(current_date - 40);
-                 perform ensure_tmdb_api_logs_partition(current_date - 2);
-                 insert into tmdb_api_logs (endpoint, method, created_at)
+                 perform ensure_tmdb_call_partition(current_date - 40);
+                 perform ensure_tmdb_call_partition(current_date - 2);
+                 insert into tmdb_call (endpoint, method, created_at)
                  select '/old', 'GET', now() - make_interval(days => d)
                  from unnest(array[40, 50, 2]) d;
                  insert into job_run (run_id, job, action, scheduled_for, trigger_type, status,
@@ -86,9 +85,9 @@ impl Database {
                       'failed', now() - interval '101 days'),
                      ('open', 'x', 'scan', now() - interval '102 days', 'scheduled',
                       'running', null);
-                 insert into refresh_queue (work_id, status, processed_at)
+                 insert into refresh_item (work_id, status, processed_at)
                  values (1, 'completed', now() - interval '31 days'), (1, 'completed', now());
-                 insert into refresh_queue (work_id, status, queued_at)
+                 insert into refresh_item (work_id, status, queued_at)
                  values (1, 'queued', now() - interval '31 days');
              end $$",
         )
@@ -97,13 +96,13 @@ impl Database {
 
     /// As if TMDB had not answered 404 for any movie.
     pub async fn forget_the_404s(&self) {
-        self.execute("update works set missing_since = null, hold_until = null").await;
+        self.execute("update title set missing_since = null, hold_until = null").await;
     }
 
     /// The refresh of this movie waits in a lane that this version does not know.
     pub async fn queue_in_an_unknown_lane(&self, id: i64) {
         self.execute(&format!(
-            "insert into refresh_queue (work_id, tmdb_id, status, lane, priority)
+            "insert into refresh_item (work_id, tmdb_id, status, lane, priority)
              select work_id, {id}, 'queued', 'express', 1000
              from works
              where tmdb_id = '{id}'"
@@ -152,42 +151,9 @@ impl Database {
              values ('tt1', 'No number', 'complete', now()),
                  ('603', 'The Matrix', 'complete', now());
              insert into works_meta (work_id, overview, cast_members)
-             select work_id, 'as it was', '[{\"name\": \"Keanu\"}]'
+             select work_id, 'as it was', '[{\"person_id\": \"6384\", \"name\": \"Keanu\"}]'
              from works",
         )
         .await;
-    }
-
-    /// The tables and rows that an older version leaves, without ours.
-    pub async fn become_an_older_one(&self) {
-        self.execute(include_str!("older_schema.sql")).await;
-    }
-
-    /// Ratings that an older version counted so many votes for.
-    pub fn ratings_with_votes(&self, votes: i64) -> Rows<'_, Any> {
-        self.rows("rating_sources").and(format!("votes_count = {votes}"))
-    }
-
-    /// The older log of calls, which is kept beside the new one.
-    pub fn older_calls(&self) -> Rows<'_, Any> {
-        self.rows("tmdb_api_logs_before_mangoes")
-    }
-
-    /// Writes what the older schema forbade: a rating without votes, a trigger of ours, a second
-    /// row in the queue.
-    pub async fn write_what_older_rules_forbade(&self) {
-        for sql in [
-            "insert into rating_sources (work_id, source_name, votes_count)
-             select work_id, 'none', 0
-             from works",
-            "insert into scheduled_ingestion_log (source, trigger_type)
-             values ('mixed_daily', 'catch_up')",
-            "insert into refresh_queue (work_id, status)
-             select work_id, 'queued'
-             from works
-             where tmdb_id = '550'",
-        ] {
-            self.execute(sql).await;
-        }
     }
 }

@@ -21,7 +21,7 @@ impl Database {
 
     /// In how many days a movie that comes out today is stale.
     pub async fn staleness_days_today(&self) -> i32 {
-        self.value("select calculate_staleness_days(current_date)").await
+        self.value("select staleness_days(current_date)").await
     }
 
     /// Every movie is stale after a day.
@@ -36,14 +36,16 @@ impl Database {
 
     /// This movie was refreshed so long ago.
     pub async fn age_movie(&self, id: i64, days: i32) {
-        self.age(days, &format!("tmdb_id = '{id}'")).await;
+        self.age(days, &format!("tmdb_id::text = '{id}'")).await;
     }
 
     async fn age(&self, days: i32, which: &str) {
         self.execute(&format!(
             "update works
-             set last_refreshed_at = now() - interval '{days} days',
-                 fetched_at = now() - interval '{days} days'
+             set last_refreshed_at = now() - interval '{days} days'
+             where {which};
+             update title
+             set fetched_at = now() - interval '{days} days'
              where {which}"
         ))
         .await;
@@ -52,7 +54,7 @@ impl Database {
     /// The first 404 came so many hours earlier than it did.
     pub async fn missing_since_hours_earlier(&self, hours: i32) {
         self.execute(&format!(
-            "update works
+            "update title
              set missing_since = missing_since - interval '{hours} hours'"
         ))
         .await;
@@ -60,14 +62,14 @@ impl Database {
 
     /// No movie is left alone any longer after its refresh failed.
     pub async fn end_holds(&self) {
-        self.execute("update works set hold_until = now() - interval '1 second'").await;
+        self.execute("update title set hold_until = now() - interval '1 second'").await;
     }
 
     /// Three thousand movies of all ages, some without a date, some never refreshed.
     pub async fn add_movies_of_all_ages(&self) {
         self.execute(
-            "insert into works (tmdb_id, title, release_date, last_refreshed_at)
-             select (1000000 + n)::text, 'T',
+            "insert into works (tmdb_id, title, ingestion_status, release_date, last_refreshed_at)
+             select (1000000 + n)::text, 'T', 'complete',
                  case when n % 7 = 0 then null else current_date + (n * 37 % 900 - 700) end,
                  case when n % 11 = 0 then null
                      else now() - make_interval(hours => n * 13 % 900) end
@@ -79,11 +81,11 @@ impl Database {
     /// Four movies: never refreshed, old, older, fresh.
     pub async fn add_never_old_older_and_fresh(&self) {
         self.execute(
-            "insert into works (tmdb_id, title, release_date, last_refreshed_at)
-             values ('1', 'never', '2000-01-01', null),
-                 ('2', 'old', '2000-01-01', now() - interval '90 days'),
-                 ('3', 'older', '2000-01-01', now() - interval '95 days'),
-                 ('4', 'fresh', '2000-01-01', now())",
+            "insert into works (tmdb_id, title, ingestion_status, release_date, last_refreshed_at)
+             values ('1', 'never', 'complete', '2000-01-01', null),
+                 ('2', 'old', 'complete', '2000-01-01', now() - interval '90 days'),
+                 ('3', 'older', 'complete', '2000-01-01', now() - interval '95 days'),
+                 ('4', 'fresh', 'complete', '2000-01-01', now())",
         )
         .await;
     }

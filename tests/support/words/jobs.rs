@@ -295,7 +295,7 @@ impl Rows<'_, ListRuns> {
 
     /// That were cancelled half-way, by somebody with this note.
     pub fn cancelled(self, note: &str) -> Self {
-        self.and("movies_cancelled > 0").and(format!("error like '%{note}'"))
+        self.and(format!("error_message like 'cancelled by%{note}'"))
     }
 
     /// Without an error.

@@ -5,18 +5,18 @@ use crate::database::{Database, quoted};
 impl Database {
     /// Pauses the job as a person with SQL does.
     pub async fn pause_by_sql(&self, job: &str, note: &str) {
-        self.execute(&format!("select mangoes_job_pause('{job}', {})", quoted(note))).await;
+        self.execute(&format!("select mangoes.job_pause('{job}', {})", quoted(note))).await;
     }
 
     /// Pauses it until then; refused: with these words.
     pub async fn try_pause_until(&self, job: &str, note: &str, until: &str) -> Result<(), String> {
         let note = quoted(note);
-        self.try_execute(&format!("select mangoes_job_pause('{job}', {note}, '{until}')")).await
+        self.try_execute(&format!("select mangoes.job_pause('{job}', {note}, '{until}')")).await
     }
 
     /// Lets the job go on as a person with SQL does.
     pub async fn resume_by_sql(&self, job: &str) {
-        self.execute(&format!("select mangoes_job_resume('{job}')")).await;
+        self.execute(&format!("select mangoes.job_resume('{job}')")).await;
     }
 
     /// Gives the job this schedule as a person with SQL does.
@@ -26,20 +26,20 @@ impl Database {
 
     /// As `schedule_by_sql`; refused: with these words.
     pub async fn try_schedule(&self, job: &str, schedule: &str) -> Result<(), String> {
-        self.try_execute(&format!("select mangoes_job_schedule('{job}', {})", quoted(schedule)))
+        self.try_execute(&format!("select mangoes.job_schedule('{job}', {})", quoted(schedule)))
             .await
     }
 
     /// Runs the job as a person with SQL does; returns the run's id.
     pub async fn run_by_sql(&self, job: &str, payload: &serde_json::Value) -> String {
         let payload = quoted(&payload.to_string());
-        self.value(&format!("select mangoes_job_run('{job}', {payload})")).await
+        self.value(&format!("select mangoes.job_run('{job}', {payload})")).await
     }
 
     /// Cancels all runs of the job as a person with SQL does.
     pub async fn cancel_by_sql(&self, job: &str) {
         self.execute(&format!(
-            "select mangoes_run_cancel(run_id)
+            "select mangoes.run_cancel(run_id)
              from job_run
              where job = '{job}'"
         ))

@@ -3,11 +3,11 @@
 use super::Any;
 use crate::database::{Database, Rows};
 
-/// Rows of `refresh_queue`.
+/// Rows of `refresh_item`.
 #[derive(Debug, Clone, Copy)]
 pub enum QueueRows {}
 
-/// Rows of `tmdb_api_logs`.
+/// Rows of `tmdb_call`.
 #[derive(Debug, Clone, Copy)]
 pub enum Calls {}
 
@@ -18,19 +18,19 @@ pub enum Budgets {}
 impl Database {
     /// The queue of refreshes.
     pub fn queue(&self) -> Rows<'_, QueueRows> {
-        self.rows("refresh_queue")
+        self.rows("refresh_item")
     }
 
     /// Logged calls to TMDB.
     pub fn calls(&self) -> Rows<'_, Calls> {
-        self.rows("tmdb_api_logs")
+        self.rows("tmdb_call")
     }
 
     /// The most calls that were made for one movie.
     pub fn most_calls_for_one_movie(&self) -> Rows<'_, Any> {
         self.rows(
             "(select count(*) as n
-              from tmdb_api_logs
+              from tmdb_call
               where tmdb_id is not null
               group by tmdb_id) per_movie",
         )
@@ -41,7 +41,7 @@ impl Database {
     pub fn failed_calls_after_a_gap_of_millis(&self, millis: i32) -> Rows<'_, Any> {
         self.rows(
             "(select created_at - lag(created_at) over (order by created_at) as gap
-              from tmdb_api_logs
+              from tmdb_call
               where error_message is not null) gaps",
         )
         .and(format!("gap >= interval '{millis} milliseconds'"))
@@ -55,7 +55,7 @@ impl Database {
     /// A refresh of each movie waits for a worker, unless one waits already.
     pub async fn queue_all(&self) {
         self.execute(
-            "insert into refresh_queue (work_id, status)
+            "insert into refresh_item (work_id, status)
              select work_id, 'queued'
              from works
              on conflict do nothing",
@@ -66,7 +66,7 @@ impl Database {
     /// As `queue_all`, before everything else.
     pub async fn queue_all_first(&self) {
         self.execute(
-            "insert into refresh_queue (work_id, status, priority)
+            "insert into refresh_item (work_id, status, priority)
              select work_id, 'queued', 1000
              from works",
         )
@@ -76,7 +76,7 @@ impl Database {
     /// A refresh of the movie with this title waits.
     pub async fn queue_title(&self, title: &str) {
         self.execute(&format!(
-            "insert into refresh_queue (work_id)
+            "insert into refresh_item (work_id)
              select work_id
              from works
              where title = '{title}'"
@@ -87,7 +87,7 @@ impl Database {
     /// A refresh of each movie is under way, as far as the queue knows.
     pub async fn begin_all(&self) {
         self.execute(
-            "insert into refresh_queue (work_id, tmdb_id, status)
+            "insert into refresh_item (work_id, tmdb_id, status)
              select work_id, tmdb_id::bigint, 'processing'
              from works",
         )
@@ -97,7 +97,7 @@ impl Database {
     /// As `begin_all`, by workers that died.
     pub async fn leave_all_to_dead_workers(&self) {
         self.execute(
-            "insert into refresh_queue (work_id, status, lease_until)
+            "insert into refresh_item (work_id, status, lease_until)
              select work_id, 'processing', now() - interval '1 second'
              from works",
         )

@@ -111,12 +111,17 @@ pub(super) fn stored(people: &Value) -> Option<Value> {
             "order": whole(member, "order"),
             "job": text(member, "job"),
             "department": text(member, "department"),
-            "profile_path": text(member, SMALL.key).and_then(path_of),
+            "profile_path": photo_path(member),
             "gender": gender_number(text(member, "gender")),
             "credit_id": null,
         })
     };
     Some(people.as_array()?.iter().map(member).collect())
+}
+
+/// From whichever photo is TMDB's.
+fn photo_path(member: &Value) -> Option<String> {
+    [SMALL, MEDIUM, LARGE].into_iter().find_map(|photo| path_of(text(member, photo.key)?))
 }
 
 fn number_or_text(id: String) -> Value {

@@ -15,14 +15,14 @@ impl AppRow {
     /// an adopted row as it protects our own: parts that the answer lacked, truncated answers, the
     /// certificate. `None` without a row of details.
     ///
-    /// What no row of details holds (title, votes, similar movies' rows) is that of `base`, the new
-    /// answer, or unknown. The rows hold less than an answer (15 of the cast, key jobs of the crew):
-    /// a diff with this movie would say more than what changed.
+    /// What a row of details does not hold is that of `base`, the new answer (title, votes), or
+    /// unknown (similar movies, extras). The row holds less than an answer (15 of the cast, key
+    /// jobs of the crew): a diff with this movie would say more than what changed.
     #[must_use]
     pub fn movie(&self, base: &Movie) -> Option<Movie> {
         let row = self.details.as_ref()?;
         let words = |name: &str| text(row, name).map(ToOwned::to_owned);
-        let path = |name: &str| text(row, name).and_then(path_of);
+        let path = |names: &[&str]| names.iter().find_map(|name| path_of(text(row, name)?));
         let part = |name: &str| self.column(name);
         Some(Movie {
             runtime_minutes: whole(row, "runtime_minutes").and_then(|n| i32::try_from(n).ok()),
@@ -30,8 +30,8 @@ impl AppRow {
             overview: words("overview"),
             genres: texts(row, "genres"),
             certification: words("certification"),
-            poster_path: path("poster_url_original").or_else(|| path("poster_url_small")),
-            backdrop_path: path("backdrop_url"),
+            poster_path: path(&["poster_url_original", "poster_url_small"]),
+            backdrop_path: path(&["backdrop_url", "backdrop_url_mobile"]),
             trailer_youtube_id: words("trailer_youtube_id"),
             trailers: part("trailers").and_then(trailers::stored),
             cast_members: part("cast_members").and_then(people::stored),

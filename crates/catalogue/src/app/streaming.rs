@@ -7,8 +7,8 @@ use super::json::{text, whole};
 /// Whom TMDB's offers come from; its terms ask to name them.
 const SOURCE: &str = "JustWatch";
 
-/// `{"us": {link, flatrate, rent, buy, …}, "updated_at", "attribution"}`: the regions in lower case,
-/// in each the lists that offer something. Null where no region has an offer.
+/// `{"us": {link, flatrate, rent, buy, …}, "updated_at", "attribution"}`: the regions in lower
+/// case, in each the lists that offer something. Null where no region has an offer.
 pub(super) fn streaming(offers: Option<&Value>, updated_at: Option<String>) -> Value {
     let regions = offers.and_then(Value::as_object).into_iter().flatten();
     let mut shown: Map<String, Value> = regions

@@ -11,8 +11,8 @@ use crate::Movie;
 /// Videos in `works_meta.trailers` and in the card.
 const TRAILERS_MAX: usize = 10;
 
-/// The first [`TRAILERS_MAX`] videos on YouTube that have a key, a name and a type; null where there
-/// are none. A thumbnail is always the app's own: it stays with its video.
+/// The first [`TRAILERS_MAX`] videos on YouTube that have a key, a name and a type; null where
+/// there are none. A thumbnail is always the app's own: it stays with its video.
 pub(super) fn trailers(movie: &Movie, row: &AppRow) -> Value {
     let video = |video: &Value| {
         let key = text(video, "key")?;

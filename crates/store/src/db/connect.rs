@@ -19,7 +19,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// hold its locks. Between two statements of a transaction a process only computes, so five seconds
 /// are enough; the relay, which publishes meanwhile, sets more for itself.
 const SESSION: &str = "
-    set search_path = mangoes, public, pg_temp;
     set mangoes.app_schema = 'public';
     set mangoes.writer = 'on';
     set idle_in_transaction_session_timeout = '5s';
@@ -48,7 +47,11 @@ impl Store {
             .max_connections(connections)
             .acquire_timeout(CONNECT_TIMEOUT)
             .after_connect(|session, _| {
-                Box::pin(async move { sqlx::raw_sql(SESSION).execute(session).await.map(drop) })
+                Box::pin(async move {
+                    let path = search_path();
+                    let settings = format!("set search_path = {path}; {SESSION}");
+                    sqlx::raw_sql(sqlx::AssertSqlSafe(settings)).execute(session).await.map(drop)
+                })
             })
             .connect_with(options)
             .await
@@ -105,6 +108,14 @@ impl Store {
                 "some connections to the database were still in use when the process closed them"
             );
         }
+    }
+}
+
+/// Our tables before the app's.
+fn search_path() -> String {
+    match runtime::fault_injection::clock_schema() {
+        Some(clock) => format!("mangoes, public, {clock}, pg_catalog, pg_temp"),
+        None => "mangoes, public, pg_temp".to_owned(),
     }
 }
 
