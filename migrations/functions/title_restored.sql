@@ -1,5 +1,6 @@
 -- A row that comes out of a dump takes the place of the one that the triggers on works made a
--- moment before: whichever table is restored first, what was known of a movie is known again.
+-- moment before: whichever table is restored first, what was known of a movie is known again. What
+-- those triggers insert themselves is none.
 create or replace function title_restored() returns trigger
 language plpgsql set search_path from current as $$
 begin
