@@ -1,5 +1,5 @@
--- Gives the next works that have none their rows in title. Returns how many works it looked at; 0:
--- it is finished.
+-- Gives the next works that have none their rows in title. Returns how many works it looked at; less
+-- than p_limit: it is finished. Works that are added meanwhile get their rows by the triggers.
 create or replace function adopt_works(p_limit integer) returns integer
 language plpgsql set search_path from current as $$
 declare
@@ -36,6 +36,8 @@ begin
     where w.work_id between first and last
         and not exists (select 1 from title t where t.work_id = w.work_id)
     on conflict do nothing;
-    update adoption set next_work_id = last + 1, finished_at = null;
+    update adoption
+    set next_work_id = last + 1,
+        finished_at = case when seen < p_limit then now() end;
     return seen;
 end $$;

@@ -42,9 +42,8 @@ pub(crate) async fn follow_run(
         match jobs::run_of(store, run_id).await {
             Ok(view) => {
                 let settled = view.run.done + view.run.failed;
-                let of = |n: i64| u64::try_from(n).unwrap_or(0);
-                let settled = of(settled);
-                progress.set_from(settled, settled, settled + of(view.run.pending));
+                let all = settled + view.run.pending;
+                progress.set(settled.unsigned_abs(), all.unsigned_abs());
                 if view.run.ended_at.is_some() {
                     progress.end();
                     return Ok(view);
@@ -70,8 +69,15 @@ pub(crate) struct Bar {
     name: String,
     bar: Option<ProgressBar>,
     quiet: bool,
-    begun: Instant,
+    first: Option<Count>,
     line_at: Instant,
+}
+
+/// How much was done at a moment.
+#[derive(Clone, Copy)]
+struct Count {
+    at: Instant,
+    done: u64,
 }
 
 impl Bar {
@@ -83,25 +89,28 @@ impl Bar {
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
                 .with_message(name.to_owned())
         });
-        let now = Instant::now();
-        Self { name: name.to_owned(), bar, quiet, begun: now, line_at: now }
+        Self { name: name.to_owned(), bar, quiet, first: None, line_at: Instant::now() }
     }
 
-    /// So many of all are done, and so many of those since this bar began.
-    pub(crate) fn set_from(&mut self, done: u64, since: u64, all: u64) {
-        if let Some(bar) = &self.bar {
-            if bar.length() == Some(0) {
-                // What was done before says nothing about the rate.
-                bar.set_position(done - since.min(done));
+    /// So many of all are done. The rate is that since the first call: what was done before it, by
+    /// an earlier process too, says nothing about it.
+    pub(crate) fn set(&mut self, done: u64, all: u64) {
+        let first = *self.first.get_or_insert_with(|| {
+            if let Some(bar) = &self.bar {
+                bar.set_position(done);
                 bar.reset_eta();
             }
+            Count { at: Instant::now(), done }
+        });
+        if let Some(bar) = &self.bar {
             bar.set_length(all);
             bar.set_position(done);
         } else if !self.quiet && self.line_at.elapsed() >= LINE_EVERY {
             self.line_at = Instant::now();
-            let per_sec = since as f64 / self.begun.elapsed().as_secs_f64();
+            let counted = done.saturating_sub(first.done) as f64;
+            let per_sec = counted / first.at.elapsed().as_secs_f64();
             let left = if per_sec > 0.0 {
-                format!("{:.0} s", (all - done.min(all)) as f64 / per_sec)
+                format!("{:.0} s", all.saturating_sub(done) as f64 / per_sec)
             } else {
                 "?".to_owned()
             };

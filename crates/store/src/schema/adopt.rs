@@ -17,8 +17,6 @@ const COUNT: Duration = Duration::from_secs(60);
 pub struct AdoptionProgress {
     /// Works that have been looked at, by this process or an earlier one.
     pub done: u64,
-    /// Those of them that this process has looked at.
-    pub done_here: u64,
     /// Works in the catalogue.
     pub of: u64,
 }
@@ -36,13 +34,13 @@ impl Store {
         let mut at = self.adoption_progress().await?;
         loop {
             let seen = within(SHORT, self.adopt_batch()).await?;
-            if seen == 0 {
-                return Ok(());
-            }
             at.done += seen;
-            at.done_here += seen;
             at.of = at.of.max(at.done);
             progress(at);
+            // Works that came later have their rows by the triggers.
+            if seen < u64::from(BATCH.unsigned_abs()) {
+                return Ok(());
+            }
         }
     }
 
@@ -96,6 +94,6 @@ impl Store {
         );
         let counts = within(COUNT, async { Ok(counts.fetch_one(&self.pool).await?) }).await?;
         let (done, of) = (counts.done.unsigned_abs(), counts.works.unsigned_abs());
-        Ok(AdoptionProgress { done, done_here: 0, of })
+        Ok(AdoptionProgress { done, of })
     }
 }

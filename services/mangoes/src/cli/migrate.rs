@@ -66,7 +66,7 @@ fn refuse(plan: &MigrationPlan, out: Output) {
 async fn apply(store: &Store, args: &MigrateArgs) -> Result<()> {
     let rows = if args.empty { FirstRows::Restored } else { FirstRows::Written };
     let mut bar = Bar::new("works looked at", false);
-    let shown = store.migrate_with(rows, |at| bar.set_from(at.done, at.done_here, at.of)).await;
+    let shown = store.migrate_with(rows, |at| bar.set(at.done, at.of)).await;
     bar.end();
     shown?;
     for role in &args.grant_reader {
