@@ -124,7 +124,8 @@ impl Database {
              ) as t (subject, id, age);
              insert into inbox (consumer, message_key, handled_at)
              values
-                 ('ingest-movie', 'goes-handled', now() - interval '15 days'),
+                 ('ingest-movie', 'goes-handled', now() - interval '13 days'),
+                 ('ingest-movie', 'goes-inbox', now() - interval '15 days'),
                  ('ingest-movie', 'stays-inbox', now() - interval '13 days');
              insert into attempt (consumer, message_key, last_at)
              values
