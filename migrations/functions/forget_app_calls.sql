@@ -1,5 +1,5 @@
--- Removes our own old rows from the app's tmdb_api_logs; those of the app stay. Without the column by
--- which ours are known none goes. Returns how many.
+-- Removes our own old rows from the app's tmdb_api_logs; those of the app stay. Without the column
+-- by which ours are known none goes. Returns how many.
 create or replace function forget_app_calls(p_before timestamptz, p_limit integer) returns bigint
 language plpgsql set search_path from current as $$
 declare

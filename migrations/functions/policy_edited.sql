@@ -6,7 +6,6 @@ begin
     on conflict (only_row) do update set
         next_work_id = excluded.next_work_id,
         edited_at = now();
-    perform pg_notify('mangoes_policy', '');
     return null;
 end $$;
 

@@ -31,7 +31,7 @@ impl Lane {
         }
     }
 
-    /// `refresh_queue.priority`: larger goes first, in the order of [`Lane::ALL`].
+    /// `refresh_item.priority`: larger goes first, in the order of [`Lane::ALL`].
     #[must_use]
     pub const fn priority(self) -> i32 {
         match self {

@@ -28,8 +28,8 @@ pub struct MovieStale {
     )]
     #[schemars(with = "Option<String>")]
     pub queued_at: Option<OffsetDateTime>,
-    /// The row of `refresh_queue` that it was sent for; once that is not open any more nothing is
-    /// left to do.
+    /// The row of `mangoes.refresh_item` that it was sent for; once that is not open any more,
+    /// nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_id: Option<i64>,
     /// The run that it is an item of, if any.

@@ -11,6 +11,7 @@ async fn is_stale_and_due_at_agree() {
     let before = world.movies().stale().await;
     assert!(before > 300, "{before}");
     world.let_everything_be_stale_after_a_day().await;
+    world.edits_of_the_policy().becomes(0).await;
     assert_eq!(world.movies_stale_or_due_but_not_both().await, 0);
     assert!(world.movies().stale().await > before);
     assert_eq!(world.staleness_days_today().await, 1);

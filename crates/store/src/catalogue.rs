@@ -7,6 +7,7 @@ pub(crate) mod details;
 pub(crate) mod events;
 pub(crate) mod fan_out;
 pub(crate) mod missing;
+pub(crate) mod policy;
 pub(crate) mod ratings;
 pub(crate) mod read;
 pub(crate) mod refresh_queue;

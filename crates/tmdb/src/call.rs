@@ -21,7 +21,7 @@ pub struct CallContext {
     pub lane: Lane,
 }
 
-/// One finished call; becomes a row of `tmdb_api_logs`.
+/// One finished call; becomes a row of `tmdb_call`.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Path below `/3`, without query and secret.

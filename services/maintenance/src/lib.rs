@@ -4,6 +4,7 @@
 mod delivery_retention;
 mod error;
 mod maintain;
+mod policy_edit;
 
 use std::sync::Arc;
 
@@ -34,5 +35,9 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         permits: 1,
         drain: tools.drain.clone(),
     };
-    vec![delivery_retention::child(tools.store.clone()), consumer_child(maintain, args)]
+    vec![
+        delivery_retention::child(tools.store.clone()),
+        policy_edit::child(tools.store.clone()),
+        consumer_child(maintain, args),
+    ]
 }

@@ -1,7 +1,7 @@
 //! Refreshes one stale movie from TMDB. Woken by `MovieStale` on `movies.stale.<lane>`, a consumer
 //! for each lane.
 //!
-//! Writes `refresh_queue` and, through the writer, everything that a movie is, with its events in
+//! Writes `refresh_item` and, through the writer, everything that a movie is, with its events in
 //! the outbox. At least once: a redelivery meets its inbox row or a newer answer. Limits:
 //! `nats/consumers/refresh-*.json`.
 

@@ -1,6 +1,6 @@
 //! Releases and repairs the refresh queue. Woken by ticks of action `refresh` (`refresh_worker`).
 //!
-//! Writes `refresh_queue`, the events of what it releases, and the run, in one transaction; a
+//! Writes `refresh_item`, the events of what it releases, and the run, in one transaction; a
 //! redelivery meets its inbox row.
 
 use delivery::{Delivery, Effect, Handler, Outcome};

@@ -1,7 +1,7 @@
 //! One scan: up to `limit` due movies, the longest due first, into the queue with their events.
 //! Woken by ticks of action `scan`.
 //!
-//! Writes `refresh_queue`, `sync_state`, the run with its items and the stale events in one
+//! Writes `refresh_item`, `sync_state`, the run with its items and the stale events in one
 //! transaction; a redelivery meets its inbox row.
 
 use delivery::{Delivery, Effect, Handler, Outcome};

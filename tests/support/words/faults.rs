@@ -49,9 +49,10 @@ impl Database {
         .await;
     }
 
-    /// Time runs sixty times as fast for every session of a program that is started with
-    /// `MANGOES_CLOCK_SCHEMA=fast`, and for those of the test that begin from now on: a function `now`
-    /// of the test stands before the server's own, and the program takes its time from the database.
+    /// Time runs sixty times as fast for a program that is started with
+    /// `MANGOES_CLOCK_SCHEMA=fast`, and for the test's own sessions that begin from now on: a
+    /// function `now` of the test stands before the server's, and the program takes its time from
+    /// the database.
     pub async fn let_time_run_fast(&self) {
         self.execute(
             "create schema fast;
@@ -60,8 +61,10 @@ impl Database {
              create function fast.now() returns timestamptz language sql stable as
                  'select at + (pg_catalog.now() - at) * 60 from fast.base';
              do $$ begin
-                 execute format('alter database %I set search_path = mangoes, public, fast, pg_catalog',
-                     current_database());
+                 execute format(
+                     'alter database %I set search_path = mangoes, public, fast, pg_catalog',
+                     current_database()
+                 );
              end $$",
         )
         .await;
@@ -124,7 +127,8 @@ impl Database {
              ) as t (subject, id, age);
              insert into inbox (consumer, message_key, handled_at)
              values
-                 ('ingest-movie', 'goes-handled', now() - interval '15 days'),
+                 ('ingest-movie', 'goes-handled', now() - interval '13 days'),
+                 ('ingest-movie', 'goes-inbox', now() - interval '15 days'),
                  ('ingest-movie', 'stays-inbox', now() - interval '13 days');
              insert into attempt (consumer, message_key, last_at)
              values

@@ -24,6 +24,11 @@ impl Database {
         self.value("select staleness_days(current_date)").await
     }
 
+    /// Edits of the policy that are not applied to all movies yet.
+    pub fn edits_of_the_policy(&self) -> Rows<'_, Any> {
+        self.rows("policy_edit")
+    }
+
     /// Every movie is stale after a day.
     pub async fn let_everything_be_stale_after_a_day(&self) {
         self.execute("update staleness_policy set interval_days = 1").await;

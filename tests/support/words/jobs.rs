@@ -11,6 +11,14 @@ pub enum Jobs {}
 #[derive(Debug, Clone, Copy)]
 pub enum Runs {}
 
+/// What the app sees of the runs of lists, with the run that each is of: both have the time of one
+/// transaction.
+const LIST_RUNS: &str = "(
+    select l.*, r.run_id, r.not_needed, r.error
+    from scheduled_ingestion_log l
+    join job_run r on r.action = 'ingest' and r.ended_at = l.created_at
+) as list_runs";
+
 /// Rows of `scheduled_ingestion_log`: runs that bring in lists.
 #[derive(Debug, Clone, Copy)]
 pub enum ListRuns {}
@@ -82,7 +90,7 @@ impl Database {
 
     /// Runs that bring in lists.
     pub fn list_runs(&self) -> Rows<'_, ListRuns> {
-        self.rows("scheduled_ingestion_log")
+        self.rows(LIST_RUNS)
     }
 
     /// What the app reads about the last scan.
@@ -289,7 +297,7 @@ impl Rows<'_, ListRuns> {
     pub fn that_add_up(self) -> Self {
         self.and(
             "movies_checked =
-               movies_skipped + movies_ingested + movies_failed + movies_not_needed",
+               movies_skipped + movies_ingested + movies_failed + not_needed",
         )
     }
 

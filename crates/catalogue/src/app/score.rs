@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::Rating;
 
+/// The app's column of votes is an `integer`.
+const VOTES_MAX: i64 = i32::MAX as i64;
 /// Half the width of the range around a score, in points of 100.
 const MARGIN: f64 = 5.0;
 
@@ -18,7 +20,7 @@ pub struct Score {
     pub low: f64,
     /// Upper end of the range, at most 100: `ai_score_high`.
     pub high: f64,
-    /// Number of votes.
+    /// Number of votes, as far as the app's column can tell.
     pub votes: i64,
 }
 
@@ -33,7 +35,7 @@ impl Score {
             value,
             low: to_one_decimal((value - MARGIN).max(0.0)),
             high: to_one_decimal((value + MARGIN).min(100.0)),
-            votes: rating.vote_count,
+            votes: rating.vote_count.min(VOTES_MAX),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Writes the details of movies that changed: `works_meta`, `similar_movies`, `work_cards_cache`, in
-//! the app's shapes, and `document`.
+//! Writes the details of movies that changed: `works_meta`, `similar_movies`, `work_cards_cache`,
+//! in the app's shapes, and `document`.
 
 use catalogue::{
     Card,
@@ -110,7 +110,8 @@ struct SimilarOf {
     row: SimilarRow,
 }
 
-/// Only the rows of our own source are ours. Where the answer lacked the list, the stored one stays.
+/// Only the rows of our own source are ours. Where the answer lacked the list, the stored one
+/// stays.
 async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
     let of_work = |c: &&Change<'_>| {
         let work_id = c.work_id;

@@ -1,5 +1,5 @@
-//! The refresh queue (`refresh_item`): `queued -> processing -> completed | failed`, at most one open
-//! row per movie.
+//! The refresh queue (`refresh_item`): `queued -> processing -> completed | failed`, at most one
+//! open row per movie.
 
 use std::collections::BTreeSet;
 

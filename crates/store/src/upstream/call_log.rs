@@ -1,4 +1,5 @@
-//! One row per TMDB call (`tmdb_call`, and the app's `tmdb_api_logs`), written in batches off the hot path.
+//! One row per TMDB call (`tmdb_call`, and the app's `tmdb_api_logs`), written in batches off the
+//! hot path.
 
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};

@@ -122,7 +122,7 @@ fn of_tmdb(status: &Status) -> [Metric; 7] {
         ),
         metric(
             "mangoes_tmdb_calls_not_logged",
-            "Calls that could not be written to tmdb_api_logs",
+            "Calls that could not be written to tmdb_call",
             whole(budget.calls_not_logged),
         ),
     ]

@@ -1,4 +1,4 @@
-//! Writes TMDB calls to `tmdb_api_logs` in batches, in a task of its own: a log may never stop the
+//! Writes TMDB calls to `tmdb_call` in batches, in a task of its own: a log may never stop the
 //! work. What cannot be written is counted.
 
 use std::{
@@ -50,7 +50,7 @@ impl CallRows {
             }
         };
         if tokio::time::timeout(limit, flushed).await.is_err() {
-            warn!("the last TMDB calls could not be written to tmdb_api_logs");
+            warn!("the last TMDB calls could not be written to tmdb_call");
         }
     }
 }
@@ -109,7 +109,7 @@ async fn write_batch(store: &Store, calls: &[ApiCall], lost: &AtomicU64) {
                 warn!(
                     error = %runtime::chain(&e),
                     calls = calls.len(),
-                    "TMDB calls could not be written to tmdb_api_logs"
+                    "TMDB calls could not be written to tmdb_call"
                 );
                 lost.fetch_add(u64::try_from(calls.len()).unwrap_or(0), Ordering::Relaxed);
                 break;
