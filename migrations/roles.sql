@@ -56,35 +56,36 @@ begin
         create schema mangoes authorization mangoes_migrate;
     end if;
 
-    -- What another role migrated earlier belongs to mangoes_migrate from now on.
-    if exists (
-        select 1
+    -- What another role has made in our schema belongs to mangoes_migrate from now on.
+    for item in
+        select 'schema' as kind, 'mangoes' as name
         from pg_namespace
         where nspname = 'mangoes' and nspowner <> 'mangoes_migrate'::regrole
-    ) then
-        alter schema mangoes owner to mangoes_migrate;
-        for item in
-            select case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end
-                as kind, c.oid::regclass::text as name
-            from pg_class c
-            where c.relnamespace = 'mangoes'::regnamespace
-                and (
-                    c.relkind in ('r', 'p', 'v')
-                    or c.relkind = 'S' and not exists (
-                        select 1 from pg_depend d where d.objid = c.oid and d.deptype in ('a', 'i')
-                    )
+        union all
+        select case c.relkind when 'v' then 'view' when 'S' then 'sequence' else 'table' end,
+            c.oid::regclass::text
+        from pg_class c
+        where c.relnamespace = 'mangoes'::regnamespace
+            and c.relowner <> 'mangoes_migrate'::regrole
+            and (
+                c.relkind in ('r', 'p', 'v')
+                or c.relkind = 'S' and not exists (
+                    select 1 from pg_depend d where d.objid = c.oid and d.deptype in ('a', 'i')
                 )
-            union all
-            select 'routine', p.oid::regprocedure::text
-            from pg_proc p
-            where p.pronamespace = 'mangoes'::regnamespace
+            )
+        union all
+        select 'routine', p.oid::regprocedure::text
+        from pg_proc p
+        where p.proowner <> 'mangoes_migrate'::regrole
+            and (
+                p.pronamespace = 'mangoes'::regnamespace
                 or p.pronamespace = app::regnamespace
-                and p.proname in ('is_stale', 'get_stale_movies')
-                and p.prosrc ~ 'mangoes\.'
-        loop
-            execute format('alter %s %s owner to mangoes_migrate', item.kind, item.name);
-        end loop;
-    end if;
+                    and p.proname in ('is_stale', 'get_stale_movies')
+                    and p.prosrc ~ 'mangoes\.'
+            )
+    loop
+        execute format('alter %s %s owner to mangoes_migrate', item.kind, item.name);
+    end loop;
 end $$;
 
 do $$

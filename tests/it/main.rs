@@ -24,6 +24,7 @@ mod hostile;
 mod jobs;
 mod main_flow;
 mod maintenance;
+mod migrate;
 mod output;
 mod readiness;
 mod readme;

@@ -24,6 +24,7 @@ mod nats;
 mod program;
 mod proxy;
 mod servers;
+mod superuser;
 mod words;
 mod world;
 
@@ -37,8 +38,9 @@ pub use nats::{PlainNats, nats_login};
 pub use program::{Process, Said, last_lines, mangoes, program};
 pub use proxy::{Mode, Proxy};
 pub use servers::{CREDENTIAL, options, postgres, servers, simulator};
+pub use superuser::superuser;
 pub use words::{
-    Any, Audit, Budgets, Calls, DeadLetters, Details, Events, Jobs, ListRuns, Lock, Movies,
-    QueueRows, Runs, StoredMovie,
+    Any, AppDatabase, Audit, Budgets, Calls, DeadLetters, Details, Events, Jobs, ListRuns, Lock,
+    Movies, Oddity, QueueRows, Runs, StoredMovie,
 };
 pub use world::World;

@@ -5,6 +5,7 @@ mod delivery;
 mod faults;
 mod freshness;
 mod jobs;
+mod migrate;
 mod runs;
 mod schedules;
 mod upstream;
@@ -13,6 +14,7 @@ pub use catalogue::{Details, Movies, StoredMovie};
 pub use delivery::{DeadLetters, Events};
 pub use faults::Lock;
 pub use jobs::{Audit, Jobs, ListRuns, Runs};
+pub use migrate::{AppDatabase, Oddity};
 pub use upstream::{Budgets, Calls, QueueRows};
 
 /// Rows of any other kind.

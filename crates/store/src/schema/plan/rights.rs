@@ -22,6 +22,7 @@ struct Situation {
     may_make_schemas: bool,
     schema_owner: Option<String>,
     owns_schema: bool,
+    is_owner: bool,
     /// A table or view in schema mangoes, where none of them is ours.
     foreign_object: Option<String>,
     is_read_only: bool,
@@ -40,6 +41,7 @@ async fn situation(connection: &mut PgConnection) -> Result<Situation, StoreErro
             has_database_privilege(current_database(), 'create') as "may_make_schemas!",
             pg_get_userbyid(ours.nspowner)::text as schema_owner,
             coalesce(pg_has_role(ours.nspowner, 'usage'), false) as "owns_schema!",
+            coalesce(pg_get_userbyid(ours.nspowner) = current_user, false) as "is_owner!",
             (
                 select format('%I.%I', ours.nspname, min(relname))
                 from pg_class
@@ -65,6 +67,7 @@ pub(crate) async fn check(
 ) -> Result<(), StoreError> {
     let situation = situation(&mut *connection).await?;
     situation.check_schemas(findings);
+    situation.warn_of_owners(tables, findings);
     let is_missing = tables.iter().any(|t| !t.exists) || !missing_functions.is_empty();
     if is_missing {
         situation.check_app_schema(findings);
@@ -95,6 +98,29 @@ impl Situation {
             findings.stop(Finding::new(format!("database {database}"), problem).remedy(format!(
                 "create schema mangoes authorization {role}; -- migrations/roles.sql does it"
             )));
+        }
+    }
+
+    /// Who will own what is made, where that may surprise.
+    fn warn_of_owners(&self, tables: &[AppTableState], findings: &mut Findings) {
+        let Self { role, .. } = self;
+        if let Some(owner) =
+            self.schema_owner.as_ref().filter(|_| self.owns_schema && !self.is_owner)
+        {
+            let problem = format!("belongs to {owner}, and what is made will belong to {role}");
+            findings.warn(
+                Finding::new("schema mangoes", problem)
+                    .remedy(format!("log in as {owner}, or run migrations/roles.sql afterwards")),
+            );
+        }
+        let is_adopted = tables.iter().any(|table| table.name == "works" && table.exists);
+        for table in tables.iter().filter(|table| is_adopted && !table.exists) {
+            let problem =
+                format!("will be made, belongs to {role}, and nobody else has a right on it");
+            findings.warn(
+                Finding::new(&table.object, problem)
+                    .remedy(format!("grant select on {} to whoever reads it", table.object)),
+            );
         }
     }
 
