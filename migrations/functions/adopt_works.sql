@@ -36,6 +36,6 @@ begin
     where w.work_id between first and last
         and not exists (select 1 from title t where t.work_id = w.work_id)
     on conflict do nothing;
-    update adoption set next_work_id = last + 1, finished_at = null;
+    update adoption set next_work_id = last + 1;
     return seen;
 end $$;
