@@ -38,6 +38,6 @@ begin
     on conflict do nothing;
     update adoption
     set next_work_id = last + 1,
-        finished_at = case when seen < p_limit then now() end;
+        finished_at = coalesce(finished_at, case when seen < p_limit then now() end);
     return seen;
 end $$;

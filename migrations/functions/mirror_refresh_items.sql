@@ -1,5 +1,5 @@
 -- Shows the last row of each movie in the app's refresh_queue. Bookkeeping: it never fails the
--- work.
+-- work. Rows that a dump brings are left alone: the same dump has those of refresh_queue.
 create or replace function mirror_refresh_items() returns trigger
 language plpgsql set search_path from current as $$
 begin
@@ -39,7 +39,9 @@ end $$;
 
 create or replace trigger mirror_new_items after insert on refresh_item
     referencing new table as changed
-    for each statement execute function mirror_refresh_items();
+    for each statement when (current_setting('mangoes.writer', true) = 'on')
+    execute function mirror_refresh_items();
 create or replace trigger mirror_changed_items after update on refresh_item
     referencing new table as changed
-    for each statement execute function mirror_refresh_items();
+    for each statement when (current_setting('mangoes.writer', true) = 'on')
+    execute function mirror_refresh_items();

@@ -27,3 +27,20 @@ async fn scans_take_the_longest_due_once() {
     world.queue_title("older").await;
     assert_eq!(world.stale_titles().await, "never,old");
 }
+
+/// What comes in past the triggers is found: a work that was emptied away and comes again is a new
+/// one, and a work that nobody told us of gets its row with the night's maintenance.
+#[tokio::test]
+async fn works_that_come_past_the_triggers_are_found() {
+    let world = World::start("past").await;
+    world.ingest(603).await;
+    world.complete(603).await;
+    world.truncate_movies().await;
+    world.ingest(603).await;
+    world.complete(603).await;
+    world.movie(603).written_once().becomes(1).await;
+    world.add_movie_past_the_triggers(604).await;
+    assert_eq!(world.movie(604).due().await, 0, "nobody told us");
+    world.verb(&["jobs", "run", "maintenance", "--follow"]);
+    assert_eq!(world.movie(604).due().await, 1);
+}

@@ -336,7 +336,9 @@ mod tests {
 
     #[test]
     fn credits_are_ordered_and_unique() {
-        let credit = |id: &str, order: i64| json!({"credit_id": id, "order": order, "name": id, "gender": 2});
+        fn credit(id: &str, order: i64) -> Value {
+            json!({"credit_id": id, "order": order, "name": id, "gender": 2})
+        }
         let cast = [credit("b", 5), credit("a", 0), credit("b", 6)];
         let movie = mapped(&json!({"id": 7, "title": "T", "credits": {"crew": [], "cast": cast}}));
         let cast = movie.cast_members.unwrap();

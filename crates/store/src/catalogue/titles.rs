@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{
-    StoreError,
+    Outage, StoreError,
     catalogue::{
         change::{Change, KnownMovie, Save},
         ratings::METHOD_VERSION,
@@ -18,6 +18,9 @@ use crate::{
 
 /// Makes the rows that are missing and locks all, in the order of their ids, so that two writers
 /// never lock each other out.
+///
+/// # Errors
+/// `Unavailable` where a work can neither be seen nor made: row security hides it from us.
 pub(crate) async fn lock(
     tx: &mut PgConnection,
     todo: &[&Save],
@@ -33,7 +36,11 @@ pub(crate) async fn lock(
     let new: Vec<i32> = ids.iter().copied().filter(is_new).collect();
     works::add(&mut *tx, &new).await?;
     add(&mut *tx, &new).await?;
-    lock_known(tx, &ids).await
+    let known = lock_known(tx, &ids).await?;
+    if known.len() < ids.len() {
+        return Err(StoreError::Unavailable(Outage::NotWritable("works")));
+    }
+    Ok(known)
 }
 
 /// As the column has it.
@@ -58,6 +65,7 @@ async fn lock_known(
             d.work_id is not null as "has_document!",
             m.work_id is not null as "has_details!"
         from title t
+        join works w using (work_id)
         left join document d using (work_id)
         left join works_meta m using (work_id)
         left join work_cards_cache c using (work_id)
@@ -90,7 +98,8 @@ async fn lock_known(
         .collect()
 }
 
-/// Rows for works that have none: new ones, and those that came past the triggers.
+/// Rows for works that have none: new ones, and those that came past the triggers. The row of a
+/// work that went past them, as `truncate` does it, is given to the new one.
 async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
     sqlx::query!(
         "
@@ -100,7 +109,12 @@ async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
         join works w on w.tmdb_id = n.id::text,
             freshness_of(w.release_date, null, false) f
         order by n.id
-        on conflict do nothing
+        on conflict (tmdb_id) do update set
+            work_id = excluded.work_id,
+            fetched_at = null,
+            revision = 0,
+            fingerprint = null
+        where not exists (select 1 from works w where w.work_id = title.work_id)
         ",
         ids
     )

@@ -24,8 +24,8 @@ enum OldRows {
 }
 
 impl Store {
-    /// Removes what is older, and ends the run with the number of rows and partitions. Repeating is
-    /// harmless.
+    /// Removes what is older, looks for works that nobody told us of, and ends the run with the
+    /// number of removed rows and partitions. Repeating is harmless.
     ///
     /// # Errors
     /// When the database does not answer, or a partition is being read for long; what was removed
@@ -45,6 +45,9 @@ impl Store {
             + self.remove_runs_beyond(keep.runs_per_job).await?
             + self.remove_all(OldRows::DeadLetters, keep.dead_letter_days).await?
             + self.remove_all(OldRows::Attempts, keep.attempt_days).await?;
+        // Works that came in past the triggers get their rows.
+        self.adopt_again().await?;
+        self.adopt_works(|_| ()).await?;
         let mut tx = self.pool.begin().await?;
         if claim_one(&mut tx, message).await? {
             items::close_with(&mut tx, run, removed).await?;

@@ -1,0 +1,26 @@
+-- What is applied says this database itself: rows of a dump that say it of another one are left
+-- out. Where the tables come out of the dump too, this trigger comes after their rows.
+create or replace function kept_from_dump() returns trigger
+language plpgsql set search_path from current as $$
+begin
+    return null;
+end $$;
+
+do $$
+declare
+    kept record;
+begin
+    for kept in
+        select oid::regclass as name
+        from pg_class
+        where relnamespace = 'mangoes'::regnamespace
+            and relname in ('schema_code', 'schema_migration')
+    loop
+        execute format(
+            'create or replace trigger kept_from_dump before insert on %s for each row '
+            'when (current_setting(''mangoes.writer'', true) is distinct from ''on'') '
+            'execute function kept_from_dump()',
+            kept.name
+        );
+    end loop;
+end $$;
