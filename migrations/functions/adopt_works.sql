@@ -1,5 +1,5 @@
--- Gives the next works that have none their rows in title. Returns how many works it looked at; less
--- than p_limit: it is finished. Works that are added meanwhile get their rows by the triggers.
+-- Gives the next works that have none their rows in title. Returns how many works it looked at;
+-- less than p_limit: it is finished. Works that are added meanwhile get their rows by the triggers.
 create or replace function adopt_works(p_limit integer) returns integer
 language plpgsql set search_path from current as $$
 declare

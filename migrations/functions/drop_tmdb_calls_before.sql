@@ -1,7 +1,7 @@
 -- Drops the partitions of days before `p_cutoff`, as the owner of the tables; returns how many. A
 -- long reader makes it fail instead of blocking the log.
 create or replace function drop_tmdb_calls_before(p_cutoff date) returns integer
-language plpgsql security definer set search_path from current set lock_timeout = '2s' as $$
+language plpgsql security definer set search_path = mangoes, pg_temp set lock_timeout = '2s' as $$
 declare
     part record;
     dropped integer := 0;

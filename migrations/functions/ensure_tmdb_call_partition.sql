@@ -1,6 +1,6 @@
 -- Makes the partition of a day, as the owner of the tables.
 create or replace function ensure_tmdb_call_partition(p_day date) returns void
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path = mangoes, pg_temp as $$
 declare
     name text := 'tmdb_call_' || to_char(p_day, 'YYYYMMDD');
 begin

@@ -1,7 +1,7 @@
 -- The app added works: each gets its row in title at once. Whatever is odd about a work never fails
 -- the app's statement.
 create or replace function works_added() returns trigger
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path = mangoes, pg_temp as $$
 begin
     insert into title (work_id, tmdb_id, band, due_at)
     select n.work_id, tmdb_number(n.tmdb_id::text), f.band, f.due_at

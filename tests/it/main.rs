@@ -32,5 +32,6 @@ mod recorded;
 mod regressions;
 mod schedulers;
 mod schedules;
+mod schema;
 mod secrets;
 mod upstream;

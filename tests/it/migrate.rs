@@ -28,7 +28,8 @@ impl Server {
     }
 }
 
-/// Each thing in the way is named with its remedy, by --plan and by migrate, and nothing is changed.
+/// Each thing in the way is named with its remedy, by --plan and by migrate, and nothing is
+/// changed.
 #[tokio::test]
 async fn what_stands_in_the_way_is_said_before_anything_is_changed() {
     let server = Server::start("in-the-way").await;

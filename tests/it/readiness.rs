@@ -152,6 +152,10 @@ async fn the_database_takes_nothing(stage: &Stage, pair: &Pair, database: &Datab
     pair.scheduler.until(503, "scheduler fails").await;
     database.set_read_only(false).await;
     pair.until(200, "ready").await;
+    database.revoke("update", "public.aggregates", "current_user").await;
+    pair.until(503, "table public.aggregates cannot be written").await;
+    database.grant("update", "public.aggregates", "current_user").await;
+    pair.until(200, "ready").await;
 }
 
 /// Its stream is gone and cannot be made: another took the subjects. The scheduler does not need

@@ -8,6 +8,7 @@ mod jobs;
 mod migrate;
 mod runs;
 mod schedules;
+mod schema;
 mod upstream;
 
 pub use catalogue::{Details, Movies, StoredMovie};

@@ -130,6 +130,18 @@ impl Oddity {
     }
 }
 
+impl Database {
+    /// Takes a right away from a role; an owner can lose rights on its own tables.
+    pub async fn revoke(&self, privilege: &str, table: &str, role: &str) {
+        self.execute(&format!("revoke {privilege} on {table} from {role}")).await;
+    }
+
+    /// Gives it back.
+    pub async fn grant(&self, privilege: &str, table: &str, role: &str) {
+        self.execute(&format!("grant {privilege} on {table} to {role}")).await;
+    }
+}
+
 impl AppDatabase {
     /// On the server at this address, with the app's tables.
     pub async fn make(server_url: &str, folder: &Folder, name: &str) -> Self {
@@ -289,11 +301,6 @@ impl AppDatabase {
             "create policy mangoes on works for all to mangoes_app using (true) with check (true)",
         )
         .await;
-    }
-
-    /// Takes a right away from a role.
-    pub async fn revoke(&self, privilege: &str, table: &str, role: &str) {
-        self.execute(&format!("revoke {privilege} on {table} from {role}")).await;
     }
 
     /// Rights on anything of ours, or on a table of the app that migrate made, that this role has.

@@ -1,4 +1,5 @@
-//! Applies `migrations/`: tables, functions, views, rights, first rows, triggers on the app's works.
+//! Applies `migrations/`: tables, functions, views, first rows, rights, and triggers on the app's
+//! works.
 //!
 //! All of it is one transaction: it is there as a whole or not at all. The locks that it needs on
 //! the app's tables are waited for briefly and again, so that nobody waits behind it for long.
@@ -6,7 +7,10 @@
 use std::{sync::LazyLock, time::Duration};
 
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, PgConnection, migrate::Migrator};
+use sqlx::{
+    AssertSqlSafe, PgConnection,
+    migrate::{MigrateError, Migrator},
+};
 
 use crate::{
     Store, StoreError,
@@ -284,10 +288,10 @@ fn code_digest() -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn failed(error: sqlx::migrate::MigrateError) -> StoreError {
-    match error {
-        sqlx::migrate::MigrateError::ExecuteMigration(error, _)
-        | sqlx::migrate::MigrateError::Execute(error) => error.into(),
-        other => StoreError::Setup(format!("migration failed: {}", runtime::chain(&other))),
-    }
+fn failed(error: MigrateError) -> StoreError {
+    let sentence = format!("migration failed: {}", runtime::chain(&error));
+    let (MigrateError::ExecuteMigration(error, _) | MigrateError::Execute(error)) = error else {
+        return StoreError::Setup(sentence);
+    };
+    error.into()
 }

@@ -59,8 +59,8 @@ impl MigrationPlan {
         let more = self.in_the_way.len() - 1;
         let more = if more == 0 { String::new() } else { format!(", and {more} more in the way") };
         Err(StoreError::Setup(format!(
-            "the database has to be migrated, and cannot be by {}: {} {}{more}; run `mangoes migrate \
-             --plan`, which names the remedies, then `mangoes migrate` as a role that may make tables",
+            "the database has to be migrated, and cannot be by {}: {} {}{more}; `mangoes migrate \
+             --plan` names the remedies; run `mangoes migrate` as a role that may make tables",
             self.database.role, first.object, first.problem
         )))
     }

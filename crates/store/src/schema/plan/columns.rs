@@ -62,13 +62,22 @@ struct OddColumn {
     is_always_identity: bool,
 }
 
-/// A value is taken by its own type, by a text type, and by a type with a cast for assignments; an
-/// array as its elements are. Names of the app's schema alone count.
 async fn check_types(
     connection: &mut PgConnection,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
-    let wanted = Wanted::all();
+    for column in odd_columns(connection, &Wanted::all()).await? {
+        findings.about(&column.table, column.finding());
+    }
+    Ok(())
+}
+
+/// A value is taken by its own type, by a text type, and by a type with a cast for assignments; an
+/// array as its elements are. Names of the app's schema alone count.
+async fn odd_columns(
+    connection: &mut PgConnection,
+    wanted: &Wanted,
+) -> Result<Vec<OddColumn>, StoreError> {
     let odd = sqlx::query_as!(
         OddColumn,
         r#"
@@ -134,10 +143,7 @@ async fn check_types(
     )
     .fetch_all(connection)
     .await?;
-    for column in odd {
-        findings.about(&column.table, column.finding());
-    }
-    Ok(())
+    Ok(odd)
 }
 
 impl OddColumn {

@@ -68,7 +68,8 @@ async fn odd_works(
                 )
             ) as no_numbers,
             count(*) filter (
-                where not isfinite(last_refreshed_at) or last_refreshed_at > now() + interval '1 day'
+                where not isfinite(last_refreshed_at)
+                    or last_refreshed_at > now() + interval '1 day'
             ) as odd_refreshes
         from {}",
         works.object

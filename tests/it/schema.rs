@@ -1,0 +1,31 @@
+//! `migrations/schema.txt` is the schema that the migrations make: a review sees each change of it.
+
+use std::path::Path;
+
+use tests::{Database, Folder, Said, mangoes, postgres};
+
+/// A new database has the schema of the file; `make bless` writes the file.
+#[tokio::test]
+async fn the_schema_is_that_of_the_file() {
+    let folder = Folder::new("schema");
+    let postgres = postgres(&folder).await;
+    let url = postgres.database_url();
+    let said = Said::by(mangoes(&folder.0).arg("migrate").env("DATABASE_URL", &url));
+    assert!(said.succeeded(), "{}", said.text);
+    let database = Database::connect(&url, &folder.0.join("no.log")).await;
+    let made = "What the migrations make in a new database. Written by `make bless`.\n".to_owned()
+        + &database.schema_as_text().await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/schema.txt");
+    if std::env::var_os("MANGOES_BLESS").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let file = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = made.lines().zip(file.lines()).find(|(made, file)| made != file);
+    assert!(made == file, "migrations/schema.txt differs at {differs:?}: run `make bless`");
+    // They run with the rights of their owner: nobody else may put a name into their way.
+    let with_rights = made.lines().filter(|line| line.contains("security definer"));
+    let open: Vec<&str> = with_rights.filter(|line| line.contains(", public")).collect();
+    assert!(open.is_empty(), "these find names in the app's schema: {open:#?}");
+    database.close().await;
+    postgres.stop().await.unwrap();
+}
