@@ -4,6 +4,7 @@
 //! The command line turns its flags into values.
 
 mod address;
+mod database;
 mod error;
 mod load;
 mod secret;
@@ -12,6 +13,7 @@ mod sources;
 mod values;
 
 pub use address::mask_url;
+pub use database::DatabaseSource;
 pub use error::ConfigError;
 pub use load::Shown;
 pub use secret::Secret;

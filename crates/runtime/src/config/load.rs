@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{
+    database::{self, DATABASE_URL},
     error::ConfigError,
     secret::Secret,
     settings::{Config, SETTINGS, TMDB_API_KEY, TMDB_TOKEN},
@@ -37,6 +38,11 @@ impl Config {
                 (setting.read)(&mut config, value).map_err(wrong)?;
             }
             config.origins.extend(found.map(|found| (setting.name, found.origin)));
+        }
+        if let Some(found) = database::read(sources)? {
+            config.database_url = Some(found.url);
+            config.database_source = found.source;
+            config.origins.extend(found.origin.map(|origin| (DATABASE_URL, origin)));
         }
         config.tmdb_credential = sources.stronger(TMDB_TOKEN, TMDB_API_KEY)?.map(Secret::new);
         Ok(config)
@@ -90,6 +96,15 @@ mod tests {
             ("NATS_REPLICAS", "2"),
             ("DATABASE_URL", "mysql://x/y"),
             ("DATABASE_URL", "postgres//x"),
+            ("DATABASE_URL", "postgres://"),
+            ("PGPORT", "five"),
+            ("PGPORT", "70000"),
+            ("PGSSLMODE", "always"),
+            ("PGPASSWORD_FILE", "/nowhere/password"),
+            ("DATABASE_POOL", "3"),
+            ("DATABASE_POOL", "many"),
+            ("MANGOES_APP_SCHEMA", "mangoes"),
+            ("MANGOES_APP_SCHEMA", "My App"),
             ("TMDB_RATE", "-1"),
             ("TMDB_BASE_URL", "https://api.themoviedb.org"),
             ("TMDB_LANGUAGE", "english"),
@@ -136,6 +151,28 @@ mod tests {
         assert_eq!(row("TMDB_API_KEY"), Some(("", "default")));
         assert_eq!(row("TMDB_RATE"), Some(("40", "default")));
         assert_eq!(row("MANGOES_REFRESH_MODE"), Some(("continuous", "default")));
+    }
+
+    #[test]
+    fn a_database_of_the_variables_is_shown_with_the_names_that_it_comes_from() {
+        let config = load(&[
+            ("PGHOST", "/run/pg"),
+            ("PGDATABASE", "movies"),
+            ("PGUSER", "ann"),
+            ("PGPASSWORD", "sesame"),
+        ])
+        .unwrap();
+        let shown = config.shown();
+        assert!(!format!("{shown:?}{config:?}").contains("sesame"), "{shown:?}");
+        let row = |name| {
+            shown.iter().find(|s| s.name == name).map(|s| (s.value.as_str(), s.origin.as_str()))
+        };
+        let address = "postgres://ann:***@%2Frun%2Fpg/movies";
+        assert_eq!(row("DATABASE_URL"), Some((address, "PGHOST, PGDATABASE")));
+        assert_eq!(row("PGHOST"), Some(("/run/pg", "environment")));
+        assert_eq!(row("PGPASSWORD"), Some(("***", "environment")));
+        assert_eq!(row("PGPORT"), Some(("", "default")));
+        assert_eq!(row("MANGOES_APP_SCHEMA"), Some(("public", "default")));
     }
 
     #[test]
