@@ -1,5 +1,5 @@
 //! Switches for the project's own tests, in debug builds only: a safeguard that is off, a handler
-//! that panics, a process that ends at one message.
+//! that panics, a process that ends at one message, a database whose time runs fast.
 //!
 //! A test that cannot fail proves nothing: with a safeguard off, the chaos tests have to fail. The
 //! switches are environment variables, read here and nowhere else.
@@ -54,4 +54,11 @@ pub fn abort_at(message_key: &str) {
     {
         std::process::abort();
     }
+}
+
+/// A schema of the test whose `now()` stands before that of Postgres: `MANGOES_CLOCK=<schema>`. Never
+/// in a release build.
+#[must_use]
+pub fn clock_schema() -> Option<String> {
+    if cfg!(debug_assertions) { std::env::var("MANGOES_CLOCK").ok() } else { None }
 }
