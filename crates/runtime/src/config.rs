@@ -7,16 +7,16 @@ mod address;
 mod database;
 mod error;
 mod load;
+mod names;
 mod secret;
 mod settings;
 mod sources;
 mod values;
 
 pub use address::mask_url;
-pub use database::DatabaseSource;
 pub use error::ConfigError;
 pub use load::Shown;
-pub use secret::Secret;
+pub use secret::{Secret, SecretSource};
 pub use settings::{Config, LogFormat, RefreshMode};
 pub use sources::Sources;
 pub use values::listen_parts;

@@ -56,8 +56,8 @@ pub fn abort_at(message_key: &str) {
     }
 }
 
-/// A schema of the test whose `now()` stands before that of Postgres: `MANGOES_CLOCK=<schema>`. Never
-/// in a release build.
+/// A schema of the test whose `now()` stands before that of Postgres: `MANGOES_CLOCK=<schema>`.
+/// Never in a release build.
 #[must_use]
 pub fn clock_schema() -> Option<String> {
     if cfg!(debug_assertions) { std::env::var("MANGOES_CLOCK").ok() } else { None }

@@ -2,18 +2,17 @@
 //! reads them. Both become one address, in which every part stands once.
 //!
 //! A password that comes from a file may change there while the process runs: the address is read
-//! again ([`DatabaseSource`]).
+//! again.
 
-use super::{address, error::ConfigError, secret::Secret, sources::Sources};
-
-pub(super) const DATABASE_URL: &str = "DATABASE_URL";
-pub(super) const PGHOST: &str = "PGHOST";
-pub(super) const PGPORT: &str = "PGPORT";
-pub(super) const PGUSER: &str = "PGUSER";
-pub(super) const PGPASSWORD: &str = "PGPASSWORD";
-pub(super) const PGDATABASE: &str = "PGDATABASE";
-pub(super) const PGSSLMODE: &str = "PGSSLMODE";
-pub(super) const PGSSLROOTCERT: &str = "PGSSLROOTCERT";
+use super::{
+    address,
+    error::ConfigError,
+    names::{
+        DATABASE_URL, PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGSSLMODE, PGSSLROOTCERT, PGUSER,
+    },
+    secret::{Secret, SecretSource},
+    sources::Sources,
+};
 
 /// Those that say where a database is. The others say how to reach one: without an address they
 /// mean nothing.
@@ -24,33 +23,13 @@ const PORT: &str = "5432";
 /// Stands where a URL has no host, so that it can be read.
 const NO_HOST: &str = "no-host.invalid";
 
-/// The sources of the database's address, kept because one of them is a file that may change.
-#[derive(Clone)]
-pub struct DatabaseSource(Sources);
-
-impl std::fmt::Debug for DatabaseSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DatabaseSource")
-    }
-}
-
-impl DatabaseSource {
-    /// The address as the files say it now.
-    ///
-    /// # Errors
-    /// A file cannot be read, or says nothing usable.
-    pub fn read(&self) -> Result<Option<Secret>, ConfigError> {
-        Ok(read(&self.0)?.map(|found| found.url))
-    }
-}
-
 /// The database that the settings name.
 pub(super) struct Found {
     pub(super) url: Secret,
     /// The settings that it comes from, where `DATABASE_URL` is none of them.
     pub(super) origin: Option<String>,
     /// Where a file is among them.
-    pub(super) source: Option<DatabaseSource>,
+    pub(super) source: Option<SecretSource>,
 }
 
 /// `None`: no database is named, an embedded one is meant.
@@ -75,8 +54,12 @@ pub(super) fn read(sources: &Sources) -> Result<Option<Found>, ConfigError> {
     Ok(Some(Found {
         url: Secret::new(parts.url()),
         origin: url.is_none().then(|| places.join(", ")),
-        source: is_file.then(|| DatabaseSource(sources.clone())),
+        source: is_file.then(|| source(sources.clone())),
     }))
+}
+
+fn source(sources: Sources) -> SecretSource {
+    SecretSource::new(move || Ok(read(&sources)?.map(|found| found.url)))
 }
 
 /// The parts of an address, each as a URL writes it.
@@ -93,7 +76,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Of a `postgres://` address. A part may stand in its place or behind the `?`, as libpq allows.
+    /// Of a `postgres://` address. A part stands in its place or behind the `?`, as libpq allows.
     fn of(text: &str) -> Result<Self, String> {
         let url = address::POSTGRES.read(&with_some_host(text))?;
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
@@ -208,33 +191,6 @@ fn encoded(text: impl AsRef<str>) -> String {
         .collect()
 }
 
-/// The modes of libpq.
-pub(super) fn ssl_mode(text: &str) -> Result<String, String> {
-    let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
-    if modes.contains(&text) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("'{text}' is unknown: use one of {}", modes.join(", ")))
-}
-
-/// The schema with the app's tables: a plain name, because it stands in the search path of every
-/// session.
-pub(super) fn app_schema(text: &str) -> Result<String, String> {
-    let begins = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if !begins || !text.bytes().all(is_plain) || text.len() > 63 {
-        return Err(format!(
-            "'{text}' is not a schema's name: use lower-case letters, digits and _, at most 63"
-        ));
-    }
-    if text == "mangoes" || text == "information_schema" || text.starts_with("pg_") {
-        return Err(format!(
-            "'{text}' is not a schema of the app: name the one that holds its table works"
-        ));
-    }
-    Ok(text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,25 +266,5 @@ mod tests {
         assert!(again.read().unwrap_err().to_string().contains("PGPASSWORD_FILE"));
         let plain = read(&sources(&[("PGHOST", "h"), ("PGPASSWORD", "p")])).unwrap().unwrap();
         assert!(plain.source.is_none(), "nothing would change");
-    }
-
-    #[test]
-    fn schemas_of_the_app() {
-        for (text, good) in [
-            ("public", true),
-            ("app_2", true),
-            ("_x", true),
-            ("App", false),
-            ("a b", false),
-            ("a\"; drop table works; --", false),
-            ("", false),
-            ("2a", false),
-            ("mangoes", false),
-            ("pg_catalog", false),
-            ("information_schema", false),
-        ] {
-            assert_eq!(app_schema(text).is_ok(), good, "{text}");
-        }
-        assert!(app_schema(&"a".repeat(64)).is_err());
     }
 }

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::{
-    database::{self, DATABASE_URL},
+    database,
     error::ConfigError,
+    names::{DATABASE_URL, TMDB_API_KEY, TMDB_TOKEN},
     secret::Secret,
-    settings::{Config, SETTINGS, TMDB_API_KEY, TMDB_TOKEN},
+    settings::{Config, SETTINGS},
     sources::Sources,
 };
 

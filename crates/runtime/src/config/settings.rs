@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
     address::{self, mask_url},
-    database::{
-        self, DATABASE_URL, DatabaseSource, PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGSSLMODE,
-        PGSSLROOTCERT, PGUSER,
+    names::{
+        DATABASE_URL, PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGSSLMODE, PGSSLROOTCERT, PGUSER,
+        TMDB_API_KEY, TMDB_TOKEN,
     },
-    secret::Secret,
-    values::{countries, country, language, listen, number},
+    secret::{Secret, SecretSource},
+    values::{app_schema, countries, country, language, listen, number, ssl_mode},
 };
 
 /// How stale movies are refreshed.
@@ -46,7 +46,7 @@ pub struct Config {
     /// Postgres, with every part of its address; embedded when absent.
     pub database_url: Option<Secret>,
     /// Where `database_url` is read again, because its password stands in a file.
-    pub database_source: Option<DatabaseSource>,
+    pub database_source: Option<SecretSource>,
     /// Connections to Postgres that a process holds at most, all of them counted. `None`: by the
     /// number of its services.
     pub database_pool: Option<u32>,
@@ -152,7 +152,7 @@ pub(super) const SETTINGS: [Setting; 26] = [
     ),
     libpq(
         PGSSLMODE,
-        |config, text| keep(config, PGSSLMODE, &database::ssl_mode(text)?),
+        |config, text| keep(config, PGSSLMODE, &ssl_mode(text)?),
         |config| kept(config, PGSSLMODE),
     ),
     libpq(
@@ -177,7 +177,7 @@ pub(super) const SETTINGS: [Setting; 26] = [
     Setting {
         name: "MANGOES_APP_SCHEMA",
         default: Some("public"),
-        read: |config, text| put(&mut config.app_schema, database::app_schema(text)?),
+        read: |config, text| put(&mut config.app_schema, app_schema(text)?),
         show: |config| config.app_schema.clone(),
     },
     // One credential with two names: `Config::load` chooses between them.
@@ -301,11 +301,6 @@ fn keep(config: &mut Config, name: &'static str, text: &str) -> Result<(), Strin
 fn kept(config: &Config, name: &str) -> String {
     config.libpq.get(name).cloned().unwrap_or_default()
 }
-
-/// The v4 token of TMDB.
-pub(super) const TMDB_TOKEN: &str = "TMDB_TOKEN";
-/// The v3 key of TMDB.
-pub(super) const TMDB_API_KEY: &str = "TMDB_API_KEY";
 
 /// The API of TMDB itself.
 const TMDB_ITSELF: &str = "https://api.themoviedb.org/3";

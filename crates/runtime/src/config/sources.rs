@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, io::ErrorKind, path::Path};
 
-use super::{database::PGPASSWORD, error::ConfigError, settings::is_setting};
+use super::{error::ConfigError, names::PGPASSWORD, settings::is_setting};
 
 /// The file of settings, in the current directory.
 const FILE: &str = "mangoes.toml";

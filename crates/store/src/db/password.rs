@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use runtime::{Secret, config::DatabaseSource};
+use runtime::{Secret, config::SecretSource};
 use sqlx::PgPool;
 use tracing::{info, warn};
 
@@ -17,7 +17,7 @@ const READ_EVERY: Duration = Duration::from_secs(2);
 /// The address that is in use, and where it is read again.
 pub(super) struct Follow {
     pub(super) pool: PgPool,
-    pub(super) source: DatabaseSource,
+    pub(super) source: SecretSource,
     pub(super) url: Secret,
     pub(super) session_name: String,
 }

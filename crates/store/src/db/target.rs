@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use runtime::{Secret, config::DatabaseSource};
+use runtime::{Secret, config::SecretSource};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::StoreError;
@@ -16,7 +16,7 @@ pub struct StoreOptions {
     /// `postgres://user:password@host:port/name`.
     pub url: Secret,
     /// Where the address is read again, because its password stands in a file.
-    pub source: Option<DatabaseSource>,
+    pub source: Option<SecretSource>,
     /// The schema of the app's tables, a plain identifier.
     pub app_schema: String,
     /// Shows in `pg_stat_activity`, with a number that differs between processes.

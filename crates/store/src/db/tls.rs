@@ -29,7 +29,7 @@ fn found_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
 }
 
 fn of_certificate(why: &CertificateError) -> String {
-    if let CertificateError::UnknownIssuer = why {
+    if let CertificateError::UnknownIssuer | CertificateError::BadSignature = why {
         return "its certificate is signed by nobody who is known here: name the certificate of \
                 the authority, or the server's own, in sslrootcert"
             .to_owned();
@@ -43,7 +43,7 @@ fn of_certificate(why: &CertificateError) -> String {
     if let CertificateError::Other(_) = why {
         // Above all: it is marked as an authority, as `openssl req -x509` marks what it makes.
         return format!(
-            "its certificate is refused ({why:?}): a certificate that is marked as an authority \
+            "its certificate is refused ({why}): a certificate that is marked as an authority \
              is none for a server; make one with {OWN} and name it in sslrootcert, or let an \
              authority of your own sign it and name that"
         );
