@@ -1,5 +1,5 @@
-//! The forms of single values: whole numbers, countries, languages, addresses to listen on, words of
-//! Postgres.
+//! The forms of single values: whole numbers, countries, languages, addresses to listen on, modes
+//! and schemas of Postgres.
 //!
 //! A function here that refuses a value says what the value is not and how to write it. The caller
 //! adds the setting's name.

@@ -1,7 +1,7 @@
 //! What the database sees of the sessions of this process (`pg_stat_activity`).
 //!
-//! The questions go out on a connection of their own, for the pool may be what hangs; one at a time,
-//! so that it is one connection.
+//! The questions go out on a connection of their own, for the pool may be what hangs; one at a
+//! time, so that it is one connection.
 
 use std::{sync::Arc, time::Duration};
 

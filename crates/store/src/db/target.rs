@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use runtime::{Secret, config::SecretSource};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use crate::StoreError;
 
@@ -48,6 +48,10 @@ pub(super) fn parsed(url: &Secret, session_name: &str) -> Result<PgConnectOption
     check_files(&url)?;
     let options = PgConnectOptions::from_str(&url)
         .map_err(|e| StoreError::Setup(format!("DATABASE_URL is not a usable URL: {e}")))?;
+    // The variable of libpq, which sqlx reads by itself, is for a server that is given, and stands
+    // in the address then.
+    let has_mode = url.contains("sslmode=") || url.contains("ssl-mode=");
+    let options = if has_mode { options } else { options.ssl_mode(PgSslMode::Prefer) };
     // A pooler refuses the start of a session that sets this; our session sets it afterwards.
     Ok(options.extra_float_digits(None).application_name(session_name))
 }
