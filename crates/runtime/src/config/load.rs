@@ -64,6 +64,13 @@ impl Config {
         self.origins.contains_key(name)
     }
 
+    /// The settings that say where the database is: `DATABASE_URL`, or variables of libpq.
+    #[must_use]
+    pub fn database_named_by(&self) -> &str {
+        let origin = self.origins.get(DATABASE_URL).filter(|origin| origin.starts_with("PG"));
+        origin.map_or(DATABASE_URL, String::as_str)
+    }
+
     /// Every setting with its value and source; secrets are masked.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
@@ -170,6 +177,7 @@ mod tests {
         };
         let address = "postgres://ann:***@%2Frun%2Fpg/movies";
         assert_eq!(row("DATABASE_URL"), Some((address, "PGHOST, PGDATABASE")));
+        assert_eq!(config.database_named_by(), "PGHOST, PGDATABASE");
         assert_eq!(row("PGHOST"), Some(("/run/pg", "environment")));
         assert_eq!(row("PGPASSWORD"), Some(("***", "environment")));
         assert_eq!(row("PGPORT"), Some(("", "default")));
