@@ -19,11 +19,14 @@ mod database;
 mod dice;
 mod eventually;
 mod folder;
+mod given;
 mod http;
 mod nats;
+mod pooler;
 mod program;
 mod proxy;
 mod servers;
+mod socket;
 mod words;
 mod world;
 
@@ -32,11 +35,14 @@ pub use database::{Database, Rows};
 pub use dice::Dice;
 pub use eventually::{PATIENCE, Wait, eventually};
 pub use folder::Folder;
+pub use given::{Given, Running};
 pub use http::http_get;
 pub use nats::{PlainNats, nats_login};
+pub use pooler::Pooler;
 pub use program::{Process, Said, last_lines, mangoes, program};
 pub use proxy::{Mode, Proxy};
 pub use servers::{CREDENTIAL, options, postgres, servers, simulator};
+pub use socket::SocketDoor;
 pub use words::{
     Any, Audit, Budgets, Calls, DeadLetters, Details, Events, Jobs, ListRuns, Lock, Movies,
     QueueRows, Runs, StoredMovie,

@@ -7,6 +7,7 @@ mod freshness;
 mod jobs;
 mod runs;
 mod schedules;
+mod sessions;
 mod upstream;
 
 pub use catalogue::{Details, Movies, StoredMovie};
