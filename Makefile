@@ -10,13 +10,14 @@ MAKEFLAGS += --no-print-directory
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-setup: ## install nats-server and Postgres where they are missing
+setup: ## install nats-server, Postgres and PgBouncer where they are missing
 	@scripts/setup
 
 demo: setup ## the main job end to end on local servers, without a TMDB key
 	cargo run --release -p mangoes -- demo
 
-test: setup ## all tests, against real servers
+test: setup ## all tests, against real servers and each version of Postgres that can be had
+	@scripts/postgres-versions >/dev/null
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  echo "cargo nextest run --workspace"; cargo nextest run --workspace; \
 	else \

@@ -11,8 +11,22 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::eventually::{PATIENCE, Wait};
 
 /// Settings of the caller's environment that a test must not inherit.
-const SETTINGS: [&str; 6] =
-    ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "RUST_LOG"];
+const SETTINGS: [&str; 14] = [
+    "NATS_URL",
+    "DATABASE_URL",
+    "DATABASE_POOL",
+    "PGHOST",
+    "PGPORT",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGDATABASE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "TMDB_TOKEN",
+    "TMDB_API_KEY",
+    "NATS_CREDS",
+    "RUST_LOG",
+];
 
 /// The program, built once; or the one that `MANGOES_PROGRAM` names.
 pub fn program() -> &'static Path {

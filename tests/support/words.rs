@@ -9,6 +9,7 @@ mod migrate;
 mod runs;
 mod schedules;
 mod schema;
+mod sessions;
 mod upstream;
 
 pub use catalogue::{Details, Movies, StoredMovie};

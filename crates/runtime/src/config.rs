@@ -4,8 +4,10 @@
 //! The command line turns its flags into values.
 
 mod address;
+mod database;
 mod error;
 mod load;
+mod names;
 mod secret;
 mod settings;
 mod sources;
@@ -14,7 +16,7 @@ mod values;
 pub use address::mask_url;
 pub use error::ConfigError;
 pub use load::Shown;
-pub use secret::Secret;
+pub use secret::{Secret, SecretSource};
 pub use settings::{Config, LogFormat, RefreshMode};
 pub use sources::Sources;
 pub use values::listen_parts;

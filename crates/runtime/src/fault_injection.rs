@@ -1,5 +1,5 @@
 //! Switches for the project's own tests, in debug builds only: a safeguard that is off, a handler
-//! that panics, a process that ends at one message.
+//! that panics, a process that ends at one message, a database whose time runs fast.
 //!
 //! A test that cannot fail proves nothing: with a safeguard off, the chaos tests have to fail. The
 //! switches are environment variables, read here and nowhere else.
@@ -24,19 +24,6 @@ static PANIC_EVERY: LazyLock<Option<u64>> = LazyLock::new(|| {
     let text = if cfg!(debug_assertions) { std::env::var("MANGOES_PANIC").ok() } else { None };
     text.and_then(|n| n.parse().ok()).filter(|n| *n > 0)
 });
-
-/// `MANGOES_CLOCK_SCHEMA=fast`: a schema whose function `now` stands before the server's own.
-static CLOCK_SCHEMA: LazyLock<Option<String>> = LazyLock::new(|| {
-    let text =
-        if cfg!(debug_assertions) { std::env::var("MANGOES_CLOCK_SCHEMA").ok() } else { None };
-    text.filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()))
-});
-
-/// A schema with a clock of a test's own. Never in a release build.
-#[must_use]
-pub fn clock_schema() -> Option<&'static str> {
-    CLOCK_SCHEMA.as_deref()
-}
 
 /// Whether this safeguard is off. Never in a release build.
 #[must_use]
@@ -67,4 +54,11 @@ pub fn abort_at(message_key: &str) {
     {
         std::process::abort();
     }
+}
+
+/// A schema of the test whose `now()` stands before that of Postgres: `MANGOES_CLOCK=<schema>`.
+/// Never in a release build.
+#[must_use]
+pub fn clock_schema() -> Option<String> {
+    if cfg!(debug_assertions) { std::env::var("MANGOES_CLOCK").ok() } else { None }
 }

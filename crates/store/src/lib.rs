@@ -29,7 +29,9 @@ pub use self::{
     db::{
         clock::DatabaseClock,
         error::{Noun, Outage, StoreError},
+        notifications::Channel,
         sessions::SessionActivity,
+        target::StoreOptions,
     },
     delivery::{
         attempts::MessageEnd,
@@ -68,4 +70,6 @@ pub use self::{
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: PgPool,
+    pub(crate) side: db::sessions::SideConnection,
+    pub(crate) notifications: db::notifications::Notifications,
 }

@@ -4,7 +4,7 @@
 use anyhow::{Result, bail};
 use bus::{Bus, BusOptions};
 use runtime::{Config, Secret};
-use store::Store;
+use store::{Store, StoreOptions};
 
 use crate::endpoints::Endpoints;
 
@@ -28,9 +28,15 @@ pub(crate) async fn store(config: &Config) -> Result<Store> {
         }
     };
     let Some(url) = url else {
-        bail!("no database is known: start `mangoes up` here, or set DATABASE_URL")
+        bail!("no database is known: start `mangoes up` here, or set DATABASE_URL or PGHOST")
     };
-    Ok(Store::connect(&url, CLIENT_NAME, CONNECTIONS).await?)
+    let connections = config.database_pool.map_or(CONNECTIONS, |most| most.min(CONNECTIONS));
+    let options = StoreOptions {
+        source: config.database_source.clone(),
+        app_schema: config.app_schema.clone(),
+        ..StoreOptions::new(&url, CLIENT_NAME, connections)
+    };
+    Ok(Store::open(options).await?)
 }
 
 /// The database with all migrations, for commands that read its tables.

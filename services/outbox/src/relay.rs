@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bus::Bus;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Component};
-use store::{LockWait, Store};
+use store::{Channel, LockWait, Store};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
@@ -31,7 +31,7 @@ struct State {
     bus: Bus,
     store: Store,
     streams_seen_at: Option<Instant>,
-    /// Ends with the actor, however that ends: its connection would be missing in the pool.
+    /// Ends with the actor, however that ends.
     _listening: AbortOnDropHandle<()>,
 }
 
@@ -65,19 +65,11 @@ impl Actor for Relay {
         myself.send_interval(SWEEP_EVERY, || Look);
         let (listener, listening) = (myself.clone(), store.clone());
         let listening = tokio::spawn(async move {
-            loop {
-                // A relay that has ended needs no notification.
-                let look = || {
-                    let _ = listener.cast(Look);
-                };
-                if let Err(e) = listening.listen("mangoes_outbox", look).await {
-                    tracing::debug!(
-                        error = %runtime::chain(&e),
-                        "no notifications from the database for a while; the sweep goes on"
-                    );
-                }
-                tokio::time::sleep(SWEEP_EVERY).await;
-            }
+            // A relay that has ended needs no notification.
+            let look = || {
+                let _ = listener.cast(Look);
+            };
+            listening.listen(Channel::Outbox, look).await;
         });
         bus.pulse().beat(COMPONENT);
         Ok(State {

@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use proto::Action;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::{ChildSpec, Component};
-use store::{LossCheck, StoreError};
+use store::{Channel, LossCheck, StoreError};
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
@@ -56,7 +56,7 @@ struct State {
     /// A sweep is asked for and not begun: ten thousand notifications are one sweep.
     asked: Asked,
     watched_at: Option<Instant>,
-    /// Ends with the actor, however that ends: its connection would be missing in the pool.
+    /// Ends with the actor, however that ends.
     _waking: AbortOnDropHandle<()>,
 }
 
@@ -101,7 +101,7 @@ impl Actor for Scheduler {
             tokio::select! {
                 () = drain.cancelled() => end(&edited),
                 // Lost notifications cost nothing but the time until the next sweep.
-                _ = store.listen("mangoes_jobs", || ask(&edited, &waking)) => {}
+                () = store.listen(Channel::Jobs, || ask(&edited, &waking)) => {}
             }
             drain.cancelled().await;
             tokio::time::sleep(DRAIN_CHECK).await;

@@ -50,7 +50,7 @@ impl Database {
     }
 
     /// Time runs sixty times as fast for a program that is started with
-    /// `MANGOES_CLOCK_SCHEMA=fast`, and for the test's own sessions that begin from now on: a
+    /// `MANGOES_CLOCK=fast`, and for the test's own sessions that begin from now on: a
     /// function `now` of the test stands before the server's, and the program takes its time from
     /// the database.
     pub async fn let_time_run_fast(&self) {

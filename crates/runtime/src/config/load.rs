@@ -3,9 +3,11 @@
 use serde::Serialize;
 
 use super::{
+    database,
     error::ConfigError,
+    names::{DATABASE_URL, TMDB_API_KEY, TMDB_TOKEN},
     secret::Secret,
-    settings::{Config, SETTINGS, TMDB_API_KEY, TMDB_TOKEN},
+    settings::{Config, SETTINGS},
     sources::Sources,
 };
 
@@ -38,6 +40,11 @@ impl Config {
             }
             config.origins.extend(found.map(|found| (setting.name, found.origin)));
         }
+        if let Some(found) = database::read(sources)? {
+            config.database_url = Some(found.url);
+            config.database_source = found.source;
+            config.origins.extend(found.origin.map(|origin| (DATABASE_URL, origin)));
+        }
         config.tmdb_credential = sources.stronger(TMDB_TOKEN, TMDB_API_KEY)?.map(Secret::new);
         Ok(config)
     }
@@ -55,6 +62,13 @@ impl Config {
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         self.origins.contains_key(name)
+    }
+
+    /// The settings that say where the database is: `DATABASE_URL`, or variables of libpq.
+    #[must_use]
+    pub fn database_named_by(&self) -> &str {
+        let origin = self.origins.get(DATABASE_URL).filter(|origin| origin.starts_with("PG"));
+        origin.map_or(DATABASE_URL, String::as_str)
     }
 
     /// Every setting with its value and source; secrets are masked.
@@ -90,6 +104,15 @@ mod tests {
             ("NATS_REPLICAS", "2"),
             ("DATABASE_URL", "mysql://x/y"),
             ("DATABASE_URL", "postgres//x"),
+            ("DATABASE_URL", "postgres://"),
+            ("PGPORT", "five"),
+            ("PGPORT", "70000"),
+            ("PGSSLMODE", "always"),
+            ("PGPASSWORD_FILE", "/nowhere/password"),
+            ("DATABASE_POOL", "3"),
+            ("DATABASE_POOL", "many"),
+            ("MANGOES_APP_SCHEMA", "mangoes"),
+            ("MANGOES_APP_SCHEMA", "My App"),
             ("TMDB_RATE", "-1"),
             ("TMDB_BASE_URL", "https://api.themoviedb.org"),
             ("TMDB_LANGUAGE", "english"),
@@ -136,6 +159,29 @@ mod tests {
         assert_eq!(row("TMDB_API_KEY"), Some(("", "default")));
         assert_eq!(row("TMDB_RATE"), Some(("40", "default")));
         assert_eq!(row("MANGOES_REFRESH_MODE"), Some(("continuous", "default")));
+    }
+
+    #[test]
+    fn a_database_of_the_variables_is_shown_with_the_names_that_it_comes_from() {
+        let config = load(&[
+            ("PGHOST", "/run/pg"),
+            ("PGDATABASE", "movies"),
+            ("PGUSER", "ann"),
+            ("PGPASSWORD", "sesame"),
+        ])
+        .unwrap();
+        let shown = config.shown();
+        assert!(!format!("{shown:?}{config:?}").contains("sesame"), "{shown:?}");
+        let row = |name| {
+            shown.iter().find(|s| s.name == name).map(|s| (s.value.as_str(), s.origin.as_str()))
+        };
+        let address = "postgres://ann:***@%2Frun%2Fpg/movies";
+        assert_eq!(row("DATABASE_URL"), Some((address, "PGHOST, PGDATABASE")));
+        assert_eq!(config.database_named_by(), "PGHOST, PGDATABASE");
+        assert_eq!(row("PGHOST"), Some(("/run/pg", "environment")));
+        assert_eq!(row("PGPASSWORD"), Some(("***", "environment")));
+        assert_eq!(row("PGPORT"), Some(("", "default")));
+        assert_eq!(row("MANGOES_APP_SCHEMA"), Some(("public", "default")));
     }
 
     #[test]

@@ -6,8 +6,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
     address::{self, mask_url},
-    secret::Secret,
-    values::{countries, country, language, listen, number},
+    names::{
+        DATABASE_URL, PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGSSLMODE, PGSSLROOTCERT, PGUSER,
+        TMDB_API_KEY, TMDB_TOKEN,
+    },
+    secret::{Secret, SecretSource},
+    values::{app_schema, countries, country, language, listen, number, ssl_mode},
 };
 
 /// How stale movies are refreshed.
@@ -39,8 +43,15 @@ pub struct Config {
     pub nats_creds: Option<PathBuf>,
     /// Servers of a NATS cluster that keep a copy of each stream: 1, 3 or 5.
     pub nats_replicas: u8,
-    /// Postgres; embedded when absent.
+    /// Postgres, with every part of its address; embedded when absent.
     pub database_url: Option<Secret>,
+    /// Where `database_url` is read again, because its password stands in a file.
+    pub database_source: Option<SecretSource>,
+    /// Connections to Postgres that a process holds at most, all of them counted. `None`: by the
+    /// number of its services.
+    pub database_pool: Option<u32>,
+    /// The schema that holds the app's tables, a plain identifier.
+    pub app_schema: String,
     /// TMDB v4 token or v3 key.
     pub tmdb_credential: Option<Secret>,
     /// TMDB, ends in `/3`.
@@ -65,6 +76,8 @@ pub struct Config {
     pub log_filter: Option<String>,
     /// How stale movies are refreshed.
     pub refresh_mode: RefreshMode,
+    /// The variables of libpq that are set, without the password.
+    pub(super) libpq: BTreeMap<&'static str, String>,
     /// The source of each setting that is set, by name.
     pub(super) origins: BTreeMap<&'static str, String>,
 }
@@ -83,7 +96,7 @@ pub(super) struct Setting {
 }
 
 /// The order is that of `mangoes config`.
-pub(super) const SETTINGS: [Setting; 17] = [
+pub(super) const SETTINGS: [Setting; 26] = [
     Setting {
         name: "NATS_URL",
         default: None,
@@ -117,14 +130,55 @@ pub(super) const SETTINGS: [Setting; 17] = [
         },
         show: |config| config.nats_replicas.to_string(),
     },
+    // With the variables of libpq it is put together in `Config::load`.
     Setting {
-        name: "DATABASE_URL",
+        name: DATABASE_URL,
         default: None,
-        read: |config, text| {
-            address::POSTGRES.read(text)?;
-            put(&mut config.database_url, Some(Secret::new(text.to_owned())))
-        },
+        read: |_, _| Ok(()),
         show: |config| server(config.database_url.as_ref()),
+    },
+    libpq(PGHOST, |config, text| keep(config, PGHOST, text), |config| kept(config, PGHOST)),
+    libpq(
+        PGPORT,
+        |config, text| keep(config, PGPORT, &number::<u16>(text)?.to_string()),
+        |config| kept(config, PGPORT),
+    ),
+    libpq(PGUSER, |config, text| keep(config, PGUSER, text), |config| kept(config, PGUSER)),
+    libpq(PGPASSWORD, |_, _| Ok(()), |config| masked(config, PGPASSWORD)),
+    libpq(
+        PGDATABASE,
+        |config, text| keep(config, PGDATABASE, text),
+        |config| kept(config, PGDATABASE),
+    ),
+    libpq(
+        PGSSLMODE,
+        |config, text| keep(config, PGSSLMODE, &ssl_mode(text)?),
+        |config| kept(config, PGSSLMODE),
+    ),
+    libpq(
+        PGSSLROOTCERT,
+        |config, text| keep(config, PGSSLROOTCERT, text),
+        |config| kept(config, PGSSLROOTCERT),
+    ),
+    Setting {
+        name: "DATABASE_POOL",
+        default: None,
+        read: |config, text| match number(text)? {
+            few @ 0..POOL_MIN => Err(format!(
+                "{few} connections are too few: the relay, the listener and the work need \
+                 {POOL_MIN} or more"
+            )),
+            connections => put(&mut config.database_pool, Some(connections)),
+        },
+        show: |config| {
+            config.database_pool.map_or_else(|| "(by services)".to_owned(), |n| n.to_string())
+        },
+    },
+    Setting {
+        name: "MANGOES_APP_SCHEMA",
+        default: Some("public"),
+        read: |config, text| put(&mut config.app_schema, app_schema(text)?),
+        show: |config| config.app_schema.clone(),
     },
     // One credential with two names: `Config::load` chooses between them.
     Setting {
@@ -226,10 +280,27 @@ pub(super) const SETTINGS: [Setting; 17] = [
     },
 ];
 
-/// The v4 token of TMDB.
-pub(super) const TMDB_TOKEN: &str = "TMDB_TOKEN";
-/// The v3 key of TMDB.
-pub(super) const TMDB_API_KEY: &str = "TMDB_API_KEY";
+/// Connections without which a process stands still: one listens, one asks about the others, one
+/// holds the relay's lock while another marks what it published.
+const POOL_MIN: u32 = 4;
+
+/// A variable that libpq reads too.
+const fn libpq(
+    name: &'static str,
+    read: fn(&mut Config, &str) -> Result<(), String>,
+    show: fn(&Config) -> String,
+) -> Setting {
+    Setting { name, default: None, read, show }
+}
+
+fn keep(config: &mut Config, name: &'static str, text: &str) -> Result<(), String> {
+    config.libpq.insert(name, text.to_owned());
+    Ok(())
+}
+
+fn kept(config: &Config, name: &str) -> String {
+    config.libpq.get(name).cloned().unwrap_or_default()
+}
 
 /// The API of TMDB itself.
 const TMDB_ITSELF: &str = "https://api.themoviedb.org/3";

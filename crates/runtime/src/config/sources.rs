@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, io::ErrorKind, path::Path};
 
-use super::{error::ConfigError, settings::is_setting};
+use super::{error::ConfigError, names::PGPASSWORD, settings::is_setting};
 
 /// The file of settings, in the current directory.
 const FILE: &str = "mangoes.toml";
@@ -17,24 +17,30 @@ pub(super) struct Found {
     pub(super) origin: String,
     /// Whether the source is the file of settings, the weakest one.
     from_file: bool,
+    /// Whether the value is the content of a file of its own, which may change.
+    pub(super) is_pointed_to: bool,
 }
 
 impl Found {
     fn in_flag(value: &str) -> Self {
-        Self { value: value.to_owned(), origin: "flag".to_owned(), from_file: false }
+        Self::new(value.to_owned(), "flag".to_owned())
     }
 
     fn in_env(value: String) -> Self {
-        Self { value, origin: "environment".to_owned(), from_file: false }
+        Self::new(value, "environment".to_owned())
     }
 
     fn in_file(value: &str) -> Self {
-        Self { value: value.to_owned(), origin: FILE.to_owned(), from_file: true }
+        Self { from_file: true, ..Self::new(value.to_owned(), FILE.to_owned()) }
+    }
+
+    fn new(value: String, origin: String) -> Self {
+        Self { value, origin, from_file: false, is_pointed_to: false }
     }
 }
 
 /// Where settings come from, strongest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// Flags of the command line, by the name of their setting.
     pub flags: BTreeMap<&'static str, String>,
@@ -121,8 +127,11 @@ fn pointed_to(pointer: &str, path: &str, from_file: bool) -> Result<Option<Found
         ))
     };
     let text = std::fs::read_to_string(path).map_err(wrong)?;
-    let value = text.trim().to_owned();
-    let found = Found { value, origin: format!("{pointer} {path}"), from_file };
+    // A password may begin or end with any character but that of a file's last line.
+    let is_password = pointer.strip_suffix(FILE_SUFFIX) == Some(PGPASSWORD);
+    let value = if is_password { text.trim_end_matches(['\r', '\n']) } else { text.trim() };
+    let origin = format!("{pointer} {path}");
+    let found = Found { value: value.to_owned(), origin, from_file, is_pointed_to: true };
     Ok(Some(found).filter(|found| !found.value.is_empty()))
 }
 

@@ -1,4 +1,5 @@
-//! The forms of single values: whole numbers, countries, languages, addresses to listen on.
+//! The forms of single values: whole numbers, countries, languages, addresses to listen on, modes
+//! and schemas of Postgres.
 //!
 //! A function here that refuses a value says what the value is not and how to write it. The caller
 //! adds the setting's name.
@@ -60,6 +61,33 @@ pub fn listen_parts(text: &str) -> Option<(&str, u16)> {
     (bracketed || plain).then_some((host, port.parse().ok()?))
 }
 
+/// The modes of libpq.
+pub(super) fn ssl_mode(text: &str) -> Result<String, String> {
+    let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+    if modes.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("'{text}' is unknown: use one of {}", modes.join(", ")))
+}
+
+/// The schema with the app's tables: a plain name, because it stands in the search path of every
+/// session.
+pub(super) fn app_schema(text: &str) -> Result<String, String> {
+    let begins = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if !begins || !text.bytes().all(is_plain) || text.len() > 63 {
+        return Err(format!(
+            "'{text}' is not a schema's name: use lower-case letters, digits and _, at most 63"
+        ));
+    }
+    if text == "mangoes" || text == "information_schema" || text.starts_with("pg_") {
+        return Err(format!(
+            "'{text}' is not a schema of the app: name the one that holds its table works"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +115,25 @@ mod tests {
         }
         assert_eq!(countries("US, CA").unwrap(), ["US", "CA"]);
         assert!(countries("US;CA").is_err() && country("us").is_err());
+    }
+
+    #[test]
+    fn schemas_of_the_app() {
+        for (text, good) in [
+            ("public", true),
+            ("app_2", true),
+            ("_x", true),
+            ("App", false),
+            ("a b", false),
+            ("a\"; drop table works; --", false),
+            ("", false),
+            ("2a", false),
+            ("mangoes", false),
+            ("pg_catalog", false),
+            ("information_schema", false),
+        ] {
+            assert_eq!(app_schema(text).is_ok(), good, "{text}");
+        }
+        assert!(app_schema(&"a".repeat(64)).is_err());
     }
 }

@@ -1,6 +1,9 @@
 //! What can go wrong with the database, and its fate.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use delivery::{Classify, Fate};
 
@@ -13,6 +16,12 @@ pub enum Outage {
     /// It cannot be reached, is restarting, or cannot write: full, read-only, a grant is missing.
     #[error(transparent)]
     Sql(sqlx::Error),
+    /// Its password was changed, or its rules for who may connect.
+    #[error(
+        "it refuses this user: was the password changed? Set the new one in DATABASE_URL or \
+         PGPASSWORD and restart, or name a file in PGPASSWORD_FILE, which is read again"
+    )]
+    Login(#[source] sqlx::Error),
     #[error("it did not answer within {} s", .0.as_secs())]
     NoAnswer(Duration),
     /// The batch that the work was part of met the outage.
@@ -97,17 +106,33 @@ fn sentence_of(error: &sqlx::Error) -> String {
     error.as_database_error().map(|e| e.message().to_owned()).unwrap_or_default()
 }
 
+/// The server is unwell, restarts, is full or only read, gives no connection, or lacks a grant.
+/// 25P03 and 25P04: this process was too slow in a transaction, and the server did not wait for it.
+const OUTAGES: [&str; 10] =
+    ["08", "3D000", "53", "57", "58", "XX", "25006", "25P03", "25P04", "42501"];
+/// What a session had prepared is not what it was: its tables were changed (0A000), or a pooler
+/// gave the session to others (26000, 42P05). Another session knows nothing of it.
+const OLD_PLANS: [&str; 3] = ["0A000", "26000", "42P05"];
+/// Another transaction was in the way.
+const CONFLICTS: [&str; 2] = ["40", "55"];
+/// The data does not fit.
+const DATA: [&str; 3] = ["22", "23", "54"];
+
 impl From<sqlx::Error> for StoreError {
     /// By the classes of SQLSTATE, appendix A of the manual of Postgres.
     fn from(error: sqlx::Error) -> Self {
         let Some(code) = code_of(&error) else { return without_code(error) };
         let is_of = |classes: &[&str]| classes.iter().any(|class| code.starts_with(class));
-        // 25P03: this process was idle in a transaction, and the server did not wait for it.
-        if is_of(&["08", "53", "57", "58", "25006", "25P03", "42501"]) {
+        if is_of(&["28"]) {
+            Self::Unavailable(Outage::Login(error))
+        } else if is_of(&OUTAGES) {
             Self::Unavailable(Outage::Sql(error))
-        } else if is_of(&["40", "55"]) {
+        } else if is_of(&OLD_PLANS) {
+            *OLD_PLANS_AT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            Self::Unavailable(Outage::Sql(error))
+        } else if is_of(&CONFLICTS) {
             Self::Conflict(error)
-        } else if is_of(&["22", "23", "54"]) {
+        } else if is_of(&DATA) {
             Self::Data(error)
         } else if code == "P0001" {
             Self::Refused(sentence_of(&error))
@@ -115,6 +140,16 @@ impl From<sqlx::Error> for StoreError {
             Self::Other(error)
         }
     }
+}
+
+/// When a session last had an old plan. All sessions that began before it may have one, of all
+/// stores of this process.
+static OLD_PLANS_AT: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether a session of this age may have a plan that fails.
+pub(super) fn has_old_plans(age: Duration) -> bool {
+    let seen = *OLD_PLANS_AT.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.is_some_and(|at| age > at.elapsed())
 }
 
 fn without_code(error: sqlx::Error) -> StoreError {
@@ -126,6 +161,11 @@ fn without_code(error: sqlx::Error) -> StoreError {
             | sqlx::Error::Tls(_)
             // A connection that breaks while it is being made gives no proper answer.
             | sqlx::Error::Protocol(_)
+            // Only while connecting: a certificate or a key of the address.
+            | sqlx::Error::Configuration(_)
+            | sqlx::Error::WorkerCrashed
+            // The answer to `begin` was that of another session.
+            | sqlx::Error::BeginFailed
     );
     if is_outage { StoreError::Unavailable(Outage::Sql(error)) } else { StoreError::Other(error) }
 }
@@ -149,5 +189,100 @@ impl Classify for StoreError {
 impl From<StoreError> for delivery::LedgerError {
     fn from(error: StoreError) -> Self {
         Self(runtime::chain(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, error::Error};
+
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    use super::*;
+
+    /// An answer of the database with this SQLSTATE.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Answer(&'static str);
+
+    impl DatabaseError for Answer {
+        fn message(&self) -> &str {
+            "a sentence"
+        }
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    fn kind(error: sqlx::Error) -> &'static str {
+        match StoreError::from(error) {
+            StoreError::Unavailable(Outage::Login(_)) => "login",
+            StoreError::Unavailable(_) => "outage",
+            StoreError::Conflict(_) => "conflict",
+            StoreError::Data(_) => "data",
+            StoreError::Refused(_) => "refused",
+            StoreError::Other(_) => "other",
+            StoreError::Row { .. }
+            | StoreError::Setup(_)
+            | StoreError::Unknown { .. }
+            | StoreError::Repeated(_) => "never of sqlx",
+        }
+    }
+
+    #[test]
+    fn what_each_code_means() {
+        for (codes, expected) in [
+            (&["28P01", "28000"][..], "login"),
+            (&["08000", "08003", "08006", "08P01"], "outage"),
+            (&["53100", "53200", "53300", "53400"], "outage"),
+            (&["57014", "57P01", "57P02", "57P03", "57P05"], "outage"),
+            (&["58000", "58030", "58P01", "XX000", "XX001", "XX002"], "outage"),
+            (&["25006", "25P03", "25P04", "3D000", "42501"], "outage"),
+            (&["0A000", "26000", "42P05"], "outage"),
+            (&["40001", "40P01", "55P03", "55000"], "conflict"),
+            (&["22001", "22P02", "23505", "23503", "54000"], "data"),
+            (&["P0001"], "refused"),
+            (&["42601", "42703", "42P01", "42883", "21000", "25P02", "P0002"], "other"),
+        ] {
+            for code in codes {
+                assert_eq!(kind(sqlx::Error::Database(Box::new(Answer(code)))), expected, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_befalls_a_connection_is_an_outage() {
+        for error in [
+            sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()),
+            sqlx::Error::Tls("no TLS".into()),
+            sqlx::Error::Protocol("what?".to_owned()),
+            sqlx::Error::Configuration("no key".into()),
+            sqlx::Error::PoolTimedOut,
+            sqlx::Error::PoolClosed,
+            sqlx::Error::WorkerCrashed,
+            sqlx::Error::BeginFailed,
+        ] {
+            assert_eq!(kind(error), "outage");
+        }
+        assert_eq!(kind(sqlx::Error::RowNotFound), "other");
+    }
+
+    #[test]
+    fn sessions_from_before_a_change_of_tables_are_not_used_again() {
+        kind(sqlx::Error::Database(Box::new(Answer("0A000"))));
+        assert!(has_old_plans(Duration::from_secs(60)), "it began before");
+        assert!(!has_old_plans(Duration::ZERO), "it begins now");
     }
 }

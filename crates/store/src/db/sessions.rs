@@ -1,13 +1,16 @@
-//! What the database sees of the sessions of this process (`pg_stat_activity`), and its
-//! notifications.
+//! What the database sees of the sessions of this process (`pg_stat_activity`).
 //!
-//! The questions about sessions go out on a connection of their own: the pool may be what hangs.
+//! The questions go out on a connection of their own, for the pool may be what hangs; one at a
+//! time, so that it is one connection.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use sqlx::{ConnectOptions, postgres::PgListener};
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 
-use crate::{Store, StoreError};
+use crate::Store;
+
+/// Held while a question about the sessions is asked.
+pub(crate) type SideConnection = Arc<tokio::sync::Mutex<()>>;
 
 /// The sessions of this process, as the database sees them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +25,7 @@ pub struct SessionActivity {
 impl Store {
     /// What the database sees of this process. `None`: it does not answer within `limit`.
     pub async fn session_activity(&self, limit: Duration) -> Option<SessionActivity> {
-        let options = self.pool.connect_options();
-        let asked = async {
-            let mut session = options.connect().await?;
+        let asked = self.aside(async |session, own| {
             sqlx::query_as!(
                 SessionActivity,
                 r#"
@@ -38,11 +39,11 @@ impl Store {
                 from pg_stat_activity
                 where application_name = $1 and pid <> pg_backend_pid()
                 "#,
-                options.get_application_name()
+                own.get_application_name()
             )
-            .fetch_one(&mut session)
+            .fetch_one(session)
             .await
-        };
+        });
         // Why it does not answer makes no difference to the caller.
         tokio::time::timeout(limit, asked).await.ok()?.ok()
     }
@@ -50,9 +51,7 @@ impl Store {
     /// Whether the database works on a transaction of this process that is older than five seconds.
     /// False also when it does not answer within `limit`.
     pub(crate) async fn is_in_a_transaction(&self, limit: Duration) -> bool {
-        let options = self.pool.connect_options();
-        let asked = async {
-            let mut session = options.connect().await?;
+        let asked = self.aside(async |session, own| {
             // The session of a relay is idle while it publishes: it does not count.
             sqlx::query_scalar!(
                 r#"
@@ -65,30 +64,24 @@ impl Store {
                         and (state = 'active' or state_change > now() - interval '5 seconds')
                 ) as "seen!"
                 "#,
-                options.get_application_name()
+                own.get_application_name()
             )
-            .fetch_one(&mut session)
+            .fetch_one(session)
             .await
-        };
+        });
         matches!(tokio::time::timeout(limit, asked).await, Ok(Ok(true)))
     }
 
-    /// Calls back once when it listens, and then for every notification on the channel. Ends when
-    /// the connection is lost.
-    ///
-    /// # Errors
-    /// When listening fails.
-    pub async fn listen(
+    /// Asks on a connection beside the pool, which is closed before the next one begins.
+    async fn aside<T>(
         &self,
-        channel: &str,
-        notified: impl Fn() + Send,
-    ) -> Result<(), StoreError> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        listener.listen(channel).await?;
-        notified();
-        while listener.try_recv().await?.is_some() {
-            notified();
-        }
-        Ok(())
+        ask: impl AsyncFnOnce(&mut PgConnection, &PgConnectOptions) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        let _only = self.side.lock().await;
+        let options = self.pool.connect_options();
+        let mut session = options.connect().await?;
+        let answer = ask(&mut session, &options).await?;
+        session.close().await?;
+        Ok(answer)
     }
 }

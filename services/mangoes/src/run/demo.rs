@@ -58,6 +58,7 @@ pub(crate) async fn demo(
     config.data_dir = config.data_dir.join("demo");
     config.nats_url = None;
     config.database_url = None;
+    config.database_pool = None;
     if options.hot_path.is_some() {
         config.tmdb_rate = 0;
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use bus::{Bus, BusOptions};
 use embedded::{Nats, Postgres};
 use runtime::{Config, Secret};
-use store::Store;
+use store::{Store, StoreOptions};
 
 use crate::endpoints::Endpoints;
 
@@ -35,12 +35,15 @@ pub(crate) struct Servers {
 pub(crate) struct ServerOptions {
     /// An embedded NATS also listens where the `nats` command line looks by default.
     pub(crate) default_port: bool,
-    /// Services that share the connections to the database.
+    /// Services that share the connections to the database, where nobody says how many.
     pub(crate) services: usize,
 }
 
 impl ServerOptions {
-    fn connections(self) -> u32 {
+    fn connections(self, config: &Config) -> u32 {
+        if let Some(connections) = config.database_pool {
+            return connections;
+        }
         let services = u32::try_from(self.services).unwrap_or(u32::MAX);
         services.saturating_mul(CONNECTIONS_PER_SERVICE).min(CONNECTIONS_MAX)
     }
@@ -55,7 +58,15 @@ impl Servers {
         let of_postgres = postgres.as_ref().map(|p| Secret::new(p.database_url()));
         let database_url =
             of_postgres.or(config.database_url.clone()).context("DATABASE_URL is not set")?;
-        let store = Store::connect(&database_url, "mangoes", options.connections()).await?;
+        let store = Store::open(StoreOptions {
+            url: database_url.clone(),
+            // The files are for the server that was given, not for an embedded one.
+            source: config.database_source.clone().filter(|_| postgres.is_none()),
+            app_schema: config.app_schema.clone(),
+            name: "mangoes".to_owned(),
+            connections: options.connections(config),
+        })
+        .await?;
         store.migrate().await?;
         store.check_rights().await?;
         let bus = Bus::connect(&BusOptions {

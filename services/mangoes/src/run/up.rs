@@ -56,7 +56,7 @@ pub(crate) async fn up(mut config: Config, options: UpOptions) -> Result<()> {
 fn check_pair(config: &Config, embed_missing: bool) -> Result<(), ConfigError> {
     let (set, missing) = match (&config.nats_url, &config.database_url) {
         (Some(_), None) => ("NATS_URL", "DATABASE_URL"),
-        (None, Some(_)) => ("DATABASE_URL", "NATS_URL"),
+        (None, Some(_)) => (config.database_named_by(), "NATS_URL"),
         (Some(_), Some(_)) | (None, None) => return Ok(()),
     };
     if embed_missing {

@@ -1,0 +1,14 @@
+//! The names of the settings that more than one file speaks of.
+
+pub(super) const DATABASE_URL: &str = "DATABASE_URL";
+pub(super) const PGHOST: &str = "PGHOST";
+pub(super) const PGPORT: &str = "PGPORT";
+pub(super) const PGUSER: &str = "PGUSER";
+pub(super) const PGPASSWORD: &str = "PGPASSWORD";
+pub(super) const PGDATABASE: &str = "PGDATABASE";
+pub(super) const PGSSLMODE: &str = "PGSSLMODE";
+pub(super) const PGSSLROOTCERT: &str = "PGSSLROOTCERT";
+/// The v4 token of TMDB.
+pub(super) const TMDB_TOKEN: &str = "TMDB_TOKEN";
+/// The v3 key of TMDB.
+pub(super) const TMDB_API_KEY: &str = "TMDB_API_KEY";

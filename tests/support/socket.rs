@@ -1,0 +1,46 @@
+//! A unix socket before a Postgres that listens on TCP only.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::net::{TcpStream, UnixListener};
+
+use crate::folder::Folder;
+
+/// The socket as a server of this machine has it. Stands until the test ends.
+#[derive(Debug)]
+pub struct SocketDoor {
+    /// Where clients look for it.
+    pub folder: PathBuf,
+    used: Arc<AtomicBool>,
+}
+
+impl SocketDoor {
+    /// Passes on to the server on this port of loopback.
+    pub fn open(folder: &Folder, port: &str) -> Self {
+        let listener = UnixListener::bind(folder.0.join(format!(".s.PGSQL.{port}"))).unwrap();
+        let (used, address) = (Arc::new(AtomicBool::new(false)), format!("127.0.0.1:{port}"));
+        let seen = Arc::clone(&used);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                seen.store(true, Ordering::Relaxed);
+                let mut server = TcpStream::connect(&address).await.unwrap();
+                tokio::spawn(async move {
+                    // A side that ends is no error.
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Self { folder: folder.0.clone(), used }
+    }
+
+    /// Whether somebody came.
+    pub fn was_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+}
