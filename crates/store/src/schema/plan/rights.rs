@@ -115,8 +115,7 @@ impl Situation {
         }
         let is_adopted = tables.iter().any(|table| table.name == "works" && table.exists);
         for table in tables.iter().filter(|table| is_adopted && !table.exists) {
-            let problem =
-                format!("will be made, belongs to {role}, and nobody else has a right on it");
+            let problem = format!("migrate makes it for {role}, and nobody else has a right on it");
             findings.warn(
                 Finding::new(&table.object, problem)
                     .remedy(format!("grant select on {} to whoever reads it", table.object)),
