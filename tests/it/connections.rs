@@ -1,5 +1,7 @@
 //! The way to the database: how many connections, what they set, passwords, sockets, certificates.
 
+#![expect(non_snake_case, reason = "a test is found by the id of the rule that it holds")]
+
 use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::Path,
@@ -38,7 +40,7 @@ async fn a_process_holds_no_more_connections_than_it_may() {
 
 /// What an owner sets for the database and the role changes nothing for us.
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_of_the_database_and_the_role_change_nothing() {
+async fn S8_settings_of_the_database_and_the_role_change_nothing() {
     let given = Given::start("owners-settings").await;
     given.verb(&["migrate"]).await;
     given.database().await.set_everything_against_us().await;
@@ -166,7 +168,7 @@ async fn plans_of_a_changed_table_are_an_outage_for_a_moment() {
 /// A certificate that is its own authority: as `openssl req -x509` makes it rustls refuses it, and
 /// the sentence says how to make one that works.
 #[tokio::test(flavor = "multi_thread")]
-async fn certificates_that_are_refused_have_a_remedy() {
+async fn S10_certificates_that_are_refused_have_a_remedy() {
     let folder = Folder::new("certificates");
     let mut postgres = postgres(&folder).await;
     let host = postgres.database_url().replace("127.0.0.1", "localhost");

@@ -1,13 +1,15 @@
 //! PgBouncer before the database: with sessions of its own it is as good as the server, and with
 //! shared ones it is refused.
 
+#![expect(non_snake_case, reason = "a test is found by the id of the rule that it holds")]
+
 use tests::{Given, Pooler, Said, eventually};
 
 const SKIPPED: &str = "SKIPPED: there is no pgbouncer here; scripts/setup installs it";
 
 /// Five connections are enough for all services.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_pool_of_five_is_enough() {
+async fn S9_a_session_pool_of_five_is_enough() {
     let given = Given::start("session-pool").await;
     let url = given.servers.database_url();
     let Some(pooler) = Pooler::start(&given.folder, &url, "session", 5).await else {
@@ -25,7 +27,7 @@ async fn a_session_pool_of_five_is_enough() {
 
 /// The sentence says what to do, and comes before anything is set in a session of others.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_pool_is_refused_with_one_sentence() {
+async fn S9_a_transaction_pool_is_refused_with_one_sentence() {
     let given = Given::start("transaction-pool").await;
     let url = given.servers.database_url();
     let Some(pooler) = Pooler::start(&given.folder, &url, "transaction", 5).await else {
@@ -46,7 +48,7 @@ async fn a_transaction_pool_is_refused_with_one_sentence() {
 /// A pooler that is stopped is an outage: what waits is done when it is back, and nothing is given
 /// up.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooler_that_restarts_is_an_outage() {
+async fn S9_a_pooler_that_restarts_is_an_outage() {
     let given = Given::start("pooler-restarts").await;
     let url = given.servers.database_url();
     let Some(mut pooler) = Pooler::start(&given.folder, &url, "session", 5).await else {
