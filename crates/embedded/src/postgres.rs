@@ -1,6 +1,10 @@
 //! A `postgres` child process with one database, which belongs to the role that clients connect as.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
@@ -92,6 +96,11 @@ impl Postgres {
     /// The process id of the server.
     pub fn pid(&self) -> i32 {
         self.child.pid()
+    }
+
+    /// The folder of the server's programs, which has `pg_dump` and `psql` beside it.
+    pub fn programs(&self) -> &Path {
+        &self.run.bin.dir
     }
 
     /// The file that the server writes its log to.
