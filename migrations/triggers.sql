@@ -11,17 +11,20 @@ begin
     for wanted in
         select *
         from (values
-            ('mangoes_works_added', 'after insert', 'new table as added', 'works_added'),
-            ('mangoes_works_edited', 'after update', 'old table as before new table as after',
-                'works_edited'),
-            ('mangoes_works_deleted', 'after delete', 'old table as deleted', 'works_deleted')
+            ('mangoes_works_added', 'after insert', 'referencing new table as added',
+                'works_added'),
+            ('mangoes_works_edited', 'after update',
+                'referencing old table as before new table as after', 'works_edited'),
+            ('mangoes_works_deleted', 'after delete', 'referencing old table as deleted',
+                'works_deleted'),
+            ('mangoes_works_truncated', 'after truncate', '', 'works_truncated')
         ) as t (name, moment, rows, function)
     loop
         if not exists (
             select 1 from pg_trigger where tgrelid = works and tgname = wanted.name
         ) then
             execute format(
-                'create trigger %I %s on %s referencing %s %s execute function mangoes.%I()',
+                'create trigger %I %s on %s %s %s execute function mangoes.%I()',
                 wanted.name, wanted.moment, works, wanted.rows, by_others, wanted.function
             );
         end if;

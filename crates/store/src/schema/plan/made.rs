@@ -18,8 +18,12 @@ pub(crate) struct Made {
 }
 
 const APP_FUNCTIONS: [&str; 2] = ["is_stale", "get_stale_movies"];
-const TRIGGERS: [&str; 3] =
-    ["mangoes_works_added", "mangoes_works_edited", "mangoes_works_deleted"];
+const TRIGGERS: [&str; 4] = [
+    "mangoes_works_added",
+    "mangoes_works_edited",
+    "mangoes_works_deleted",
+    "mangoes_works_truncated",
+];
 
 pub(crate) async fn read(
     connection: &mut PgConnection,
