@@ -1,7 +1,11 @@
 -- Takes over what others queued in the app's refresh_queue. Where our own rows could not be shown
--- there, only what was queued later counts: the rest is what we did long ago.
+-- there, only what was queued later counts: the rest is what we did long ago. Bookkeeping: a queue
+-- that is locked or gone stops no sweep.
 create or replace function adopt_queued() returns bigint
-language sql set search_path from current as $$
+language plpgsql set search_path from current set lock_timeout = '200ms' as $$
+declare
+    rows bigint;
+begin
     with taken as (
         insert into refresh_item (work_id, tmdb_id, priority, reason, queued_at)
         select q.work_id, t.tmdb_id, coalesce(q.priority, 0), 'queued by the app', q.queued_at
@@ -22,5 +26,9 @@ language sql set search_path from current as $$
         on conflict do nothing
         returning 1
     )
-    select count(*) from taken
-$$;
+    select count(*) into rows from taken;
+    return rows;
+exception when others then
+    perform note_bookkeeping_problem('refresh_queue', sqlerrm);
+    return 0;
+end $$;

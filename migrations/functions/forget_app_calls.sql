@@ -1,7 +1,7 @@
 -- Removes our own old rows from the app's tmdb_api_logs; those of the app stay. Without the column
 -- by which ours are known none goes. Returns how many.
 create or replace function forget_app_calls(p_before timestamptz, p_limit integer) returns bigint
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set lock_timeout = '200ms' as $$
 declare
     gone bigint;
 begin

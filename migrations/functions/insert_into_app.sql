@@ -1,7 +1,7 @@
 -- Inserts rows into a table of the app: only into columns that it has, each value in the column's
 -- own type. Bookkeeping: what cannot be written is noted and fails nothing.
 create or replace function insert_into_app(p_table text, p_rows jsonb) returns boolean
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set lock_timeout = '200ms' as $$
 declare
     columns text;
 begin

@@ -1,7 +1,7 @@
 -- Shows the last row of each movie in the app's refresh_queue. Bookkeeping: it never fails the
 -- work. Rows that a dump brings are left alone: the same dump has those of refresh_queue.
 create or replace function mirror_refresh_items() returns trigger
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set lock_timeout = '200ms' as $$
 begin
     with last as (
         select distinct on (work_id) *

@@ -1,6 +1,6 @@
 -- Shows when stale movies were looked for last, in the app's sync_state.
 create or replace function note_scan() returns void
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set lock_timeout = '200ms' as $$
 begin
     update sync_state
     set last_sync_at = now(), updated_at = now()
