@@ -1,7 +1,7 @@
 -- The app edited works: their due times follow at once. Whatever is odd about a work never fails
 -- the app's statement.
 create or replace function works_edited() returns trigger
-language plpgsql security definer set search_path = mangoes, pg_temp as $$
+language plpgsql security definer set search_path = mangoes, pg_temp set jit = off as $$
 begin
     insert into title as t (work_id, tmdb_id, band, due_at)
     select
