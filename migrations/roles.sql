@@ -48,8 +48,13 @@ begin
         end if;
     end loop;
 
-    -- Who gives something to a role has to be a member of it.
-    if not pg_has_role('mangoes_migrate', 'member') then
+    -- Who gives something to a role has to be able to become it. From Postgres 16 on that is more
+    -- than to be a member: who made a role may only administer it.
+    if not pg_has_role(
+        'mangoes_migrate',
+        case when current_setting('server_version_num')::integer < 160000
+            then 'member' else 'set' end
+    ) then
         execute format('grant mangoes_migrate to %I', current_user);
     end if;
     if to_regnamespace('mangoes') is null then
