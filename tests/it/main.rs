@@ -8,7 +8,12 @@
 )]
 
 mod adoption;
+mod app_adoption;
+mod app_day;
+mod app_rights;
+mod app_shapes;
 mod architecture;
+mod backup;
 mod bad_input;
 mod broker;
 mod budget;

@@ -46,7 +46,8 @@ pub use servers::{CREDENTIAL, options, postgres, servers, simulator};
 pub use socket::SocketDoor;
 pub use superuser::superuser;
 pub use words::{
-    Any, AppDatabase, Audit, Budgets, Calls, DeadLetters, Details, Events, Jobs, ListRuns, Lock,
-    Movies, Oddity, QueueRows, Runs, StoredMovie,
+    Any, AppDatabase, AppState, Audit, Budgets, CachedCard, Calls, CardDetails, DeadLetters, Deeds,
+    Details, Events, HostedApp, IngestionRun, Jobs, ListRuns, Lock, Login, Movies, Oddity,
+    OpenTransaction, QueueRows, Runs, Seen, SimilarMovie, Stalls, StoredMovie, Tried, Writer,
 };
 pub use world::World;

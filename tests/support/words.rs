@@ -1,5 +1,13 @@
 //! The words of the World, by room. SQL of the tests stands here and nowhere else.
 
+mod adopted;
+mod app;
+mod app_backup;
+mod app_edits;
+mod app_readers;
+mod app_rights;
+mod app_state;
+mod app_writers;
 mod catalogue;
 mod delivery;
 mod faults;
@@ -12,6 +20,12 @@ mod schema;
 mod sessions;
 mod upstream;
 
+pub use app::{HostedApp, Login};
+pub use app_edits::OpenTransaction;
+pub use app_readers::{CachedCard, CardDetails, IngestionRun, SimilarMovie};
+pub use app_rights::{Deeds, Tried};
+pub use app_state::AppState;
+pub use app_writers::{Seen, Stalls, Writer};
 pub use catalogue::{Details, Movies, StoredMovie};
 pub use delivery::{DeadLetters, Events};
 pub use faults::Lock;

@@ -18,8 +18,11 @@ use crate::{
     nats::PlainNats,
     program::{Process, Said, mangoes},
     servers::CREDENTIAL,
+    words::{HostedApp, Login},
 };
 
+/// Settings that name a database, its address first.
+const OF_A_DATABASE: [&str; 2] = ["DATABASE_URL", "MANGOES_APP_SCHEMA"];
 /// So long a process may take to die of a message, or to make a dead letter of it.
 const DEATH_WITHIN: Duration = PATIENCE;
 
@@ -35,6 +38,8 @@ pub struct World {
     process: Process,
     database: Database,
     nats: PlainNats,
+    /// Settings of a database that is not the world's own, for the command line.
+    given: Vec<(String, String)>,
 }
 
 /// The words for what is in the database are the World's words too.
@@ -67,6 +72,22 @@ impl World {
         Self::run_up(Folder::new(name), &["up"], &env).await
     }
 
+    /// Everything runs on the app's database, as its owner, who is no superuser; against a
+    /// simulator of the test's own.
+    pub async fn start_on(app: &HostedApp, sim: &Sim) -> Self {
+        Self::start_as(app, Login::Owner, sim).await
+    }
+
+    /// As `start_on`, as this login.
+    pub async fn start_as(app: &HostedApp, login: Login, sim: &Sim) -> Self {
+        let given = app.settings(login);
+        let base = sim.base_url();
+        let of_tmdb = [("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", CREDENTIAL), ("TMDB_RATE", "0")];
+        let env: Vec<(&str, &str)> =
+            given.iter().map(|(name, value)| (*name, &**value)).chain(of_tmdb).collect();
+        Self::run_up(Folder::new(&app.name), &["up", "--embed-missing"], &env).await
+    }
+
     /// Runs these arguments with these settings, and waits until the program is up.
     pub async fn run_up(folder: Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
         let (log, endpoints) = (folder.0.join("up.log"), folder.0.join("endpoints.json"));
@@ -83,11 +104,17 @@ impl World {
         let Some(endpoints) = endpoints else {
             panic!("mangoes up ended with {end:?}:\n{}", folder.read("up.log"))
         };
-        let text = |key: &str| endpoints[key].as_str().unwrap().to_owned();
-        let (nats_url, database_url) = (text("nats_url"), text("database_url"));
+        let of_a_database = |(name, _): &&(&str, &str)| OF_A_DATABASE.contains(name);
+        let given = env.iter().filter(of_a_database);
+        let given: Vec<_> =
+            given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let given_url = given.first().map(|(_, url)| url.clone());
+        let text = |key: &str| endpoints[key].as_str().map(ToOwned::to_owned);
+        let nats_url = text("nats_url").unwrap();
+        let database_url = given_url.or_else(|| text("database_url")).unwrap();
         let database = Database::connect(&database_url, &log).await;
         let nats = PlainNats::at(&nats_url);
-        Self { folder, nats_url, database_url, process, database, nats }
+        Self { folder, nats_url, database_url, process, database, nats, given }
     }
 
     /// Publishes as a plain NATS client does: no header, no JetStream.
@@ -200,7 +227,9 @@ impl World {
 
     /// As `verb`, however it ends.
     pub fn try_verb(&self, args: &[&str]) -> Said {
-        Said::by(mangoes(&self.folder.0).args(args))
+        let mut command = mangoes(&self.folder.0);
+        command.envs(self.given.iter().cloned());
+        Said::by(command.args(args))
     }
 
     /// What the program wrote so far.
