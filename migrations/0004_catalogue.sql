@@ -39,6 +39,15 @@ comment on column title.fingerprint is 'Hash of the content as it was compared l
 comment on column title.imdb_id_clash is
     'The imdb_id that TMDB gives this movie too, while another work has it.';
 
+create table work_edit (
+    id bigint generated always as identity primary key,
+    work_id bigint,
+    noted_at timestamptz not null default now()
+);
+comment on table work_edit is
+    'Works that the app added, edited or deleted by itself, noted by triggers and worked off '
+    'within a second. Without a work: all were taken away at once.';
+
 create table document (
     work_id bigint primary key,
     body jsonb not null

@@ -34,10 +34,9 @@ create table tmdb_call (
     retry_count integer not null default 0,
     run_id text,
     created_at timestamptz not null default now(),
-    primary key (created_at, id)
-) partition by range (created_at);
-create table tmdb_call_default partition of tmdb_call default;
+    primary key (id)
+);
+create index tmdb_call_created on tmdb_call (created_at);
 create index tmdb_call_run on tmdb_call (run_id) where run_id is not null;
 comment on table tmdb_call is
-    'One row for each call, a partition for each day. The app''s tmdb_api_logs gets the same calls '
-    'in its own shape.';
+    'One row for each call. The app''s tmdb_api_logs gets the same calls in its own shape.';

@@ -1,10 +1,10 @@
 -- Who may do what with our objects: applied by each `mangoes migrate`, whatever a database grants
 -- by default. Our schema is the owner's, the services' (mangoes_app) and the readers' alone. What
--- was made among the tables of an app that was there before is its owner's alone: whoever needs it
--- is granted it by hand. Roles: roles.sql.
+-- was made in the app's schema is its owner's alone: whoever needs it is granted it by hand. Roles:
+-- roles.sql.
 --
 -- `mangoes.app_objects_before` names what the app's schema had of its tables and functions before
--- this migration; the app was there where it names works.
+-- this migration, after a comma; it is empty where nothing is made.
 do $$
 declare
     app constant text := current_setting('mangoes.app_schema');
@@ -85,7 +85,7 @@ begin
         select distinct m.kind, m.name,
             case a.grantee when 0 then 'public' else a.grantee::regrole::text end as role
         from made m, aclexplode(m.acl) a
-        where 'works' = any (before)
+        where cardinality(before) > 0
             and m.object <> all (before)
             and a.grantee <> m.owner
     loop
@@ -120,5 +120,21 @@ begin
         execute format(
             'grant %s on %s%s to mangoes_app', item.privileges, item.kind, item.name
         );
+    end loop;
+
+    -- Functions of ours among those of the app.
+    for item in
+        select p.oid::regprocedure::text as name, quote_ident(r.rolname) as role
+        from pg_proc p, pg_roles r
+        where p.pronamespace = quote_ident(app)::regnamespace
+            and p.proname in ('is_stale', 'get_stale_movies')
+            and p.prosrc ~ 'mangoes\.'
+            and pg_has_role(p.proowner, 'usage')
+            and (
+                r.rolname in ('mangoes_app', 'mangoes_reader')
+                or r.rolname in (select role_name from mangoes.reader_role)
+            )
+    loop
+        execute format('grant execute on function %s to %s', item.name, item.role);
     end loop;
 end $$;

@@ -8,10 +8,13 @@ declare
 begin
     with taken as (
         insert into refresh_item (work_id, tmdb_id, priority, reason, queued_at)
-        select q.work_id, t.tmdb_id, coalesce(q.priority, 0), 'queued by the app', q.queued_at
+        select
+            q.work_id, t.tmdb_id, coalesce(q.priority, 0), 'queued by the app',
+            coalesce(q.queued_at, now())
         from refresh_queue q
         left join title t using (work_id)
-        where q.status in ('queued', 'processing')
+        where q.status::text in ('queued', 'processing')
+            and q.work_id is not null
             and not exists (
                 select 1
                 from refresh_item i

@@ -21,6 +21,8 @@ begin
         delete from policy_edit;
         return false;
     end if;
+    -- Locked before they are read: a save that is under way is seen as it ends.
+    perform 1 from title where work_id between first and last order by tmdb_id, work_id for update;
     -- What was never stored stays due, whatever the policy.
     update title t
     set band = f.band, due_at = f.due_at

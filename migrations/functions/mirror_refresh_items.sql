@@ -2,7 +2,11 @@
 -- work. Rows that a dump brings are left alone: the same dump has those of refresh_queue.
 create or replace function mirror_refresh_items() returns trigger
 language plpgsql set search_path from current set lock_timeout = '200ms' as $$
+declare
+    hidden bigint;
 begin
+    -- What the app checks at the end of a transaction is checked here, where it fails nothing.
+    set constraints all immediate;
     with last as (
         select distinct on (work_id) *
         from changed
@@ -18,19 +22,30 @@ begin
             last_error = l.last_error
         from last l
         where q.work_id = l.work_id
-            and (q.status, q.queued_at, q.processed_at, q.retry_count, q.last_error)
-                is distinct from
-                (l.status, l.queued_at, l.processed_at, l.retry_count, l.last_error)
         returning q.work_id
+    ),
+    added as (
+        insert into refresh_queue (
+            work_id, priority, status, queued_at, processed_at, retry_count, last_error
+        )
+        select
+            l.work_id, l.priority, l.status, l.queued_at, l.processed_at, l.retry_count,
+            l.last_error
+        from last l
+        where not exists (select 1 from refresh_queue q where q.work_id = l.work_id)
+        on conflict do nothing
+        returning work_id
     )
-    insert into refresh_queue (
-        work_id, priority, status, queued_at, processed_at, retry_count, last_error
-    )
-    select
-        l.work_id, l.priority, l.status, l.queued_at, l.processed_at, l.retry_count, l.last_error
+    select count(*) into hidden
     from last l
-    where not exists (select 1 from refresh_queue q where q.work_id = l.work_id)
-    on conflict do nothing;
+    where l.work_id not in (select work_id from shown union all select work_id from added);
+    if hidden > 0 then
+        perform note_bookkeeping_problem(
+            'refresh_queue', 'rows can be read and not written: row security, or a trigger'
+        );
+    elsif exists (select 1 from bookkeeping_problem where table_name = 'refresh_queue') then
+        delete from bookkeeping_problem where table_name = 'refresh_queue';
+    end if;
     return null;
 exception when others then
     perform note_bookkeeping_problem('refresh_queue', sqlerrm);

@@ -1,13 +1,7 @@
--- The app deleted works: what we know of them goes too; their timeline stays.
+-- Notes the works that the app deletes.
 create or replace function works_deleted() returns trigger
-language plpgsql security definer set search_path = mangoes, pg_temp set jit = off as $$
+language plpgsql security definer set search_path = mangoes, pg_temp as $$
 begin
-    -- By their ids: a session that deleted many works keeps its plan, and must not read all titles
-    -- for the next one.
-    delete from title where work_id = any (array(select work_id from deleted));
-    delete from document where work_id = any (array(select work_id from deleted));
-    return null;
-exception when others then
-    perform note_bookkeeping_problem('works', sqlerrm);
+    insert into work_edit (work_id) select work_id from deleted;
     return null;
 end $$;

@@ -36,6 +36,7 @@ async fn works_that_come_past_the_triggers_are_found() {
     world.ingest(603).await;
     world.complete(603).await;
     world.truncate_movies().await;
+    assert_eq!(world.titles().await, 0, "what was known of the movies went with them");
     world.ingest(603).await;
     world.complete(603).await;
     world.movie(603).written_once().becomes(1).await;
@@ -43,4 +44,21 @@ async fn works_that_come_past_the_triggers_are_found() {
     assert_eq!(world.movie(604).due().await, 0, "nobody told us");
     world.verb(&["jobs", "run", "maintenance", "--follow"]);
     assert_eq!(world.movie(604).due().await, 1);
+}
+
+/// The number of a movie is the app's to change: two works that trade theirs, and a work that gets
+/// the number of a deleted double, are found under it and are due.
+#[tokio::test]
+async fn numbers_follow_the_works() {
+    let world = World::start("numbers").await;
+    world.add_fresh_movies(601..=602).await;
+    world.trade_numbers(601, 602).await;
+    assert_eq!(world.titles_with_another_number().await, 0);
+    world.allow_doubles().await;
+    world.add_movie(601, "the double").await;
+    assert_eq!(world.titles_without_a_number().await, 1, "the first work has it");
+    world.delete_first_of(601).await;
+    assert_eq!(world.titles_without_a_number().await, 0);
+    assert_eq!(world.titles_with_another_number().await, 0);
+    assert_eq!(world.movie(601).due().await, 1);
 }

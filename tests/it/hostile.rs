@@ -157,6 +157,7 @@ async fn the_same_key_at_two_consumers_is_two_messages() {
         fetched_at: tests::now(),
         cause: "test".to_owned(),
         run_id: None,
+        adds: true,
     };
     let created = Saved::Stored(proto::RefreshOutcome::Created);
     assert_eq!(store.save(&[save("refresh-now", 603)]).await.unwrap(), [created]);

@@ -105,6 +105,13 @@ impl Database {
         self.try_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
+    /// As `execute`, for what edits works as the app does: waits until it is worked off.
+    pub(crate) async fn edit_works(&self, sql: &str) {
+        self.execute(sql).await;
+        self.execute("select mangoes.apply_work_edits(1000000)").await;
+        self.rows::<()>("mangoes.work_edit").becomes(0).await;
+    }
+
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<(), String> {
         let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await;
         done.map(|_| ()).map_err(|e| e.to_string())

@@ -4,10 +4,10 @@
 pub(crate) mod aging;
 pub(crate) mod change;
 pub(crate) mod details;
+pub(crate) mod edits;
 pub(crate) mod events;
 pub(crate) mod fan_out;
 pub(crate) mod missing;
-pub(crate) mod policy;
 pub(crate) mod ratings;
 pub(crate) mod read;
 pub(crate) mod refresh_queue;

@@ -102,7 +102,7 @@ impl Store {
             r#"
             select
                 band as "band!",
-                interval_days as "interval_days!",
+                coalesce(interval_days, 0) as "interval_days!",
                 titles as "titles!",
                 fresh as "fresh!"
             from freshness
@@ -117,11 +117,15 @@ impl Store {
             Counts,
             r#"
             select
-                (select count(*) from title where removed_at is null) as "titles!",
                 (
                     select count(*)
                     from title
-                    where removed_at is null and due_at > now()
+                    where removed_at is null and tmdb_id is not null
+                ) as "titles!",
+                (
+                    select count(*)
+                    from title
+                    where removed_at is null and tmdb_id is not null and due_at > now()
                 ) as "fresh!",
                 (select count(*) from title where removed_at is not null) as "removed!",
                 (select count(*) from refresh_item where status = 'queued') as "queued!",

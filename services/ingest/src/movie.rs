@@ -68,6 +68,7 @@ impl Handler for Movie {
             fetched_at: clock.now() - fetched.sent.elapsed(),
             cause: cause.to_owned(),
             run_id: event.run_id,
+            adds: true,
         };
         Ok(self.writer.save(save).await?.into())
     }

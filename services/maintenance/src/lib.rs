@@ -2,9 +2,9 @@
 //! `maintain`. The only owner of every "older than".
 
 mod delivery_retention;
+mod edits;
 mod error;
 mod maintain;
-mod policy_edit;
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
     };
     vec![
         delivery_retention::child(tools.store.clone()),
-        policy_edit::child(tools.store.clone()),
+        edits::child(tools.store.clone()),
         consumer_child(maintain, args),
     ]
 }

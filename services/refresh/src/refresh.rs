@@ -110,6 +110,7 @@ impl Refresh {
             fetched_at: self.clock.now() - fetched.sent.elapsed(),
             cause: event.reason.clone(),
             run_id: event.run_id.clone(),
+            adds: false,
         };
         Ok(self.writer.save(save).await?.into())
     }

@@ -5,8 +5,14 @@ use sqlx::Row;
 use super::app::HostedApp;
 
 impl HostedApp {
+    /// Works off what the triggers noted, as a process does within a second.
+    pub async fn apply_edits(&self) {
+        self.value::<i32>("select mangoes.apply_work_edits(1000000)").await;
+    }
+
     /// In how many days the movie is due; below zero: it is; `None`: it has no row of ours.
     pub async fn due_in_days(&self, tmdb_id: &str) -> Option<f64> {
+        self.apply_edits().await;
         let rows = self
             .rows(&format!(
                 "select extract(epoch from t.due_at - now())::float8 / 86400 as days
@@ -20,6 +26,7 @@ impl HostedApp {
 
     /// Movies that were read and are due later than so many days after that.
     pub async fn due_later_than_days(&self, days: i32) -> i64 {
+        self.apply_edits().await;
         self.value(&format!(
             "select count(*)
              from mangoes.title
@@ -31,11 +38,13 @@ impl HostedApp {
 
     /// Rows of ours about movies.
     pub async fn titles(&self) -> i64 {
+        self.apply_edits().await;
         self.value("select count(*) from mangoes.title").await
     }
 
     /// Movies of the app, and rows of ours, that have no counterpart.
     pub async fn movies_or_titles_alone(&self) -> i64 {
+        self.apply_edits().await;
         self.value(
             "select count(*)
              from public.works w

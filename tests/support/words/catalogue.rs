@@ -126,7 +126,7 @@ impl Database {
 
     /// A movie of which nothing but its title is known.
     pub async fn add_movie(&self, id: i64, title: &str) {
-        self.execute(&format!(
+        self.edit_works(&format!(
             "insert into works (tmdb_id, title, last_refreshed_at) values ('{id}', {}, null)",
             quoted(title)
         ))
@@ -135,7 +135,7 @@ impl Database {
 
     /// A movie that came out on this day and was never read from TMDB.
     pub async fn add_movie_of(&self, id: i64, title: &str, day: &str) {
-        self.execute(&format!(
+        self.edit_works(&format!(
             "insert into works (tmdb_id, title, release_date, last_refreshed_at)
              values ('{id}', {}, '{day}', null)",
             quoted(title)
@@ -145,7 +145,7 @@ impl Database {
 
     /// As many movies as there are numbers in the range: out in 1999, never read from TMDB.
     pub async fn add_old_movies(&self, ids: std::ops::RangeInclusive<i64>) {
-        self.execute(&format!(
+        self.edit_works(&format!(
             "insert into works (tmdb_id, title, release_date, last_refreshed_at)
              select n::text, 'TMDB ' || n, '1999-12-31', null
              from generate_series({}, {}) n",
@@ -157,7 +157,7 @@ impl Database {
 
     /// Movies that were read from TMDB a moment ago.
     pub async fn add_fresh_movies(&self, ids: std::ops::RangeInclusive<i64>) {
-        self.execute(&format!(
+        self.edit_works(&format!(
             "insert into works (tmdb_id, title, last_refreshed_at, ingestion_status)
              select n::text, 'TMDB ' || n, now(), 'complete'
              from generate_series({}, {}) n",
@@ -169,7 +169,7 @@ impl Database {
 
     /// A hundred movies that TMDB has no more, due for longer than any other.
     pub async fn add_a_hundred_deleted_movies(&self) {
-        self.execute(
+        self.edit_works(
             "insert into works (tmdb_id, title, ingestion_status, last_refreshed_at)
              select (800000000 + n)::text, 'gone', 'complete', now() - interval '9 years'
              from generate_series(1, 100) n",
@@ -194,7 +194,50 @@ impl Database {
 
     /// Somebody empties the app's tables.
     pub async fn truncate_movies(&self) {
-        self.execute("truncate works cascade").await;
+        self.edit_works("truncate works cascade").await;
+    }
+
+    /// What we know of movies.
+    pub fn titles(&self) -> Rows<'_, Any> {
+        self.rows("title")
+    }
+
+    /// What we know of movies under another number than the app's, or of none of the app's.
+    pub fn titles_with_another_number(&self) -> Rows<'_, Any> {
+        self.rows("title t left join works w using (work_id)")
+            .and("w.tmdb_id is distinct from t.tmdb_id::text")
+            .and("t.tmdb_id is not null")
+    }
+
+    /// What we know of movies whose number another work has.
+    pub fn titles_without_a_number(&self) -> Rows<'_, Any> {
+        self.rows("title").and("tmdb_id is null")
+    }
+
+    /// Two works trade their numbers.
+    pub async fn trade_numbers(&self, one: i64, other: i64) {
+        self.edit_works(&format!(
+            "alter table works drop constraint works_tmdb_id_key;
+             update works
+             set tmdb_id = case tmdb_id when '{one}' then '{other}' else '{one}' end
+             where tmdb_id in ('{one}', '{other}');
+             alter table works add constraint works_tmdb_id_key unique (tmdb_id)"
+        ))
+        .await;
+    }
+
+    /// From now on two works may have one number.
+    pub async fn allow_doubles(&self) {
+        self.execute("alter table works drop constraint works_tmdb_id_key").await;
+    }
+
+    /// The first of the works with this number goes.
+    pub async fn delete_first_of(&self, id: i64) {
+        self.edit_works(&format!(
+            "delete from works
+             where work_id = (select min(work_id) from works where tmdb_id = '{id}')"
+        ))
+        .await;
     }
 
     /// A movie that comes in as a restore with disabled triggers brings it.

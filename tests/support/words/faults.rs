@@ -74,8 +74,6 @@ impl Database {
     pub async fn add_old_and_young_rows(&self) {
         self.execute(
             "do $$ begin
-                 perform ensure_tmdb_call_partition(current_date - 40);
-                 perform ensure_tmdb_call_partition(current_date - 2);
                  insert into tmdb_call (endpoint, method, created_at)
                  select '/old', 'GET', now() - make_interval(days => d)
                  from unnest(array[40, 50, 2]) d;
@@ -150,7 +148,7 @@ impl Database {
 
     /// Two movies of an adopted database: one that TMDB cannot know, and The Matrix; with details.
     pub async fn add_adopted_movies(&self) {
-        self.execute(
+        self.edit_works(
             "insert into works (tmdb_id, title, ingestion_status, last_refreshed_at)
              values ('tt1', 'No number', 'complete', now()),
                  ('603', 'The Matrix', 'complete', now());

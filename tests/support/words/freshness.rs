@@ -45,7 +45,7 @@ impl Database {
     }
 
     async fn age(&self, days: i32, which: &str) {
-        self.execute(&format!(
+        self.edit_works(&format!(
             "update works
              set last_refreshed_at = now() - interval '{days} days'
              where {which};
@@ -72,7 +72,7 @@ impl Database {
 
     /// Three thousand movies of all ages, some without a date, some never refreshed.
     pub async fn add_movies_of_all_ages(&self) {
-        self.execute(
+        self.edit_works(
             "insert into works (tmdb_id, title, ingestion_status, release_date, last_refreshed_at)
              select (1000000 + n)::text, 'T', 'complete',
                  case when n % 7 = 0 then null else current_date + (n * 37 % 900 - 700) end,
@@ -85,7 +85,7 @@ impl Database {
 
     /// Four movies: never refreshed, old, older, fresh.
     pub async fn add_never_old_older_and_fresh(&self) {
-        self.execute(
+        self.edit_works(
             "insert into works (tmdb_id, title, ingestion_status, release_date, last_refreshed_at)
              values ('1', 'never', 'complete', '2000-01-01', null),
                  ('2', 'old', 'complete', '2000-01-01', now() - interval '90 days'),

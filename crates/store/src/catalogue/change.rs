@@ -23,6 +23,9 @@ pub struct Save {
     pub cause: String,
     /// The run that it is an item of.
     pub run_id: Option<RunId>,
+    /// Whether a movie that is not in the catalogue is added: it was asked for by its number, and
+    /// not because it was there.
+    pub adds: bool,
 }
 
 /// What became of a fetched movie.
@@ -33,6 +36,8 @@ pub enum Saved {
     Duplicate,
     /// The catalogue holds a newer answer.
     Superseded,
+    /// The app deleted the movie meanwhile.
+    Deleted,
 }
 
 impl From<Saved> for Outcome {
@@ -41,6 +46,7 @@ impl From<Saved> for Outcome {
             Saved::Stored(_) => Self::Done,
             Saved::Duplicate => Self::Skipped("the message was handled before"),
             Saved::Superseded => Self::Skipped("the catalogue holds a newer answer"),
+            Saved::Deleted => Self::Skipped("the app deleted the movie meanwhile"),
         }
     }
 }
@@ -187,6 +193,7 @@ mod tests {
             fetched_at: datetime!(2026-11-24 11:00 UTC),
             cause: "test".to_owned(),
             run_id: None,
+            adds: true,
         }
     }
 

@@ -51,6 +51,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn claim_refresh(&self, event: &MovieStale) -> Result<RefreshClaim, StoreError> {
+        match self.claim_known(event).await? {
+            // The app may have added it a moment ago.
+            RefreshClaim::UnknownMovie if self.apply_work_edits().await? > 0 => {
+                self.claim_known(event).await
+            }
+            claim => Ok(claim),
+        }
+    }
+
+    async fn claim_known(&self, event: &MovieStale) -> Result<RefreshClaim, StoreError> {
         let claim = sqlx::query_scalar!(
             r#"
             with work as (

@@ -50,8 +50,9 @@ impl Store {
             changes.iter().map(|c| (&c.save.message, c.outcome)).collect();
         let answer = |save: &Save| match stored.get(&save.message) {
             Some(outcome) => Saved::Stored(*outcome),
-            None if fresh.contains(&save.message) => Saved::Superseded,
-            None => Saved::Duplicate,
+            None if !fresh.contains(&save.message) => Saved::Duplicate,
+            None if !known.contains_key(&save.movie.tmdb_id) => Saved::Deleted,
+            None => Saved::Superseded,
         };
         Ok(batch.iter().map(answer).collect())
     }

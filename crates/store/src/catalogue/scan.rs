@@ -43,6 +43,7 @@ impl Store {
         run: &RunId,
         order: ScanOrder,
     ) -> Result<i64, StoreError> {
+        self.apply_work_edits().await?;
         self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
             if !claim_one(&mut tx, message).await? {

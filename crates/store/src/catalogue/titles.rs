@@ -16,8 +16,9 @@ use crate::{
     db::row::Row,
 };
 
-/// Makes the rows that are missing and locks all, in the order of their ids, so that two writers
-/// never lock each other out.
+/// Makes the rows of movies that are added, and locks all that are there, in the order of their
+/// ids, so that two writers never lock each other out. A movie that is not there and is not added
+/// is left out.
 ///
 /// # Errors
 /// `Unavailable` where a work can neither be seen nor made: row security hides it from us.
@@ -29,15 +30,16 @@ pub(crate) async fn lock(
     ids.sort_unstable();
     ids.dedup();
     let known = lock_known(&mut *tx, &ids).await?;
-    if known.len() == ids.len() {
+    let is_new = |save: &&&Save| save.adds && !known.contains_key(&save.movie.tmdb_id);
+    let mut new: Vec<i32> = todo.iter().filter(is_new).map(|s| number(s.movie.tmdb_id)).collect();
+    if new.is_empty() {
         return Ok(known);
     }
-    let is_new = |id: &i32| !known.keys().any(|known| number(*known) == *id);
-    let new: Vec<i32> = ids.iter().copied().filter(is_new).collect();
+    new.sort_unstable();
     works::add(&mut *tx, &new).await?;
     add(&mut *tx, &new).await?;
     let known = lock_known(tx, &ids).await?;
-    if known.len() < ids.len() {
+    if todo.iter().filter(|save| save.adds).any(|s| !known.contains_key(&s.movie.tmdb_id)) {
         return Err(StoreError::Unavailable(Outage::NotWritable("works")));
     }
     Ok(known)
@@ -73,6 +75,7 @@ async fn lock_known(
         where t.tmdb_id = any ($1)
         order by t.tmdb_id
         for update of t
+        for no key update of w
         "#,
         ids,
         METHOD_VERSION
@@ -98,27 +101,27 @@ async fn lock_known(
         .collect()
 }
 
-/// Rows for works that have none: new ones, and those that came past the triggers. The row of a
-/// work that went past them, as `truncate` does it, is given to the new one.
+/// Titles of works that are new, or that came past the triggers. The title of a work that is gone
+/// gives its number to the work that has it now.
 async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
     sqlx::query!(
         "
-        insert into title (work_id, tmdb_id, band)
-        select w.work_id, n.id, f.band
-        from unnest($1::int[]) as n (id)
-        join works w on w.tmdb_id = n.id::text,
-            freshness_of(w.release_date, null, false) f
-        order by n.id
-        on conflict (tmdb_id) do update set
-            work_id = excluded.work_id,
-            fetched_at = null,
-            revision = 0,
-            fingerprint = null
-        where not exists (select 1 from works w where w.work_id = title.work_id)
+        select keep_titles(
+            array(
+                select w.work_id
+                from works w
+                where w.tmdb_id = any ($1::int[]::text[])
+                union
+                select t.work_id
+                from title t
+                where t.tmdb_id = any ($1)
+            ),
+            false
+        )::text
         ",
         ids
     )
-    .execute(tx)
+    .fetch_one(tx)
     .await?;
     Ok(())
 }

@@ -80,7 +80,7 @@ pub(crate) async fn write(
             join works w using (work_id)
         )
         update works w
-        set imdb_id = case when not c.is_taken then c.imdb_id end,
+        set imdb_id = case when c.is_taken then w.imdb_id else c.imdb_id end,
             title = c.title,
             original_title = c.original_title,
             release_date = c.release_date,

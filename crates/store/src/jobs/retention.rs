@@ -25,19 +25,17 @@ enum OldRows {
 
 impl Store {
     /// Removes what is older, looks for works that nobody told us of, and ends the run with the
-    /// number of removed rows and partitions. Repeating is harmless.
+    /// number of removed rows. Repeating is harmless.
     ///
     /// # Errors
-    /// When the database does not answer, or a partition is being read for long; what was removed
-    /// stays removed.
+    /// When the database does not answer; what was removed stays removed.
     pub async fn maintain(
         &self,
         message: &MessageRef,
         run: &RunId,
         keep: &Retention,
     ) -> Result<i64, StoreError> {
-        let removed = self.drop_old_partitions(keep.api_log_days).await?
-            + self.remove_all(OldRows::Calls, keep.api_log_days).await?
+        let removed = self.remove_all(OldRows::Calls, keep.api_log_days).await?
             + self.remove_all(OldRows::AppCalls, keep.api_log_days).await?
             + self.remove_all(OldRows::QueueRows, keep.queue_days).await?
             + self.remove_all(OldRows::GoodRuns, keep.run_days).await?
@@ -77,27 +75,13 @@ impl Store {
         }
     }
 
-    /// Calls of whole days are removed as partitions.
-    async fn drop_old_partitions(&self, days: i64) -> Result<i64, StoreError> {
-        let dropped = sqlx::query_scalar!(
-            r#"
-            select drop_tmdb_calls_before(
-                ((now() - make_interval(days => $1)) at time zone 'UTC')::date
-            ) as "n!"
-            "#,
-            whole(days)
-        );
-        Ok(i64::from(dropped.fetch_one(&self.pool).await?))
-    }
-
-    /// Calls of a day without a partition are removed row by row.
     async fn remove_calls(&self, days: i64) -> Result<u64, StoreError> {
         let done = sqlx::query!(
             "
-            delete from tmdb_call_default
+            delete from tmdb_call
             where id in (
                 select id
-                from tmdb_call_default
+                from tmdb_call
                 where created_at < now() - make_interval(days => $1)
                 limit $2
             )

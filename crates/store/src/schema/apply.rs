@@ -128,7 +128,7 @@ async fn note_app_objects(tx: &mut PgConnection) -> Result<(), StoreError> {
         select set_config(
             'mangoes.app_objects_before',
             (
-                select string_agg(o.name, ',')
+                select ',' || coalesce(string_agg(o.name, ','), '')
                 from (
                     select relname::text as name, relnamespace as schema from pg_class
                     union all

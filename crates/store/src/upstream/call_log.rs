@@ -73,6 +73,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer; none is written then.
     pub async fn log_calls(&self, calls: &[ApiCall]) -> Result<(), StoreError> {
+        if calls.is_empty() {
+            return Ok(());
+        }
         let insert = sqlx::query!(
             "
             insert into tmdb_call (
@@ -139,21 +142,5 @@ impl Store {
             step
         );
         Ok(gone.fetch_one(&self.pool).await?)
-    }
-
-    /// Makes the partitions of today and tomorrow.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn ensure_log_partitions(&self) -> Result<(), StoreError> {
-        sqlx::query!(
-            "
-            select ensure_tmdb_call_partition((now() at time zone 'UTC')::date + d)::text
-            from generate_series(0, 1) as d
-            "
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(())
     }
 }

@@ -79,7 +79,7 @@ impl tmdb::CallLog for CallRows {
 }
 
 async fn write(store: Store, mut waiting: mpsc::Receiver<Entry>, lost: Arc<AtomicU64>) {
-    let (mut day, mut entries) = (None, Vec::new());
+    let mut entries = Vec::new();
     while waiting.recv_many(&mut entries, BATCH_MAX).await > 0 {
         let (mut calls, mut flushes) = (Vec::new(), Vec::new());
         for entry in entries.drain(..) {
@@ -87,10 +87,6 @@ async fn write(store: Store, mut waiting: mpsc::Receiver<Entry>, lost: Arc<Atomi
                 Entry::Call(call) => calls.push(*call),
                 Entry::Flush(done) => flushes.push(done),
             }
-        }
-        let today = calls.first().map(|c: &ApiCall| c.created_at.date());
-        if today.is_some() && day != today && store.ensure_log_partitions().await.is_ok() {
-            day = today;
         }
         write_batch(&store, &calls, &lost).await;
         for done in flushes {

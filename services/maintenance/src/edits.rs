@@ -1,5 +1,5 @@
-//! Applies an edit of the freshness policy to the due times. Woken by its own interval: whoever
-//! edits `staleness_policy`, and however, only leaves a note.
+//! Applies what is edited beside us: the app's own works, and the freshness policy. Woken by its
+//! own interval: triggers only leave notes, so that nobody's statement waits for us.
 //!
 //! In batches, so that no refresh waits for it for long. Several processes take turns.
 
@@ -8,23 +8,23 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
 use store::Store;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-/// Between two looks. Without an edit a look reads one row.
-const EVERY: Duration = Duration::from_secs(2);
+/// Between two looks. Without an edit a look reads two indexes.
+const EVERY: Duration = Duration::from_millis(500);
 
-struct ApplyPolicy;
+struct ApplyEdits;
 
 /// Time for the next look.
 #[derive(Debug)]
 struct Look;
 
-/// The child that applies edits of the policy.
+/// The child that applies edits.
 pub(crate) fn child(store: Store) -> ChildSpec {
-    ChildSpec::actor("policy", || ApplyPolicy, store).serving()
+    ChildSpec::actor("edits", || ApplyEdits, store).serving()
 }
 
-impl Actor for ApplyPolicy {
+impl Actor for ApplyEdits {
     type Msg = Look;
     type State = Store;
     type Arguments = Store;
@@ -44,6 +44,14 @@ impl Actor for ApplyPolicy {
         Look: Look,
         store: &mut Store,
     ) -> Result<(), ActorProcessingErr> {
+        match store.apply_work_edits().await {
+            Ok(0) => {}
+            Ok(edits) => debug!(edits, "edits of the app's works are applied"),
+            Err(e) => {
+                let error = runtime::chain(&e);
+                warn!(error, "edits of the app's works wait for the next look");
+            }
+        }
         match store.apply_policy().await {
             Ok(0) => {}
             Ok(batches) => info!(batches, "an edit of the freshness policy is applied"),
