@@ -39,8 +39,9 @@ comment on column title.fingerprint is 'Hash of the content as it was compared l
 comment on column title.imdb_id_clash is
     'The imdb_id that TMDB gives this movie too, while another work has it.';
 
+-- Its id is no number of a sequence: what restored works note here meets no restored row.
 create table work_edit (
-    id bigint generated always as identity primary key,
+    id uuid primary key default gen_random_uuid(),
     work_id bigint,
     noted_at timestamptz not null default now()
 );

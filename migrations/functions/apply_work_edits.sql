@@ -9,7 +9,7 @@ begin
     with next as (
         delete from work_edit
         where id in (
-            select id from work_edit order by id limit p_limit for update skip locked
+            select id from work_edit limit p_limit for update skip locked
         )
         returning work_id
     )
