@@ -52,3 +52,12 @@ async fn A12_a_dump_of_the_rows_alone_goes_on_with_an_empty_broker() {
     let copy = app.copy_in_two_steps("copy").await;
     goes_on(&copy, &sim).await;
 }
+
+/// The rows of a dump in a database that was migrated for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_dump_go_on_in_a_migrated_database() {
+    let sim = simulator().await;
+    let app = interrupted("dump-empty", &sim).await;
+    let copy = app.copy_rows_into_a_migrated_one("copy").await;
+    goes_on(&copy, &sim).await;
+}

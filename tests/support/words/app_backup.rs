@@ -25,6 +25,18 @@ impl HostedApp {
         copy
     }
 
+    /// As `copy_in_two_steps`, where `mangoes migrate --empty` has made our tables.
+    pub async fn copy_rows_into_a_migrated_one(&self, database: &str) -> Self {
+        let copy = self.another(database).await;
+        let tables = self.dump("tables", &["--schema-only"]);
+        let rows = self.dump("rows", &["--data-only"]);
+        copy.restore(&tables, &[]);
+        copy.as_superuser("drop schema mangoes cascade").await;
+        succeeds(copy.program(Login::Owner).args(["migrate", "--empty"]));
+        copy.restore(&rows, &["--data-only"]);
+        copy
+    }
+
     fn dump(&self, name: &str, flags: &[&str]) -> std::path::PathBuf {
         let file = self.file(&format!("{name}.dump"));
         let mut dump = self.server_program("pg_dump");
