@@ -1,7 +1,8 @@
 -- Looks at the next works, and brings their titles to what the app's rows say. Returns how many
 -- works it looked at; less than p_limit: it is finished. What is edited meanwhile is an edit.
 create or replace function adopt_works(p_limit integer) returns integer
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set plan_cache_mode = force_custom_plan set jit = off
+as $$
 declare
     first bigint;
     last bigint;

@@ -1,6 +1,7 @@
 -- Applies an edit of the policy to the next due times. Returns whether there are more.
 create or replace function apply_policy(p_limit integer) returns boolean
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set plan_cache_mode = force_custom_plan set jit = off
+as $$
 declare
     first bigint;
     last bigint;

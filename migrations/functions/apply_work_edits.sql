@@ -1,6 +1,7 @@
 -- Works off the next edits that the app made to its works. Returns how many; 0: there are none.
 create or replace function apply_work_edits(p_limit integer) returns integer
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set plan_cache_mode = force_custom_plan set jit = off
+as $$
 declare
     edited bigint[];
     taken integer;
