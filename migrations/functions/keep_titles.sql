@@ -46,32 +46,48 @@ begin
         );
     end if;
 
+    -- Where the number is another work's, the row comes without it.
+    with missing as materialized (
+        select w.work_id, tmdb_number(w.tmdb_id::text) as number, f.band, f.due_at
+        from works w
+        left join works_meta m using (work_id),
+            freshness_of(
+                w.release_date,
+                w.last_refreshed_at,
+                case when p_adopting then m.work_id is not null
+                    else w.ingestion_status = 'complete' end
+            ) f
+        where w.work_id = any (ids)
+            and not exists (select 1 from title t where t.work_id = w.work_id)
+        order by w.work_id
+    ),
+    added as (
+        insert into title (work_id, tmdb_id, band, due_at)
+        select work_id, number, band, due_at from missing
+        on conflict do nothing
+        returning work_id
+    )
     insert into title (work_id, band, due_at)
-    select w.work_id, f.band, f.due_at
-    from works w
-    left join works_meta m using (work_id),
-        freshness_of(
-            w.release_date,
-            w.last_refreshed_at,
-            case when p_adopting then m.work_id is not null
-                else w.ingestion_status = 'complete' end
-        ) f
-    where w.work_id = any (ids)
-        and not exists (select 1 from title t where t.work_id = w.work_id)
-    order by w.work_id
+    select work_id, band, due_at
+    from missing
+    where work_id not in (select work_id from added)
     on conflict do nothing;
 
+    -- Numbers that are free now.
     update title t
     set tmdb_id = n.number
     from (
         select distinct on (number) w.work_id, number
-        from works w, tmdb_number(w.tmdb_id::text) number
-        where w.work_id = any (ids)
+        from title bare
+        join works w using (work_id),
+            tmdb_number(w.tmdb_id::text) number
+        where bare.work_id = any (ids)
+            and bare.tmdb_id is null
             and number is not null
             and not exists (select 1 from title o where o.tmdb_id = number)
         order by number, w.work_id
     ) n
-    where t.work_id = n.work_id and t.tmdb_id is null;
+    where t.work_id = n.work_id;
 
     if not p_adopting then
         update title t
