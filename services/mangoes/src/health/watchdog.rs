@@ -29,6 +29,7 @@ const NATS_CLIENT: Component =
 /// Returns when only a restart helps, with the reason.
 pub(crate) async fn lost(bus: Bus, store: Store) -> String {
     let mut failed = 0;
+    let mut first = None;
     bus.pulse().beat(POOL);
     loop {
         tokio::time::sleep(CHECK_EVERY).await;
@@ -37,6 +38,9 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
         }
         if matches!(tokio::time::timeout(ANSWER, store.ping()).await, Ok(Ok(()))) {
             bus.pulse().beat(POOL);
+        }
+        if let Some(why) = another_installation(&store, &mut first).await {
+            return why;
         }
         let stalls = stalls(&bus, &store).await;
         failed = if stalls.is_empty() { 0 } else { failed + 1 };
@@ -48,6 +52,21 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
             );
         }
     }
+}
+
+/// Schema mangoes may be dropped and made again under a process: its streams are for another
+/// installation then, and messages in them name runs and rows that are gone.
+async fn another_installation(store: &Store, first: &mut Option<String>) -> Option<String> {
+    // Why it is not known now makes no difference: it is asked again.
+    let id = tokio::time::timeout(ANSWER, store.installation_id()).await.ok()?.ok()?;
+    let first = first.get_or_insert_with(|| id.clone());
+    (*first != id).then(|| {
+        format!(
+            "the database belongs to another installation now ({id}, and it was {first}): schema \
+             mangoes was dropped and made again while this process ran; start it again, with a \
+             NATS that has no streams of the old one"
+        )
+    })
 }
 
 /// The vital components that are stalled although NATS and the database answer. A query that the
