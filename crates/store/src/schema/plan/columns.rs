@@ -175,7 +175,8 @@ impl OddColumn {
         let finding = Finding::new(object, format!("is {has}; {needs} is needed"));
         if !self.is_castable {
             return finding.remedy(format!(
-                "no {has} can become {needs}: give the column another name, and add {column} {needs}"
+                "no {has} can become {needs}: give the column another name, and add {column} \
+                 {needs}"
             ));
         }
         finding
