@@ -106,13 +106,14 @@ impl Outage {
 /// What an error of the database says to people: its own sentence, without where in its source it
 /// was raised.
 pub(super) fn words(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::PoolTimedOut => {
-            "it gave no connection in time: does it run, and are all connections in use?".to_owned()
-        }
-        other => runtime::chain(other),
+    if let Some(answer) = error.as_database_error() {
+        return answer.message().to_owned();
     }
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        return "it gave no connection in time: does it run, and are all connections in use?"
+            .to_owned();
+    }
+    runtime::chain(error)
 }
 
 impl StoreError {
@@ -293,9 +294,9 @@ mod tests {
 
     #[test]
     fn a_right_that_is_missing_is_waited_for_longer() {
-        let of = |error: StoreError| match error.fate() {
-            Fate::Wait { after } => after.as_secs(),
-            other => panic!("{other:?}"),
+        let of = |error: StoreError| {
+            let Fate::Wait { after } = error.fate() else { panic!("{error} is no outage") };
+            after.as_secs()
         };
         let code = |code| StoreError::from(sqlx::Error::Database(Box::new(Answer(code))));
         let batch = |outage| StoreError::Unavailable(Outage::Batch(Arc::new(outage)));

@@ -79,15 +79,10 @@ pub(crate) async fn refusals(
                     and c.relrowsecurity
                     and (c.relforcerowsecurity or not pg_has_role(who.oid, c.relowner, 'usage'))
                     as has_row_security,
-                who.oid as role_id,
-                who.rolname as role,
+                who.oid as role_id, who.rolname as role,
                 format('%I.%I', s.nspname, c.relname) as object,
-                case w.privilege
-                    when 'select' then 'r'
-                    when 'insert' then 'a'
-                    when 'update' then 'w'
-                    when 'delete' then 'd'
-                end as command
+                ('{"select": "r", "insert": "a", "update": "w", "delete": "d"}'::jsonb
+                    ->> w.privilege) as command
             from unnest($1::text[], $2::text[]) with ordinality as w (name, privilege, place)
             join pg_roles who on who.rolname = $3
             join pg_class c on c.relname = w.name and c.relkind = 'r'
@@ -110,28 +105,23 @@ pub(crate) async fn refusals(
                                         or coalesce(q.with_check, q.qual) = 'true'
                                     ) as is_open
                             from pg_policy p,
-                                lateral (
-                                    select
-                                        pg_get_expr(p.polqual, p.polrelid) as qual,
-                                        pg_get_expr(p.polwithcheck, p.polrelid) as with_check
-                                ) q
+                                lateral (values (
+                                    pg_get_expr(p.polqual, p.polrelid),
+                                    pg_get_expr(p.polwithcheck, p.polrelid)
+                                )) as q (qual, with_check)
                             where p.polrelid = w.oid
                                 and p.polcmd in ('*', w.command::"char")
                                 and exists (
-                                    select 1
-                                    from unnest(p.polroles) r
-                                    where case
-                                        when r = 0 then true
-                                        else pg_has_role(w.role_id, r, 'usage')
-                                    end
+                                    select 1 from unnest(p.polroles) r
+                                    where case when r = 0 then true
+                                        else pg_has_role(w.role_id, r, 'usage') end
                                 )
                         ) p
                     ) as is_hidden
             from wanted w
         )
         select
-            name as "table!",
-            object as "object!",
+            name as "table!", object as "object!",
             string_agg(privilege, ', ' order by place) as "privilege!",
             quote_ident(role) as "role!",
             is_granted as "by_row_security!"

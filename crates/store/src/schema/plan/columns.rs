@@ -117,8 +117,7 @@ async fn odd_columns(
             format_type(h.atttypid, h.atttypmod) as has,
             coalesce(h.attgenerated <> '', false) as "is_generated!",
             coalesce(h.attidentity = 'a', false) as "is_always_identity!",
-            h.type = 'text'
-                or coalesce(h.typcategory = 'S', false)
+            h.type = 'text' or coalesce(h.typcategory = 'S', false)
                 or exists (
                     select 1 from pg_cast k where k.castsource = h.base and k.casttarget = h.type_id
                 ) as "is_castable!"
@@ -132,10 +131,8 @@ async fn odd_columns(
                 or h.need = 'word' and h.typcategory = 'E'
                 or h.need = 'takes' and (
                     exists (
-                        select 1
-                        from pg_cast k
-                        where k.castsource = h.type_id
-                            and k.casttarget = h.base
+                        select 1 from pg_cast k
+                        where k.castsource = h.type_id and k.casttarget = h.base
                             and k.castcontext in ('a', 'i')
                     )
                     or h.wanted_element <> 0 and h.element_category = 'S'
