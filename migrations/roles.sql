@@ -1,8 +1,9 @@
 -- The roles of mangoes, for a database that an app shares. Run it once, before the first
--- `mangoes migrate`, as a role that owns the app's tables and may make roles; again whenever you
--- like: it changes only what differs.
+-- `mangoes migrate`, as a role that owns the app's tables, may make roles, and has the right CREATE
+-- on the database; again whenever you like: it changes only what differs, and all of it or nothing.
+-- Run again after `mangoes migrate`, it takes back what only the first migration needs.
 --
---   psql "$ADMIN_URL" -f migrations/roles.sql
+--   psql "$ADMIN_URL" -v ON_ERROR_STOP=1 -f migrations/roles.sql
 --   psql "$ADMIN_URL" -c '\password mangoes_migrate' -c '\password mangoes_app'
 --   DATABASE_URL=postgres://mangoes_migrate:…@host/db  mangoes migrate --plan
 --   DATABASE_URL=postgres://mangoes_migrate:…@host/db  mangoes migrate
@@ -21,12 +22,22 @@
 -- Is the app's schema another one than public? Then change its name in the next line.
 set mangoes.app_schema = 'public';
 
+begin;
+
 do $$
 declare
     app constant text := quote_ident(current_setting('mangoes.app_schema'));
     role_name text;
     item record;
 begin
+    if to_regnamespace('mangoes') is null
+        and not has_database_privilege(current_database(), 'create')
+    then
+        raise exception '% may not make schema mangoes: as the owner of the database, run: '
+            'grant create on database % to %;',
+            current_user, quote_ident(current_database()), quote_ident(current_user);
+    end if;
+
     foreach role_name in array array['mangoes_migrate', 'mangoes_app', 'mangoes_reader'] loop
         if to_regrole(role_name) is null then
             execute format('create role %I', role_name);
@@ -119,6 +130,24 @@ begin
         where pronamespace = app::regnamespace and proname in ('is_stale', 'get_stale_movies')
     ) < 2 then
         execute format('grant create on schema %s to mangoes_migrate', app);
+    elsif has_schema_privilege('mangoes_migrate', app::regnamespace, 'create') then
+        execute format('revoke create on schema %s from mangoes_migrate', app);
+    end if;
+
+    -- `mangoes doctor` and others name the jobs of pg_cron that have to be stopped.
+    if exists (
+        select 1
+        from pg_class c
+        join pg_namespace s on s.oid = c.relnamespace
+        where s.nspname = 'cron' and c.relname = 'job'
+    ) then
+        begin
+            grant usage on schema cron to mangoes_migrate, mangoes_app;
+            grant select on cron.job to mangoes_migrate, mangoes_app;
+        exception when insufficient_privilege then
+            raise notice 'jobs of pg_cron cannot be seen by mangoes: % may not grant it. Look '
+                'yourself: select jobname, schedule from cron.job', current_user;
+        end;
     end if;
 
     for item in
@@ -161,6 +190,8 @@ begin
         execute format('grant usage on sequence %s to mangoes_app', item.name);
     end loop;
 end $$;
+
+commit;
 
 -- Instead of BYPASSRLS: one policy for each table of the app that has row security.
 --

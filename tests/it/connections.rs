@@ -162,7 +162,36 @@ async fn plans_of_a_changed_table_are_an_outage_for_a_moment() {
     database.change_a_table_under_it().await;
     given.works_off_the_main_job(&database).await;
     running.until(200, "ready").await;
-    assert!(given.said().contains("cached plan"), "some plans were old");
+    assert_eq!(database.dead_letters().await, 0);
+}
+
+/// Schema mangoes was dropped and made again under the services: they end, and say why.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_installation_under_the_services_ends_them() {
+    let given = Given::start("another-installation").await;
+    let mut running = given.up(&[]).await;
+    given.database().await.be_another_installation().await;
+    assert_eq!(running.process.ended().await.code(), Some(1), "{}", given.said());
+    assert!(given.said().contains("belongs to another installation now"), "{}", given.said());
+}
+
+/// A port where nobody listens is named as such, and no place in the source of Postgres is.
+#[tokio::test]
+async fn what_the_database_says_is_said_once() {
+    let folder = Folder::new("closed-port");
+    let run = |url: &str| Said::by(mangoes(&folder.0).arg("migrate").env("DATABASE_URL", url));
+    let said = run("postgres://u:p@127.0.0.1:9/mangoes");
+    assert!(said.errors.to_lowercase().contains("connection refused"), "{}", said.text);
+    let postgres = postgres(&folder).await;
+    let url = postgres.database_url();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let said = run(&format!("{server}/nowhere"));
+    assert_eq!(said.code, Some(1), "{}", said.text);
+    assert!(said.errors.contains("\"nowhere\" does not exist"), "{}", said.text);
+    for words in ["at line", "error returned"] {
+        assert!(!said.errors.contains(words), "{}", said.text);
+    }
+    postgres.stop().await.unwrap();
 }
 
 /// A certificate that is its own authority: as `openssl req -x509` makes it rustls refuses it, and

@@ -80,6 +80,7 @@ fn store_errors() -> Vec<StoreError> {
     let sql = || sqlx::Error::RowNotFound;
     vec![
         StoreError::Unavailable(Outage::NoAnswer(std::time::Duration::from_secs(10))),
+        StoreError::Unavailable(Outage::NotWritable("works")),
         StoreError::Conflict(sql()),
         StoreError::Data(sql()),
         StoreError::Row {

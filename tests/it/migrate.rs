@@ -29,7 +29,7 @@ impl Server {
 }
 
 /// Each thing in the way is named with its remedy, by --plan and by migrate, and nothing is
-/// changed.
+/// changed. Where the remedy is SQL, it runs as it is, and nothing is in the way afterwards.
 #[tokio::test]
 async fn what_stands_in_the_way_is_said_before_anything_is_changed() {
     let server = Server::start("in-the-way").await;
@@ -44,6 +44,9 @@ async fn what_stands_in_the_way_is_said_before_anything_is_changed() {
             }
         }
         assert!(!app.has_our_schema().await, "{oddity:?}");
+        assert_eq!(app.apply_remedies().await, !oddity.needs_a_person(), "{oddity:?}");
+        let plan = app.run(&["migrate", "--plan"]);
+        assert_eq!(plan.succeeded(), !oddity.needs_a_person(), "{oddity:?}: {}", plan.text);
         app.close().await;
     }
     server.stop().await;
@@ -89,24 +92,132 @@ async fn what_the_app_has_of_its_own_stays() {
 /// A migrate that is killed goes on where it was; two at once do the work once.
 #[tokio::test]
 async fn a_killed_migration_goes_on() {
-    const WORKS: i32 = 60_000;
+    // Looked at in batches of 5,000.
+    const WORKS: i32 = 12_000;
     let server = Server::start("killed").await;
     let app = server.app("killed").await;
-    app.have_works(WORKS).await;
+    assert!(app.run(&["migrate"]).succeeded());
+    app.have_unseen_works(WORKS).await;
     let log = app.folder().join("migrate.log");
-    let start = || {
-        let mut command = mangoes(app.folder());
-        Process::start(command.arg("migrate").env("DATABASE_URL", app.url()), &log)
-    };
+    let start = || start_migrate(&app, &log);
+    let second_batch = app.hold_the_title_of(7_000).await;
     let mut first = start();
     let look = async || app.titles().await;
-    app.eventually("some works have their rows", look, |n| *n > 0).await;
+    app.eventually("the first batch is done", look, |n| *n == 5_000).await;
     first.kill();
+    second_batch.release().await;
     assert!(app.titles().await < i64::from(WORKS), "it was killed before its end");
     let (mut second, mut third) = (start(), start());
     assert!(second.ended().await.success(), "{}", std::fs::read_to_string(&log).unwrap());
     assert!(third.ended().await.success(), "{}", std::fs::read_to_string(&log).unwrap());
     assert_eq!(app.titles().await, i64::from(WORKS));
+    app.close().await;
+    server.stop().await;
+}
+
+fn start_migrate(app: &AppDatabase, log: &std::path::Path) -> Process {
+    Process::start(mangoes(app.folder()).arg("migrate").env("DATABASE_URL", app.url()), log)
+}
+
+/// While others hold the locks, a look gives up with a sentence, and a migration says whom it waits
+/// for and goes on afterwards.
+#[tokio::test]
+async fn waits_for_locks_are_said() {
+    let server = Server::start("locks").await;
+    let app = server.app("locks").await;
+    let lock = app.lock("public.works").await;
+    let plan = app.run(&["migrate", "--plan"]);
+    assert_eq!(plan.code, Some(1), "{}", plan.text);
+    assert!(plan.errors.contains("public.works is locked by process"), "{}", plan.text);
+    lock.release().await;
+    let edit = app.begin_an_edit().await;
+    let log = app.folder().join("migrate.log");
+    let mut migrate = start_migrate(&app, &log);
+    let look = async || std::fs::read_to_string(&log).unwrap_or_default();
+    let names = |said: &String| said.contains("waits: public.works is locked by process");
+    app.eventually("it says whom it waits for", look, names).await;
+    edit.release().await;
+    assert!(migrate.ended().await.success(), "{}", look().await);
+    app.close().await;
+    server.stop().await;
+}
+
+/// Tables of the app that vanish, or that another schema is named for, are said by every command
+/// that would need them, and by those who look.
+#[tokio::test]
+async fn tables_that_are_not_there_any_more_are_named() {
+    let server = Server::start("missing").await;
+    let app = server.app("missing").await;
+    assert!(app.run(&["migrate"]).succeeded());
+    for args in [&["migrate", "--plan"][..], &["migrate"], &["doctor"], &["status"]] {
+        let said = app.run_with_app_schema("elsewhere", args);
+        assert_eq!(said.code, Some(1), "{args:?}: {}", said.text);
+        let words = "tables are in schema public (MANGOES_APP_SCHEMA)";
+        assert!(said.text.contains(words), "{args:?}: {}", said.text);
+    }
+    let said = app.run_with_app_schema("elsewhere", &["serve", "scheduler"]);
+    assert_eq!(said.code, Some(1), "{}", said.text);
+    let sentence = "elsewhere.works is missing; this installation's tables are in schema public";
+    assert!(said.errors.contains(sentence), "{}", said.text);
+    app.lose_the_cards().await;
+    for args in [&["migrate", "--plan"][..], &["doctor"], &["serve", "scheduler"]] {
+        let said = app.run(args);
+        assert_eq!(said.code, Some(1), "{args:?}: {}", said.text);
+        let text = said.text.replace(": is", " is");
+        assert!(text.contains("public.work_cards_cache is missing"), "{args:?}: {}", said.text);
+    }
+    app.close().await;
+    server.stop().await;
+}
+
+/// A trigger that was dropped is made again, and works that came meanwhile are found; one that was
+/// disabled is named with the SQL that enables it.
+#[tokio::test]
+async fn triggers_that_are_gone_are_made_again() {
+    let server = Server::start("triggers").await;
+    let app = server.app("triggers").await;
+    let said = app.run(&["migrate"]);
+    assert!(said.succeeded() && said.text.contains("made: schema mangoes with"), "{}", said.text);
+    let said = app.run(&["migrate"]);
+    assert!(said.succeeded() && said.text.contains("nothing to do"), "{}", said.text);
+    app.lose_the_trigger("mangoes_works_added").await;
+    app.have_works(3).await;
+    assert_eq!(app.titles().await, 0, "nobody noticed");
+    let doctor = app.run(&["doctor"]);
+    assert!(doctor.text.contains("migrations are missing"), "{}", doctor.text);
+    let said = app.run(&["migrate"]);
+    assert!(said.text.contains("made: triggers mangoes_works_added"), "{}", said.text);
+    assert!(said.text.contains("looked at 3 works"), "{}", said.text);
+    assert_eq!(app.titles().await, 3);
+    app.disable_the_trigger("mangoes_works_edited").await;
+    let remedy = "alter table public.works enable trigger mangoes_works_edited;";
+    for args in [&["doctor"][..], &["migrate", "--plan"]] {
+        let said = app.run(args);
+        assert_eq!(said.code, Some(1), "{args:?}: {}", said.text);
+        assert!(said.text.contains(remedy), "{args:?}: {}", said.text);
+    }
+    assert!(app.apply_remedies().await);
+    assert!(app.run(&["doctor"]).succeeded());
+    app.close().await;
+    server.stop().await;
+}
+
+/// What is no obstacle, and what an owner should know all the same.
+#[tokio::test]
+async fn what_is_doubtful_is_good_to_know() {
+    let server = Server::start("doubtful").await;
+    let app = server.app("doubtful").await;
+    app.be_doubtful().await;
+    let plan = app.run(&["migrate", "--plan"]);
+    assert!(plan.succeeded(), "{}", plan.text);
+    for words in [
+        "revoke create on schema public from public;",
+        "alter table public.works alter column original_title type text;",
+        "alter table public.refresh_queue alter constraint late initially immediate;",
+        "nobody else may call it",
+    ] {
+        assert!(plan.text.contains(words), "{words}: {}", plan.text);
+    }
     app.close().await;
     server.stop().await;
 }
@@ -124,16 +235,21 @@ async fn each_role_may_do_its_part() {
     assert!(refused.text.contains("as a role that may make tables"), "{}", refused.text);
     let refused = app.run_as_role("anon", &["migrate"]);
     assert_eq!(refused.code, Some(1), "{}", refused.text);
-    let granting = "grant trigger on public.works to anon;";
-    assert!(refused.text.contains(granting), "{}", refused.text);
+    assert!(refused.text.contains("run `mangoes migrate` as mangoes_migrate"), "{}", refused.text);
+    assert!(!refused.text.contains("grant trigger"), "it undoes the roles: {}", refused.text);
     assert!(!app.has_our_schema().await);
     let said = app.run_as_role("mangoes_migrate", &["migrate"]);
     assert!(said.succeeded(), "{}", said.text);
     assert_eq!(app.rights_of("anon").await, Vec::<String>::new());
     let rights = app.rights_of("mangoes_app").await;
     assert!(!rights.iter().any(|right| right.ends_with("truncate")), "{rights:?}");
-    let doctor = app.run_as_role("mangoes_app", &["doctor"]);
-    assert!(doctor.succeeded(), "{}", doctor.text);
+    for role in ["mangoes_app", "mangoes_migrate"] {
+        let doctor = app.run_as_role(role, &["doctor"]);
+        assert!(doctor.succeeded(), "{role}: {}", doctor.text);
+    }
+    app.have_a_reader("somebody").await;
+    let status = app.run_as_role("somebody", &["status"]);
+    assert!(status.errors.contains("may only read the views"), "{}", status.text);
     let granted = app.run_as_role("mangoes_migrate", &["migrate", "--grant-reader", "anon"]);
     assert!(granted.succeeded(), "{}", granted.text);
     let rights = app.rights_of("anon").await;
@@ -186,6 +302,18 @@ async fn old_jobs_are_named_while_they_are_active() {
             assert!(!said.text.contains("refresh_worker'"), "{}", said.text);
         }
     }
+    // Of jobs that a role cannot see nobody says that there are none.
+    app.have_roles().await;
+    app.take_the_jobs_away_from("mangoes_app").await;
+    assert!(app.run(&["migrate"]).succeeded());
+    for (command, code) in [("status", 0), ("doctor", 0)] {
+        let said = app.run_as_role("mangoes_app", &[command]);
+        assert_eq!(said.code, Some(code), "{}", said.text);
+        assert!(said.text.contains("cannot be seen by this role"), "{}", said.text);
+    }
+    app.have_roles().await;
+    let said = app.run_as_role("mangoes_app", &["doctor"]);
+    assert!(said.text.contains("select cron.unschedule('morning');"), "{}", said.text);
     app.close().await;
     server.stop().await;
 }
@@ -202,6 +330,8 @@ async fn a_database_for_a_dump_waits_for_its_rows() {
     assert!(said.text.contains("no first rows: restore the rows of its dump"), "{}", said.text);
     assert!(app.run(&["migrate"]).succeeded());
     assert_eq!(app.installations().await, 1);
+    let said = app.run(&["migrate", "--empty"]);
+    assert!(said.code == Some(1) && said.errors.contains("has its first rows"), "{}", said.text);
     app.close().await;
     server.stop().await;
 }

@@ -11,6 +11,9 @@ use tests::{Folder, World};
 
 const VERSIONS: [u32; 4] = [15, 16, 17, 18];
 
+/// The one that every machine with the tests has: it is never skipped.
+const OLDEST: u32 = 15;
+
 /// Folders of `postgres` and `initdb`, by major version: of the system, of the folder that
 /// `MANGOES_POSTGRES_VERSIONS` names, of `.mangoes/tools`.
 fn found() -> BTreeMap<u32, PathBuf> {
@@ -48,6 +51,7 @@ fn reachable(folder: &Folder, bin: &Path) -> PathBuf {
 /// Migrate, a daily ingest, a refresh. Returns a line about what was done.
 async fn works_on(version: u32) -> String {
     let Some(bin) = found().remove(&version) else {
+        assert_ne!(version, OLDEST, "Postgres {version} is missing: scripts/setup installs it");
         return format!(
             "SKIPPED: Postgres {version} is not here; scripts/postgres-versions fetches it"
         );

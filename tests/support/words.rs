@@ -14,6 +14,7 @@ mod faults;
 mod freshness;
 mod jobs;
 mod migrate;
+mod remedies;
 mod runs;
 mod schedules;
 mod schema;
@@ -31,6 +32,7 @@ pub use delivery::{DeadLetters, Events};
 pub use faults::Lock;
 pub use jobs::{Audit, Jobs, ListRuns, Runs};
 pub use migrate::{AppDatabase, Oddity};
+pub use remedies::Held;
 pub use upstream::{Budgets, Calls, QueueRows};
 
 /// Rows of any other kind.

@@ -51,7 +51,7 @@ pub use self::{
     },
     lost_streams::StreamGeneration,
     schema::{
-        adopt::AdoptionProgress,
+        adopt::{AdoptionProgress, MigrationNews},
         apply::FirstRows,
         bookkeeping::BookkeepingProblem,
         finding::Finding,

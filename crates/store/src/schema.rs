@@ -6,6 +6,8 @@ pub(crate) mod app_tables;
 pub(crate) mod apply;
 pub(crate) mod bookkeeping;
 pub(crate) mod finding;
+pub(crate) mod home;
+pub(crate) mod lock_waits;
 pub(crate) mod migrate;
 pub(crate) mod old_jobs;
 pub(crate) mod plan;

@@ -1,7 +1,7 @@
 //! Databases of an app before `mangoes migrate`, what is odd about them, their roles, and what
 //! migrate left in them.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use sqlx::{Connection, PgConnection};
 
@@ -37,7 +37,10 @@ pub enum Oddity {
     ColumnHasAnotherType,
     ColumnIsGenerated,
     ColumnIsNotWritten,
+    ColumnHasATypeWithACast,
+    KeyColumnIsNotWritten,
     KeyIsMissing,
+    WorksHaveNoPrimaryKey,
     RowsAreThereTwice,
     TableIsAView,
     RuleRefusesOurWord,
@@ -47,12 +50,15 @@ pub enum Oddity {
 
 impl Oddity {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::ColumnIsMissing,
         Self::ColumnHasAnotherType,
         Self::ColumnIsGenerated,
         Self::ColumnIsNotWritten,
+        Self::ColumnHasATypeWithACast,
+        Self::KeyColumnIsNotWritten,
         Self::KeyIsMissing,
+        Self::WorksHaveNoPrimaryKey,
         Self::RowsAreThereTwice,
         Self::TableIsAView,
         Self::RuleRefusesOurWord,
@@ -71,6 +77,17 @@ impl Oddity {
                  alter table works add column year integer generated always as (1999) stored"
             }
             Self::ColumnIsNotWritten => "alter table works add column shelf text not null",
+            Self::ColumnHasATypeWithACast => {
+                "alter table works alter column release_date type timestamp"
+            }
+            Self::KeyColumnIsNotWritten => {
+                "alter table similar_movies alter column id drop default"
+            }
+            Self::WorksHaveNoPrimaryKey => {
+                "drop table work_cards_cache;
+                 alter table works drop constraint works_pkey cascade;
+                 alter table works add unique (work_id)"
+            }
             Self::KeyIsMissing => "alter table works_meta drop constraint works_meta_pkey",
             Self::RowsAreThereTwice => {
                 "alter table work_cards_cache drop constraint work_cards_cache_pkey;
@@ -102,6 +119,9 @@ impl Oddity {
             Self::ColumnHasAnotherType => "public.works_meta.budget",
             Self::ColumnIsGenerated => "public.works.year",
             Self::ColumnIsNotWritten => "public.works.shelf",
+            Self::ColumnHasATypeWithACast => "public.works.release_date",
+            Self::KeyColumnIsNotWritten => "public.similar_movies.id",
+            Self::WorksHaveNoPrimaryKey => "public.works",
             Self::KeyIsMissing => "public.works_meta",
             Self::RowsAreThereTwice => "public.work_cards_cache",
             Self::TableIsAView => "public.aggregates",
@@ -111,11 +131,19 @@ impl Oddity {
         }
     }
 
+    /// Whether a person has to decide, so that no SQL helps as it is.
+    pub const fn needs_a_person(self) -> bool {
+        matches!(self, Self::ColumnHasAnotherType | Self::RowsAreThereTwice | Self::TableIsAView)
+    }
+
     /// Words of the remedy.
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::ColumnIsMissing => "alter table public.works_meta add column trailers jsonb;",
-            Self::ColumnHasAnotherType => "alter column budget type bigint",
+            Self::ColumnHasAnotherType => "give the column another name, and add budget bigint",
+            Self::ColumnHasATypeWithACast => "alter column release_date type date",
+            Self::KeyColumnIsNotWritten => "alter column id set default gen_random_uuid();",
+            Self::WorksHaveNoPrimaryKey => "alter table public.works add primary key (work_id);",
             Self::ColumnIsGenerated => "alter column year drop expression;",
             Self::ColumnIsNotWritten => "alter column shelf drop not null;",
             Self::KeyIsMissing => "create unique index concurrently works_meta_work_id_key",
@@ -236,10 +264,20 @@ impl AppDatabase {
     }
 
     fn run_as(&self, url: &str, args: &[&str]) -> Said {
+        Said::by(&mut self.command(url, args))
+    }
+
+    fn command(&self, url: &str, args: &[&str]) -> Command {
         // Nobody listens there: what is refused is refused before NATS is asked.
         let mut command = mangoes(&self.folder);
         command.args(args).envs([("DATABASE_URL", url), ("NATS_URL", "nats://u:p@127.0.0.1:9")]);
-        Said::by(&mut command)
+        command
+    }
+
+    /// Runs the program with another schema as the app's.
+    pub fn run_with_app_schema(&self, schema: &str, args: &[&str]) -> Said {
+        let mut command = self.command(&self.url, args);
+        Said::by(command.env("MANGOES_APP_SCHEMA", schema))
     }
 
     /// Runs the program as another role of this database.

@@ -9,19 +9,24 @@ use delivery::{Classify, Fate};
 
 /// How long work waits before it asks an unavailable database again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// As long where a person has to give a right back: meanwhile each attempt asks TMDB for nothing.
+const PAUSE_FOR_A_PERSON: Duration = Duration::from_secs(30);
+/// SQLSTATE of a right that is missing.
+const NO_RIGHT: &str = "42501";
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Outage {
     /// It cannot be reached, is restarting, or cannot write: full, read-only, a grant is missing.
-    #[error(transparent)]
+    #[error("{}", words(.0))]
     Sql(sqlx::Error),
     /// Its password was changed, or its rules for who may connect.
     #[error(
         "it refuses this user: was the password changed? Set the new one in DATABASE_URL or \
-         PGPASSWORD and restart, or name a file in PGPASSWORD_FILE, which is read again"
+         PGPASSWORD and restart, or name a file in PGPASSWORD_FILE, which is read again ({})",
+        words(.0)
     )]
-    Login(#[source] sqlx::Error),
+    Login(sqlx::Error),
     #[error("it did not answer within {} s", .0.as_secs())]
     NoAnswer(Duration),
     /// The batch that the work was part of met the outage.
@@ -62,11 +67,11 @@ pub enum StoreError {
     #[error("the database cannot be used")]
     Unavailable(#[source] Outage),
     /// Another transaction was in the way; repeating helps.
-    #[error("the database was busy")]
-    Conflict(#[source] sqlx::Error),
+    #[error("the database was busy: {}", words(.0))]
+    Conflict(sqlx::Error),
     /// It refused the data of this row.
-    #[error("the database refused the data")]
-    Data(#[source] sqlx::Error),
+    #[error("the database refused the data: {}", words(.0))]
+    Data(sqlx::Error),
     /// A row holds a word that this version does not know.
     #[error("row {key} of table {table} has an unreadable {column}: {problem}")]
     Row { table: &'static str, column: &'static str, key: String, problem: String },
@@ -82,8 +87,33 @@ pub enum StoreError {
     #[error("this request was answered before")]
     Repeated(serde_json::Value),
     /// A fault of ours or of the schema.
-    #[error("the database failed")]
-    Other(#[source] sqlx::Error),
+    #[error("the database failed: {}", words(.0))]
+    Other(sqlx::Error),
+}
+
+impl Outage {
+    /// How long work waits before it asks again.
+    fn pause(&self) -> Duration {
+        match self {
+            Self::NotWritable(_) => PAUSE_FOR_A_PERSON,
+            Self::Sql(error) if code_of(error).as_deref() == Some(NO_RIGHT) => PAUSE_FOR_A_PERSON,
+            Self::Batch(outage) => outage.pause(),
+            Self::Sql(_) | Self::Login(_) | Self::NoAnswer(_) | Self::WriterRestarts => PAUSE,
+        }
+    }
+}
+
+/// What an error of the database says to people: its own sentence, without where in its source it
+/// was raised.
+pub(super) fn words(error: &sqlx::Error) -> String {
+    if let Some(answer) = error.as_database_error() {
+        return answer.message().to_owned();
+    }
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        return "it gave no connection in time: does it run, and are all connections in use?"
+            .to_owned();
+    }
+    runtime::chain(error)
 }
 
 impl StoreError {
@@ -173,7 +203,7 @@ fn without_code(error: sqlx::Error) -> StoreError {
 impl Classify for StoreError {
     fn fate(&self) -> Fate {
         match self {
-            Self::Unavailable(_) => Fate::Wait { after: PAUSE },
+            Self::Unavailable(outage) => Fate::Wait { after: outage.pause() },
             Self::Conflict(_)
             | Self::Data(_)
             | Self::Row { .. }
@@ -259,6 +289,40 @@ mod tests {
             for code in codes {
                 assert_eq!(kind(sqlx::Error::Database(Box::new(Answer(code)))), expected, "{code}");
             }
+        }
+    }
+
+    #[test]
+    fn a_right_that_is_missing_is_waited_for_longer() {
+        let of = |error: StoreError| {
+            let Fate::Wait { after } = error.fate() else { panic!("{error} is no outage") };
+            after.as_secs()
+        };
+        let code = |code| StoreError::from(sqlx::Error::Database(Box::new(Answer(code))));
+        let batch = |outage| StoreError::Unavailable(Outage::Batch(Arc::new(outage)));
+        for (error, expected) in [
+            (code("42501"), 30),
+            (StoreError::Unavailable(Outage::NotWritable("works")), 30),
+            (batch(Outage::NotWritable("works")), 30),
+            (code("57P01"), 1),
+            (code("25006"), 1),
+            (batch(Outage::WriterRestarts), 1),
+        ] {
+            let words = error.to_string();
+            assert_eq!(of(error), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_said_once_in_the_words_of_the_database() {
+        let error = |code| StoreError::from(sqlx::Error::Database(Box::new(Answer(code))));
+        for (code, expected) in [
+            ("42P01", "the database failed: a sentence"),
+            ("23505", "the database refused the data: a sentence"),
+            ("40001", "the database was busy: a sentence"),
+            ("53100", "the database cannot be used: a sentence"),
+        ] {
+            assert_eq!(runtime::chain(&error(code)), expected);
         }
     }
 

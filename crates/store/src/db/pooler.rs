@@ -6,21 +6,21 @@
 
 use std::time::Duration;
 
-use sqlx::{
-    PgConnection, Row,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row, postgres::PgConnectOptions};
 
 use crate::{
     StoreError,
     db::{
         deadline::{SHORT, within},
+        error::words,
         tls,
     },
 };
 
 /// How often two connections are compared: other clients of a pooler may come in between.
 const ROUNDS: u32 = 3;
+/// Between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(200);
 /// Oldest Postgres that is supported.
 const MIN_VERSION: i32 = 150_000;
 
@@ -43,18 +43,18 @@ pub(super) async fn look(
     limit: Duration,
 ) -> Result<(), StoreError> {
     let refused = |error: sqlx::Error| StoreError::Setup(explain(shown, &error));
-    let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(limit);
-    let pool = pool.connect_with(options.clone()).await.map_err(refused)?;
+    let first = connect(options, limit).await.map_err(refused)?;
     let seen = within(SHORT, async {
-        let (mut one, mut other) = (pool.acquire().await?, pool.acquire().await?);
+        let (mut one, mut other) = (first, connect(options, limit).await?);
         let mut pairs = Vec::new();
         for _ in 0..ROUNDS {
             pairs.push([session(&mut one).await?, session(&mut other).await?]);
         }
+        one.close().await?;
+        other.close().await?;
         Ok(pairs)
     })
     .await;
-    pool.close().await;
     let pairs = match seen {
         Ok(pairs) => pairs,
         Err(error) => {
@@ -79,6 +79,26 @@ pub(super) async fn look(
         )));
     }
     Ok(())
+}
+
+/// Tries again while the server refuses for now, and says then why it does.
+async fn connect(options: &PgConnectOptions, limit: Duration) -> Result<PgConnection, sqlx::Error> {
+    let end = tokio::time::Instant::now() + limit;
+    loop {
+        let connected = tokio::time::timeout_at(end, options.connect()).await;
+        match connected.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+            Err(error) if is_for_now(&error) && tokio::time::Instant::now() + PAUSE < end => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+/// It starts, or has no connection left.
+fn is_for_now(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    matches!(error, sqlx::Error::Io(_)) || matches!(code.as_deref(), Some("57P03" | "53300"))
 }
 
 /// Whether two connections that are both open use one session, or one of them uses several.
@@ -108,7 +128,7 @@ fn explain(shown: &str, error: &sqlx::Error) -> String {
         Some(_) => "see the server's log",
         None => "is it running there? Set DATABASE_URL, or unset it to use an embedded server",
     };
-    format!("Postgres at {shown} cannot be used: {}; {remedy}", runtime::chain(error))
+    format!("Postgres at {shown} cannot be used: {}; {remedy}", words(error))
 }
 
 #[cfg(test)]

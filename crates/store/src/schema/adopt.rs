@@ -21,6 +21,15 @@ pub struct AdoptionProgress {
     pub of: u64,
 }
 
+/// What a migration says while it goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MigrationNews {
+    /// It waits for locks of others, which these words name, and tries again.
+    Waits(String),
+    /// Works have been looked at.
+    Adopted(AdoptionProgress),
+}
+
 impl Store {
     /// Looks at every work that was not looked at yet, and gives it its row in `title`.
     /// `progress` is called after each batch.

@@ -15,6 +15,11 @@ use sqlx::{
 use crate::{
     Store, StoreError,
     db::deadline::{SHORT, within},
+    schema::{
+        adopt::MigrationNews,
+        home,
+        lock_waits::{self, LockWatch},
+    },
 };
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
@@ -48,13 +53,15 @@ pub enum FirstRows {
 }
 
 impl Store {
-    /// Whether every migration of this program is applied, with its functions.
+    /// Whether every migration of this program is applied, with its functions and triggers.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer; `Setup` where the works of this installation are not in
+    /// the schema that the settings name.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
         within(SHORT, async {
             let mut session = self.pool.acquire().await?;
+            home::read(&mut session).await?.check_works()?;
             is_applied(&mut session).await
         })
         .await
@@ -65,12 +72,19 @@ impl Store {
     ///
     /// # Errors
     /// `Setup` with a sentence that says what is in the way; nothing is changed then.
-    pub async fn apply_schema(&self, rows: FirstRows) -> Result<(), StoreError> {
+    pub async fn apply_schema(
+        &self,
+        rows: FirstRows,
+        mut news: impl FnMut(MigrationNews),
+    ) -> Result<(), StoreError> {
+        let mut watch = LockWatch::default();
         for _ in 1..LOCK_ATTEMPTS {
             match self.apply_once(rows).await {
-                Err(StoreError::Conflict(error)) => {
-                    let error = runtime::chain(&error);
-                    tracing::info!(error, "the migration waits for a lock on a table of the app");
+                Err(StoreError::Conflict(_)) => {
+                    let holders = self.lock_holders(lock_waits::AGAINST_WRITERS).await?;
+                    if watch.is_time_to_say_it() {
+                        news(MigrationNews::Waits(lock_waits::words(&holders)));
+                    }
                     tokio::time::sleep(LOCK_PAUSE).await;
                 }
                 done => return done,
@@ -84,7 +98,11 @@ impl Store {
         begin(&mut tx).await?;
         let is_applied = is_applied(&mut tx).await?;
         if !is_applied {
+            let lacks_triggers = !home::read(&mut tx).await?.has_triggers();
             make(&mut tx).await?;
+            if lacks_triggers {
+                look_at_works_again(&mut tx).await?;
+            }
         }
         if rows == FirstRows::Written && !has_first_rows(&mut tx).await? {
             sqlx::raw_sql(FIRST_ROWS).execute(&mut *tx).await?;
@@ -98,6 +116,14 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Works that came while the triggers were not there have no rows yet.
+async fn look_at_works_again(tx: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("update adoption set next_work_id = default, finished_at = null")
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Tables, functions and views.
@@ -228,6 +254,7 @@ async fn check_reading(connection: &mut PgConnection) -> Result<(), StoreError> 
         r#"
         select
             quote_ident(current_user) as "role!",
+            coalesce(pg_has_role(to_regrole('mangoes_reader'), 'member'), false) as "reads!",
             has_schema_privilege(s.oid, 'usage') and has_table_privilege(c.oid, 'select')
                 as "may!"
         from pg_class c
@@ -238,6 +265,13 @@ async fn check_reading(connection: &mut PgConnection) -> Result<(), StoreError> 
     let seen = seen.fetch_one(connection).await?;
     if seen.may {
         return Ok(());
+    }
+    if seen.reads {
+        return Err(StoreError::Setup(format!(
+            "role {0} may only read the views (mangoes.job_status and others), as a member of \
+             mangoes_reader; commands of mangoes need mangoes_app: grant mangoes_app to {0};",
+            seen.role
+        )));
     }
     Err(StoreError::Setup(format!(
         "role {0} has no right on schema mangoes: run migrations/roles.sql, then `mangoes \
@@ -262,8 +296,11 @@ pub(crate) async fn is_applied(connection: &mut PgConnection) -> Result<bool, St
     }
     let digest = sqlx::query_scalar!("select digest from schema_code");
     let digest = digest.fetch_optional(&mut *connection).await?;
-    // The functions of a newer program stay.
-    Ok(applied.len() > known || digest.as_deref() == Some(&code_digest()))
+    // The functions and triggers of a newer program stay.
+    if applied.len() > known {
+        return Ok(true);
+    }
+    Ok(digest.as_deref() == Some(&code_digest()) && home::read(connection).await?.has_triggers())
 }
 
 async fn note_code(tx: &mut PgConnection) -> Result<(), StoreError> {

@@ -11,13 +11,35 @@ pub struct Finding {
     pub object: String,
     /// What is the matter, as a sentence without a full stop.
     pub problem: String,
-    /// SQL that helps, or a sentence; `None` where there is nothing to do.
+    /// SQL that helps, as it is.
+    pub remedy_sql: Option<String>,
+    /// What helps, as a sentence; what else there is to do, where there is SQL.
     pub remedy: Option<String>,
 }
 
 impl Finding {
     pub(crate) fn new(object: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { object: object.into(), problem: problem.into(), remedy: None }
+        Self { object: object.into(), problem: problem.into(), remedy_sql: None, remedy: None }
+    }
+
+    pub(crate) fn sql(self, sql: impl Into<String>) -> Self {
+        Self { remedy_sql: Some(sql.into()), ..self }
+    }
+
+    /// The object, what is the matter, what helps, on one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { object, problem, .. } = self;
+        let help = self.help();
+        let help = if help.is_empty() { help } else { format!("; what helps: {help}") };
+        format!("{object} {problem}{help}")
+    }
+
+    /// What helps, on one line; empty where nothing is known to.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let both = [&self.remedy_sql, &self.remedy].into_iter().flatten();
+        both.map(|text| text.replace('\n', " ")).collect::<Vec<_>>().join("; ")
     }
 
     pub(crate) fn remedy(self, remedy: impl Into<String>) -> Self {

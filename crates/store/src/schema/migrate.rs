@@ -4,7 +4,7 @@ use crate::{
     Store, StoreError,
     db::deadline::{SHORT, within},
     schema::{
-        adopt::AdoptionProgress,
+        adopt::MigrationNews,
         apply::{self, FirstRows},
         plan::MigrationPlan,
     },
@@ -20,7 +20,7 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         if !(self.is_migrated().await? && self.is_adopted().await?) {
             self.migration_plan().await?.check()?;
-            self.migrate_with(FirstRows::Written, |_| ()).await?;
+            self.migrate_with(FirstRows::Written, log_waits).await?;
         }
         let has_rows = within(SHORT, async {
             let mut session = self.pool.acquire().await?;
@@ -44,10 +44,16 @@ impl Store {
     pub async fn migrate_with(
         &self,
         rows: FirstRows,
-        progress: impl FnMut(AdoptionProgress),
+        mut news: impl FnMut(MigrationNews),
     ) -> Result<(), StoreError> {
-        self.apply_schema(rows).await?;
-        self.adopt_works(progress).await
+        self.apply_schema(rows, &mut news).await?;
+        self.adopt_works(|at| news(MigrationNews::Adopted(at))).await
+    }
+}
+
+fn log_waits(news: MigrationNews) {
+    if let MigrationNews::Waits(words) = news {
+        tracing::warn!(words, "the migration waits for a lock");
     }
 }
 

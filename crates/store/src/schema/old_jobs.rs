@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use crate::{
     Store, StoreError,
     db::deadline::{SHORT, within},
+    schema::finding::Finding,
 };
 
 /// A job of pg_cron that is still active.
@@ -43,6 +44,43 @@ impl Store {
         })
         .await
     }
+
+    /// That this role cannot see all jobs of pg_cron; `None`: it sees them, or there is no pg_cron.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn old_jobs_unseen(&self) -> Result<Option<Finding>, StoreError> {
+        within(SHORT, async {
+            let mut session = self.pool.acquire().await?;
+            unseen(&mut session).await
+        })
+        .await
+    }
+}
+
+/// Without a right on them, or where row security shows each role its own.
+pub(crate) async fn unseen(connection: &mut PgConnection) -> Result<Option<Finding>, StoreError> {
+    let role = sqlx::query_scalar!(
+        r#"
+        select quote_ident(current_user) as "role!"
+        from pg_class c
+        join pg_namespace s on s.oid = c.relnamespace
+        where s.nspname = 'cron'
+            and c.relname = 'job'
+            and (
+                not has_schema_privilege(s.oid, 'usage')
+                or not has_table_privilege(c.oid, 'select')
+                or row_security_active(c.oid)
+            )
+        "#
+    );
+    let finding = |role: String| {
+        let problem = format!("cannot be seen by this role ({role}), or not all of them");
+        Finding::new("jobs of pg_cron", problem)
+            .sql("select jobname, schedule from cron.job;")
+            .remedy("run it as the owner of the jobs: those of the old design have to be stopped")
+    };
+    Ok(role.fetch_optional(connection).await?.map(finding))
 }
 
 pub(crate) async fn read(connection: &mut PgConnection) -> Result<Vec<OldJob>, StoreError> {

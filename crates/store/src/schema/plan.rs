@@ -19,6 +19,7 @@ use crate::{
     schema::{
         apply,
         finding::{Finding, Findings},
+        home, lock_waits,
         old_jobs::{self, OldJob},
         plan::existing::AppTableState,
     },
@@ -68,6 +69,8 @@ pub struct MigrationPlan {
     pub warnings: Vec<Finding>,
     /// Jobs of pg_cron that do what ours do.
     pub old_jobs: Vec<OldJob>,
+    /// Where this role cannot see whether there are any.
+    pub old_jobs_unseen: Option<Finding>,
     /// Works that have no row in `title` yet, as estimated.
     pub works_to_adopt: i64,
     /// How long that takes, as estimated.
@@ -99,11 +102,27 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn migration_plan(&self) -> Result<MigrationPlan, StoreError> {
-        within(LIMIT, async {
+        let looked = within(LIMIT, async {
             let mut session = self.pool.acquire().await?;
-            plan(&mut session).await
-        })
-        .await
+            sqlx::raw_sql("set lock_timeout = '2s'").execute(&mut *session).await?;
+            let looked = plan(&mut session).await;
+            sqlx::raw_sql("set lock_timeout = 0").execute(&mut *session).await?;
+            looked
+        });
+        match looked.await {
+            Err(StoreError::Conflict(_)) => Err(self.locked().await?),
+            looked => looked,
+        }
+    }
+
+    /// Why a look at the app's tables was given up.
+    async fn locked(&self) -> Result<StoreError, StoreError> {
+        let holders = self.lock_holders(lock_waits::AGAINST_READERS).await?;
+        Ok(StoreError::Setup(format!(
+            "the app's tables cannot be looked at: {}, and did not let go within 2 s; try again \
+             when its transaction is over",
+            lock_waits::words(&holders)
+        )))
     }
 }
 
@@ -112,11 +131,18 @@ async fn plan(connection: &mut PgConnection) -> Result<MigrationPlan, StoreError
     let tables = existing::read(&mut *connection).await?;
     let mut findings = Findings::default();
     let mut to_make = Vec::new();
-    if !is_migrated {
+    let home = home::read(&mut *connection).await?;
+    let (stops, warns): (Vec<_>, Vec<_>) =
+        home.missing_tables().into_iter().partition(|table| table.stops_work);
+    findings.in_the_way.extend(stops.into_iter().map(|table| table.finding));
+    findings.warnings.extend(warns.into_iter().map(|table| table.finding));
+    findings.in_the_way.extend(home.disabled_triggers());
+    if !is_migrated && findings.in_the_way.is_empty() {
         let made = made::read(&mut *connection, &tables).await?;
-        rights::check(&mut *connection, &tables, &made.functions, &mut findings).await?;
+        rights::check(&mut *connection, &tables, &made, &mut findings).await?;
         to_make = made.words();
     }
+    rights::warn_of_open_schema(&mut *connection, &mut findings).await?;
     check_app_tables(&mut *connection, &tables, &mut findings).await?;
     let adoption = made::adoption(&mut *connection, &tables).await?;
     let mut plan = MigrationPlan {
@@ -127,6 +153,7 @@ async fn plan(connection: &mut PgConnection) -> Result<MigrationPlan, StoreError
         to_make,
         in_the_way: findings.in_the_way,
         warnings: findings.warnings,
+        old_jobs_unseen: old_jobs::unseen(&mut *connection).await?,
         old_jobs: old_jobs::read(connection).await?,
         works_to_adopt: adoption.works_left,
         estimated_secs: adoption.works_left / WORKS_PER_SEC + i64::from(!is_migrated),
@@ -146,6 +173,7 @@ async fn check_app_tables(
     existing::check_kinds(tables, findings);
     columns::check(&mut *connection, findings).await?;
     keys::check(&mut *connection, tables, findings).await?;
+    keys::warn_of_deferred_rules(&mut *connection, findings).await?;
     values::check_words(&mut *connection, findings).await?;
     rights::check_publications(&mut *connection, findings).await?;
     let works = tables.iter().find(|table| table.name == "works" && table.is_table());

@@ -8,6 +8,7 @@ use crate::{
     schema::{
         app_tables::{APP_TABLES, AppTable},
         finding::Finding,
+        home::{self, MissingTable},
     },
 };
 
@@ -40,25 +41,30 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn remedy(&self) -> String {
-        let Self { role, privilege, object, .. } = self;
+    /// What is the matter with this object, and what helps.
+    pub(crate) fn finding(&self, object: impl Into<String>) -> Finding {
+        let Self { role, privilege, object: table, .. } = self;
+        let finding = Finding::new(object, self.problem());
         if self.by_row_security {
-            format!(
-                "alter role {role} bypassrls; or: create policy mangoes on {object} to {role} \
-                 using (true);"
-            )
+            finding
+                .sql(format!(
+                    "create policy mangoes on {table} to {role} using (true) with check (true);"
+                ))
+                .remedy(format!("or, for all tables at once: alter role {role} bypassrls;"))
         } else {
-            format!("grant {privilege} on {object} to {role};")
+            finding.sql(format!("grant {privilege} on {table} to {role};"))
         }
     }
 }
 
-/// Which of these rights the role does not have, of the tables that there are.
+/// Which of these rights a role does not have, of the tables that there are; a table for which it
+/// lacks several is there once.
 ///
 /// Row security counts as no hindrance where it is not active for the role, or where a policy lets
 /// every row pass and no restrictive one stands against it.
 pub(crate) async fn refusals(
     connection: &mut PgConnection,
+    role: &str,
     wants: &[Want],
 ) -> Result<Vec<Refusal>, StoreError> {
     let tables: Vec<String> = wants.iter().map(|w| w.table.to_owned()).collect();
@@ -68,23 +74,25 @@ pub(crate) async fn refusals(
         r#"
         with wanted as (
             select
-                w.name, w.privilege, c.oid,
+                w.name, w.privilege, w.place, c.oid,
+                not (who.rolsuper or who.rolbypassrls)
+                    and c.relrowsecurity
+                    and (c.relforcerowsecurity or not pg_has_role(who.oid, c.relowner, 'usage'))
+                    as has_row_security,
+                who.oid as role_id, who.rolname as role,
                 format('%I.%I', s.nspname, c.relname) as object,
-                case w.privilege
-                    when 'select' then 'r'
-                    when 'insert' then 'a'
-                    when 'update' then 'w'
-                    when 'delete' then 'd'
-                end as command
-            from unnest($1::text[], $2::text[]) as w (name, privilege)
+                ('{"select": "r", "insert": "a", "update": "w", "delete": "d"}'::jsonb
+                    ->> w.privilege) as command
+            from unnest($1::text[], $2::text[]) with ordinality as w (name, privilege, place)
+            join pg_roles who on who.rolname = $3
             join pg_class c on c.relname = w.name and c.relkind = 'r'
             join pg_namespace s on s.oid = c.relnamespace
             where s.nspname = current_setting('mangoes.app_schema')
         ),
         seen as (
-            select w.*, has_table_privilege(w.oid, w.privilege) as is_granted,
+            select w.*, has_table_privilege(w.role_id, w.oid, w.privilege) as is_granted,
                 w.command is not null
-                    and row_security_active(w.oid)
+                    and w.has_row_security
                     and (
                         select bool_or(p.polpermissive and p.is_open) is distinct from true
                             or bool_or(not p.polpermissive and not p.is_open)
@@ -97,36 +105,34 @@ pub(crate) async fn refusals(
                                         or coalesce(q.with_check, q.qual) = 'true'
                                     ) as is_open
                             from pg_policy p,
-                                lateral (
-                                    select
-                                        pg_get_expr(p.polqual, p.polrelid) as qual,
-                                        pg_get_expr(p.polwithcheck, p.polrelid) as with_check
-                                ) q
+                                lateral (values (
+                                    pg_get_expr(p.polqual, p.polrelid),
+                                    pg_get_expr(p.polwithcheck, p.polrelid)
+                                )) as q (qual, with_check)
                             where p.polrelid = w.oid
                                 and p.polcmd in ('*', w.command::"char")
                                 and exists (
-                                    select 1
-                                    from unnest(p.polroles) r
-                                    where case
-                                        when r = 0 then true
-                                        else pg_has_role(r, 'usage')
-                                    end
+                                    select 1 from unnest(p.polroles) r
+                                    where case when r = 0 then true
+                                        else pg_has_role(w.role_id, r, 'usage') end
                                 )
                         ) p
                     ) as is_hidden
             from wanted w
         )
         select
-            name as "table!",
-            object as "object!",
-            privilege as "privilege!",
-            quote_ident(current_user) as "role!",
+            name as "table!", object as "object!",
+            string_agg(privilege, ', ' order by place) as "privilege!",
+            quote_ident(role) as "role!",
             is_granted as "by_row_security!"
         from seen
         where not is_granted or is_hidden
+        group by name, object, role, is_granted
+        order by min(place)
         "#,
         &tables,
-        &privileges
+        &privileges,
+        role
     );
     Ok(refusals.fetch_all(connection).await?)
 }
@@ -163,56 +169,111 @@ impl Store {
     pub async fn missing_rights(&self) -> Result<Vec<MissingRight>, StoreError> {
         within(SHORT, async {
             let mut session = self.pool.acquire().await?;
-            missing(&mut session).await
+            let role = own_role(&mut session).await?;
+            missing(&mut session, &role).await
+        })
+        .await
+    }
+
+    /// What the role that runs the services cannot write: `mangoes_app` where `mangoes_migrate` is
+    /// logged in, which writes no rows itself; else whoever is logged in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn missing_rights_of_services(&self) -> Result<Vec<MissingRight>, StoreError> {
+        within(SHORT, async {
+            let mut session = self.pool.acquire().await?;
+            let role = services_role(&mut session).await?;
+            missing(&mut session, &role).await
         })
         .await
     }
 }
 
-/// Something that this role cannot write.
+pub(crate) async fn own_role(connection: &mut PgConnection) -> Result<String, StoreError> {
+    let role = sqlx::query_scalar!(r#"select current_user::text as "role!""#);
+    Ok(role.fetch_one(connection).await?)
+}
+
+async fn services_role(connection: &mut PgConnection) -> Result<String, StoreError> {
+    let role = sqlx::query_scalar!(
+        r#"
+        select case
+            when current_user = 'mangoes_migrate' and to_regrole('mangoes_app') is not null
+                then 'mangoes_app'
+            else current_user::text
+        end as "role!"
+        "#
+    );
+    Ok(role.fetch_one(connection).await?)
+}
+
+/// Something that a role cannot write.
 #[derive(Debug, Clone)]
 pub struct MissingRight {
     pub finding: Finding,
     /// False where only bookkeeping is concerned.
     pub stops_work: bool,
+    /// The table itself is not there.
+    is_missing: bool,
+}
+
+impl From<MissingTable> for MissingRight {
+    fn from(table: MissingTable) -> Self {
+        let MissingTable { finding, stops_work } = table;
+        Self { finding, stops_work, is_missing: true }
+    }
 }
 
 impl MissingRight {
     /// The object, what is the matter, what helps.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let Finding { object, problem, remedy } = &self.finding;
-        match remedy {
-            Some(remedy) => format!("{object} cannot be written: {problem}; what helps: {remedy}"),
-            None => format!("{object} cannot be written: {problem}"),
+        let Finding { object, problem, .. } = &self.finding;
+        if self.is_missing {
+            return self.finding.sentence();
+        }
+        let help = self.finding.help();
+        if help.is_empty() {
+            format!("{object} cannot be written: {problem}")
+        } else {
+            format!("{object} cannot be written: {problem}; what helps: {help}")
         }
     }
 }
 
-async fn missing(connection: &mut PgConnection) -> Result<Vec<MissingRight>, StoreError> {
-    let refusals = refusals(&mut *connection, &wants()).await?;
-    let mut missing: Vec<MissingRight> = refusals.iter().map(missing_on_a_table).collect();
-    missing.extend(missing_on_ours(&mut *connection).await?);
-    missing.extend(missing_on_sequences(connection).await?);
+async fn missing(
+    connection: &mut PgConnection,
+    role: &str,
+) -> Result<Vec<MissingRight>, StoreError> {
+    let refusals = refusals(&mut *connection, role, &wants()).await?;
+    let tables = home::read(&mut *connection).await?.missing_tables();
+    let mut missing: Vec<MissingRight> = tables.into_iter().map(MissingRight::from).collect();
+    missing.extend(refusals.iter().map(missing_on_a_table));
+    missing.extend(missing_on_ours(&mut *connection, role).await?);
+    missing.extend(missing_on_sequences(connection, role).await?);
     Ok(missing)
 }
 
 fn missing_on_a_table(refusal: &Refusal) -> MissingRight {
     let is_bookkeeping = AppTable::named(&refusal.table).is_some_and(AppTable::is_bookkeeping);
     MissingRight {
-        finding: Finding::new(format!("table {}", refusal.object), refusal.problem())
-            .remedy(refusal.remedy()),
+        finding: refusal.finding(format!("table {}", refusal.object)),
         stops_work: !is_bookkeeping,
+        is_missing: false,
     }
 }
 
 /// Our own tables: migrate grants these rights, where role mangoes_app is there.
-async fn missing_on_ours(connection: &mut PgConnection) -> Result<Vec<MissingRight>, StoreError> {
+async fn missing_on_ours(
+    connection: &mut PgConnection,
+    role: &str,
+) -> Result<Vec<MissingRight>, StoreError> {
     let found = sqlx::query!(
         r#"
         select
             min(format('%I.%I', s.nspname, c.relname)) as object,
-            quote_ident(current_user) as "role!"
+            quote_ident($1) as "role!"
         from pg_class c
         join pg_namespace s on s.oid = c.relnamespace
         where s.nspname = 'mangoes'
@@ -220,31 +281,40 @@ async fn missing_on_ours(connection: &mut PgConnection) -> Result<Vec<MissingRig
             and not c.relispartition
             and c.relname not in ('schema_migration', 'schema_code', 'reader_role')
             and not (
-                has_table_privilege(c.oid, 'select')
-                and has_table_privilege(c.oid, 'insert')
-                and has_table_privilege(c.oid, 'update')
-                and has_table_privilege(c.oid, 'delete')
+                has_table_privilege($1, c.oid, 'select')
+                and has_table_privilege($1, c.oid, 'insert')
+                and has_table_privilege($1, c.oid, 'update')
+                and has_table_privilege($1, c.oid, 'delete')
             )
-        "#
+        "#,
+        role
     )
     .fetch_one(connection)
     .await?;
     let role = found.role;
     let finding = |object: String| {
-        Finding::new(format!("table {object}"), format!("{role} has not all rights on it")).remedy(
+        let remedy = if role == "mangoes_app" {
+            "run `mangoes migrate` as mangoes_migrate: it grants them".to_owned()
+        } else {
             format!(
                 "run migrations/roles.sql, then `mangoes migrate`, and log in as mangoes_app or a \
                  member of it (grant mangoes_app to {role};)"
-            ),
-        )
+            )
+        };
+        Finding::new(format!("table {object}"), format!("{role} has not all rights on it"))
+            .remedy(remedy)
     };
     let missing = found.object.map(finding);
-    Ok(missing.map(|finding| MissingRight { finding, stops_work: true }).into_iter().collect())
+    Ok(missing
+        .map(|finding| MissingRight { finding, stops_work: true, is_missing: false })
+        .into_iter()
+        .collect())
 }
 
 /// Sequences that give new rows of the app's tables their numbers.
 async fn missing_on_sequences(
     connection: &mut PgConnection,
+    role: &str,
 ) -> Result<Vec<MissingRight>, StoreError> {
     let inserted: Vec<String> = APP_TABLES.iter().map(|t| t.name.to_owned()).collect();
     let sequences = sqlx::query!(
@@ -252,7 +322,7 @@ async fn missing_on_sequences(
         select distinct
             t.relname as "table!",
             format('%I.%I', n.nspname, q.relname) as "object!",
-            quote_ident(current_user) as "role!"
+            quote_ident($2) as "role!"
         from pg_attrdef d
         join pg_class t on t.oid = d.adrelid
         join pg_namespace s on s.oid = t.relnamespace
@@ -264,16 +334,18 @@ async fn missing_on_sequences(
         join pg_namespace n on n.oid = q.relnamespace
         where s.nspname = current_setting('mangoes.app_schema')
             and t.relname = any ($1)
-            and case when q.relkind = 'S' then not has_sequence_privilege(q.oid, 'usage') end
+            and case when q.relkind = 'S' then not has_sequence_privilege($2, q.oid, 'usage') end
         "#,
-        &inserted
+        &inserted,
+        role
     )
     .fetch_all(connection)
     .await?;
     let missing = |table: &str, object: &str, role: &str| MissingRight {
         finding: Finding::new(format!("sequence {object}"), format!("{role} may not use it"))
-            .remedy(format!("grant usage on sequence {object} to {role};")),
+            .sql(format!("grant usage on sequence {object} to {role};")),
         stops_work: !AppTable::named(table).is_some_and(AppTable::is_bookkeeping),
+        is_missing: false,
     };
     Ok(sequences.iter().map(|s| missing(&s.table, &s.object, &s.role)).collect())
 }

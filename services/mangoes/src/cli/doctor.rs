@@ -19,6 +19,8 @@ use crate::{
 #[serde(rename_all = "lowercase")]
 enum Verdict {
     Ok,
+    /// It cannot be seen by this role.
+    Unknown,
     Warning,
     /// Something has to be done.
     Problem,
@@ -44,7 +46,7 @@ pub(super) async fn run(config: &Config, out: Output) -> Result<ExitCode> {
     let plan = store.migration_plan().await?;
     let mut checks = of_plan(&plan);
     if plan.is_migrated {
-        checks.push(rights(&store).await?);
+        checks.push(rights(&store, &plan).await?);
         checks.push(bookkeeping(&store).await?);
     }
     checks.push(clock(&store).await?);
@@ -58,11 +60,12 @@ pub(super) async fn run(config: &Config, out: Output) -> Result<ExitCode> {
 }
 
 fn of_plan(plan: &MigrationPlan) -> Vec<Check> {
-    use Verdict::{Problem, Warning};
+    use Verdict::{Problem, Unknown, Warning};
     let object = format!("database {}", plan.database.name);
     let finding = |problem: &str, remedy: &str| Finding {
         object: object.clone(),
         problem: problem.to_owned(),
+        remedy_sql: None,
         remedy: Some(remedy.to_owned()),
     };
     let mut migration = Vec::new();
@@ -78,22 +81,33 @@ fn of_plan(plan: &MigrationPlan) -> Vec<Check> {
     let old = plan.old_jobs.iter().map(|job| Finding {
         object: format!("job {} of pg_cron", job.shown_name()),
         problem: format!("is still active ({}), and does what ours does", job.schedule),
-        remedy: Some(job.remedy.clone()),
+        remedy_sql: Some(job.remedy.clone()),
+        remedy: None,
     });
+    let old: Vec<Finding> = old.collect();
+    let jobs = if old.is_empty() {
+        Check::new("jobs of pg_cron", Unknown, plan.old_jobs_unseen.iter().cloned().collect())
+    } else {
+        Check::new("jobs of pg_cron", Problem, old)
+    };
     vec![
         Check::new("migrations", Problem, migration),
         Check::new("the app's tables", Problem, plan.in_the_way.clone()),
         Check::new("the app's rows", Warning, plan.warnings.clone()),
-        Check::new("jobs of pg_cron", Problem, old.collect()),
+        jobs,
     ]
 }
 
-async fn rights(store: &Store) -> Result<Check> {
-    let missing = store.missing_rights().await?;
+/// What the plan has not named yet.
+async fn rights(store: &Store, plan: &MigrationPlan) -> Result<Check> {
+    let mut missing = store.missing_rights_of_services().await?;
+    missing.retain(|right| {
+        !plan.in_the_way.contains(&right.finding) && !plan.warnings.contains(&right.finding)
+    });
     let stops_work = missing.iter().any(|right| right.stops_work);
     let findings = missing.into_iter().map(|right| right.finding).collect();
     let verdict = if stops_work { Verdict::Problem } else { Verdict::Warning };
-    Ok(Check::new("rights of this role", verdict, findings))
+    Ok(Check::new("rights of the services", verdict, findings))
 }
 
 async fn bookkeeping(store: &Store) -> Result<Check> {
@@ -106,6 +120,7 @@ async fn bookkeeping(store: &Store) -> Result<Check> {
             relative(Some(row.last_at), now),
             row.problem
         ),
+        remedy_sql: None,
         remedy: None,
     };
     let problems = store.bookkeeping_problems().await?;
@@ -118,6 +133,7 @@ async fn clock(store: &Store) -> Result<Check> {
     let finding = (offset.abs() > services::CLOCK_OFFSET_LOGGED).then(|| Finding {
         object: "clock of this machine".to_owned(),
         problem: format!("differs from the database's by {:.1} s", offset.as_seconds_f64()),
+        remedy_sql: None,
         remedy: Some("set one of the two clocks, best of all by NTP".to_owned()),
     });
     Ok(Check::new("clock", Verdict::Warning, finding.into_iter().collect()))
@@ -132,6 +148,7 @@ fn show(plan: &MigrationPlan, checks: &[Check]) {
     for check in checks {
         let word = match check.verdict {
             Verdict::Ok => "ok",
+            Verdict::Unknown => "unknown",
             Verdict::Warning => "warning",
             Verdict::Problem => "PROBLEM",
         };

@@ -3,9 +3,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use runtime::Config;
-use store::{FirstRows, MigrationPlan, Store};
+use store::{FirstRows, MigrationNews, MigrationPlan, Store};
 
 use crate::{
     cli::migration_plan,
@@ -39,10 +39,24 @@ pub(super) async fn run(config: &Config, args: &MigrateArgs, out: Output) -> Res
         refuse(&plan, out);
         return Ok(ExitCode::FAILURE);
     }
-    apply(&store, args).await?;
+    if args.empty && plan.has_first_rows {
+        bail!(
+            "the database has its first rows (jobs, policy, id): --empty is for a database whose \
+             rows come from a dump; make a new one, or leave the flag out"
+        );
+    }
+    let rows = if args.empty { FirstRows::Restored } else { FirstRows::Written };
+    let works = apply(&store, rows).await?;
+    for role in &args.grant_reader {
+        store.grant_reader(role).await?;
+    }
     if out.json {
         out.value(&store.migration_plan().await?);
         return Ok(ExitCode::SUCCESS);
+    }
+    migration_plan::done(&plan, works, rows).iter().for_each(|line| output::line(line));
+    for role in &args.grant_reader {
+        output::line(&format!("{role} may read status, titles and timeline"));
     }
     output::line("the database has all migrations");
     migration_plan::notes(&plan);
@@ -55,22 +69,29 @@ fn code(plan: &MigrationPlan) -> ExitCode {
 }
 
 fn refuse(plan: &MigrationPlan, out: Output) {
+    output::note("mangoes: nothing was changed, because of what is in the way:");
     if out.json {
         out.value(plan);
         return;
     }
-    output::note("mangoes: nothing was changed, because of what is in the way:");
     migration_plan::in_the_way(plan).iter().for_each(|line| output::note(line));
 }
 
-async fn apply(store: &Store, args: &MigrateArgs) -> Result<()> {
-    let rows = if args.empty { FirstRows::Restored } else { FirstRows::Written };
+/// Returns how many works were looked at, by this process or an earlier one.
+async fn apply(store: &Store, rows: FirstRows) -> Result<u64> {
     let mut bar = Bar::new("works looked at", false);
-    let shown = store.migrate_with(rows, |at| bar.set(at.done, at.of)).await;
+    let mut works = 0;
+    let news = |news| match news {
+        MigrationNews::Waits(words) => {
+            output::note(&format!("mangoes: waits: {words}; it is tried again and again"));
+        }
+        MigrationNews::Adopted(at) => {
+            works = at.done;
+            bar.set(at.done, at.of);
+        }
+    };
+    let done = store.migrate_with(rows, news).await;
     bar.end();
-    shown?;
-    for role in &args.grant_reader {
-        store.grant_reader(role).await?;
-    }
-    Ok(())
+    done?;
+    Ok(works)
 }

@@ -1,6 +1,6 @@
 //! Prints what `mangoes migrate` finds and would do.
 
-use store::{AppTableState, Finding, MigrationPlan, OldJob};
+use store::{AppTableState, Finding, FirstRows, MigrationPlan, OldJob};
 
 use crate::output::{self, Output, counted};
 
@@ -81,7 +81,8 @@ pub(super) fn in_the_way(plan: &MigrationPlan) -> Vec<String> {
 /// The object and what is the matter with it; below, further in, what helps.
 pub(super) fn finding_lines(finding: &Finding) -> Vec<String> {
     let mut lines = vec![format!("  {}: {}", finding.object, finding.problem)];
-    let remedy = finding.remedy.iter().flat_map(|remedy| remedy.lines());
+    let both = [&finding.remedy_sql, &finding.remedy].into_iter().flatten();
+    let remedy = both.flat_map(|remedy| remedy.lines());
     lines.extend(remedy.map(|line| format!("      {line}")));
     lines
 }
@@ -99,6 +100,7 @@ fn to_make(plan: &MigrationPlan) -> Vec<String> {
 fn warnings(plan: &MigrationPlan) -> Vec<String> {
     let mut lines: Vec<String> = plan.warnings.iter().flat_map(finding_lines).collect();
     lines.extend(old_job_lines(&plan.old_jobs));
+    lines.extend(plan.old_jobs_unseen.iter().flat_map(finding_lines));
     lines
 }
 
@@ -115,6 +117,22 @@ pub(super) fn old_job_lines(jobs: &[OldJob]) -> Vec<String> {
         ]
     });
     lines.collect()
+}
+
+/// What a migration did, of what the plan before it named; so many works were looked at.
+pub(super) fn done(before: &MigrationPlan, works: u64, rows: FirstRows) -> Vec<String> {
+    let mut lines: Vec<String> =
+        before.to_make.iter().map(|what| format!("made: {what}")).collect();
+    if !before.has_first_rows && rows == FirstRows::Written {
+        lines.push("made: the first rows (jobs, policy, id of the installation)".to_owned());
+    }
+    if !before.is_adopted && works > 0 {
+        lines.push(format!("looked at {} of the app", counted(works, "work")));
+    }
+    if lines.is_empty() {
+        lines.push("nothing to do".to_owned());
+    }
+    lines
 }
 
 /// What a person should know after a migration.
@@ -151,10 +169,14 @@ mod tests {
         let finding = Finding {
             object: "public.works".to_owned(),
             problem: "has no key".to_owned(),
-            remedy: Some("look\nmend".to_owned()),
+            remedy_sql: Some("look;\nmend;".to_owned()),
+            remedy: Some("or leave it".to_owned()),
         };
         let lines = finding_lines(&finding);
-        assert_eq!(lines, ["  public.works: has no key", "      look", "      mend"]);
+        assert_eq!(
+            lines,
+            ["  public.works: has no key", "      look;", "      mend;", "      or leave it"]
+        );
     }
 
     #[test]

@@ -83,6 +83,9 @@ fn due_words(movie: &MovieRow, now: OffsetDateTime) -> String {
         let (due, days) = (relative(Some(movie.due_at), now), movie.interval_days);
         return format!("{due}: every {days} days at its age");
     }
+    if movie.revision == 0 {
+        return "now: the app brought it, and mangoes has not stored it yet".to_owned();
+    }
     if movie.last_refreshed_at.is_none() {
         return "now: never refreshed".to_owned();
     }

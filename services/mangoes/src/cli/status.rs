@@ -57,6 +57,9 @@ pub(super) async fn show(store: &Store, out: Output) -> Result<Status> {
         out.pairs(&[("paused job", format!("{}: {}", job.name, job.reason))]);
     }
     migration_plan::old_job_lines(&status.old_jobs).iter().for_each(|line| output::line(line));
+    let unseen = store.old_jobs_unseen().await?;
+    let lines = unseen.iter().flat_map(migration_plan::finding_lines);
+    lines.for_each(|line| output::line(&line));
     Ok(status)
 }
 

@@ -27,7 +27,8 @@ const NATS_CLIENT: Component =
     Component { name: "NATS client", allowed: Duration::ZERO, vital: true };
 
 /// Returns when only a restart helps, with the reason.
-pub(crate) async fn lost(bus: Bus, store: Store) -> String {
+/// `installation` is the one that the database belonged to at the start.
+pub(crate) async fn lost(bus: Bus, store: Store, installation: &str) -> String {
     let mut failed = 0;
     bus.pulse().beat(POOL);
     loop {
@@ -37,6 +38,9 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
         }
         if matches!(tokio::time::timeout(ANSWER, store.ping()).await, Ok(Ok(()))) {
             bus.pulse().beat(POOL);
+        }
+        if let Some(why) = another_installation(&store, installation).await {
+            return why;
         }
         let stalls = stalls(&bus, &store).await;
         failed = if stalls.is_empty() { 0 } else { failed + 1 };
@@ -48,6 +52,20 @@ pub(crate) async fn lost(bus: Bus, store: Store) -> String {
             );
         }
     }
+}
+
+/// Schema mangoes may be dropped and made again under a process: its streams are for another
+/// installation then, and messages in them name runs and rows that are gone.
+async fn another_installation(store: &Store, first: &str) -> Option<String> {
+    // Why it is not known now makes no difference: it is asked again.
+    let id = tokio::time::timeout(ANSWER, store.installation_id()).await.ok()?.ok()?;
+    (first != id).then(|| {
+        format!(
+            "the database belongs to another installation now ({id}, and it was {first}): schema \
+             mangoes was dropped and made again while this process ran; start it again, with a \
+             NATS that has no streams of the old one"
+        )
+    })
 }
 
 /// The vital components that are stalled although NATS and the database answer. A query that the

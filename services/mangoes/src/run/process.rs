@@ -55,7 +55,7 @@ impl Process {
             stopped = tokio::signal::ctrl_c() => { stopped?; None }
             name = self.services.failed() => Some(name),
             // A drain would wait for what never comes back.
-            why = watchdog::lost(bus, store) => bail!("{why}"),
+            why = watchdog::lost(bus, store, &self.servers.installation) => bail!("{why}"),
         };
         output::note(&format!("mangoes: draining, at most {} s …", GRACE.as_secs()));
         let unfinished = self.services.drain().await;

@@ -25,6 +25,8 @@ pub(crate) struct Servers {
     pub(crate) bus: Bus,
     pub(crate) nats_url: Secret,
     pub(crate) database_url: Secret,
+    /// The installation that the database belonged to at the start.
+    pub(crate) installation: String,
     nats: Option<Nats>,
     postgres: Option<Postgres>,
     endpoints: Option<PathBuf>,
@@ -69,17 +71,27 @@ impl Servers {
         .await?;
         store.migrate().await?;
         store.check_rights().await?;
+        let installation = store.installation_id().await?;
         let bus = Bus::connect(&BusOptions {
             url: nats_url.clone(),
             // The credentials file is for the server that was given, not for an embedded one.
             creds: config.nats_creds.clone().filter(|_| nats.is_none()),
             name: "mangoes".to_owned(),
             replicas: config.nats_replicas,
-            installation: Some(store.installation_id().await?),
+            installation: Some(installation.clone()),
         })
         .await?;
         prepare(&bus, &store).await?;
-        Ok(Self { store, bus, nats_url, database_url, nats, postgres, endpoints: None })
+        Ok(Self {
+            store,
+            bus,
+            nats_url,
+            database_url,
+            installation,
+            nats,
+            postgres,
+            endpoints: None,
+        })
     }
 
     /// Leaves a note of how to reach everything in the data directory, for the command line.

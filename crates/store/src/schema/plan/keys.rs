@@ -14,6 +14,10 @@ use crate::{
 /// From so many works on a missing index on a column that is looked up is felt.
 const MANY_WORKS: i64 = 10_000;
 
+/// Tables that are made with a reference to works.
+const REFER_TO_WORKS: [&str; 5] =
+    ["works_meta", "rating_sources", "aggregates", "similar_movies", "work_cards_cache"];
+
 /// A key that a table does not have.
 struct MissingKey {
     table: &'static str,
@@ -32,6 +36,11 @@ pub(crate) async fn check(
         };
         let missing =
             MissingKey { table: wanted.name, object: table.object.clone(), columns: wanted.key };
+        let is_works = wanted.name == "works";
+        if is_works && is_referenced_by_what_is_made(tables) {
+            check_primary_key(&mut *connection, &missing, findings).await?;
+            continue;
+        }
         if !has_columns(&mut *connection, &missing).await?
             || is_unique(&mut *connection, &table.object, wanted.key).await?
         {
@@ -39,6 +48,48 @@ pub(crate) async fn check(
         }
         let has_duplicates = has_duplicates(&mut *connection, &missing).await?;
         findings.stop(missing.finding(has_duplicates));
+    }
+    Ok(())
+}
+
+/// Whether migrate makes a table that refers to works: that needs a primary key there.
+fn is_referenced_by_what_is_made(tables: &[AppTableState]) -> bool {
+    tables.iter().any(|t| !t.exists && REFER_TO_WORKS.contains(&t.name.as_str()))
+}
+
+async fn check_primary_key(
+    connection: &mut PgConnection,
+    key: &MissingKey,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let has_key = sqlx::query_scalar!(
+        r#"
+        select exists (
+            select 1
+            from pg_index i
+            join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+            where i.indrelid = $1::text::regclass
+                and i.indisprimary
+                and i.indimmediate
+                and i.indnkeyatts = 1
+                and a.attname = 'work_id'
+        ) as "there!"
+        "#,
+        key.object
+    );
+    if !has_columns(&mut *connection, key).await? || has_key.fetch_one(&mut *connection).await? {
+        return Ok(());
+    }
+    let problem = "has no primary key (work_id), to which the tables refer that are made";
+    let finding = Finding::new(&key.object, problem);
+    if has_duplicates(&mut *connection, key).await? {
+        findings.stop(finding.remedy(format!(
+            "{} shows the rows that have to go first; then add the key",
+            key.duplicates()
+        )));
+    } else {
+        findings
+            .stop(finding.sql(format!("alter table {} add primary key (work_id);", key.object)));
     }
     Ok(())
 }
@@ -113,15 +164,58 @@ impl MissingKey {
         let index =
             format!("create unique index concurrently {name} on {} ({columns});", self.object);
         let problem = format!("has no unique key of ({columns}), by which its rows are updated");
-        let (problem, remedy) = if has_duplicates {
-            let remedy =
-                format!("{};\nremove the rows that it shows, then\n{index}", self.duplicates());
-            (format!("{problem}, and has rows that are there twice"), remedy)
-        } else {
-            (problem, index)
-        };
-        Finding::new(&self.object, problem).remedy(remedy)
+        if has_duplicates {
+            let problem = format!("{problem}, and has rows that are there twice");
+            return Finding::new(&self.object, problem).remedy(format!(
+                "{};\nremove the rows that it shows, then\n{index}",
+                self.duplicates()
+            ));
+        }
+        Finding::new(&self.object, problem).sql(index)
     }
+}
+
+/// Rules of bookkeeping that are checked at the end of a transaction: what they refuse then, no
+/// exception block catches, and a movie is refused with it.
+pub(crate) async fn warn_of_deferred_rules(
+    connection: &mut PgConnection,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    let tables: Vec<String> =
+        APP_TABLES.iter().filter(|t| t.is_bookkeeping()).map(|t| t.name.to_owned()).collect();
+    let rules = sqlx::query!(
+        r#"
+        select
+            format('%I.%I', s.nspname, c.relname) as "object!",
+            quote_ident(k.conname) as "rule!",
+            k.contype = 'f' as "is_foreign_key!"
+        from pg_constraint k
+        join pg_class c on c.oid = k.conrelid
+        join pg_namespace s on s.oid = c.relnamespace
+        where s.nspname = current_setting('mangoes.app_schema')
+            and c.relname = any ($1)
+            and k.condeferred
+        order by 1, 2
+        "#,
+        &tables
+    );
+    for row in rules.fetch_all(connection).await? {
+        let problem = format!(
+            "checks {} at the end of a transaction: a row that it refuses there holds up a movie",
+            row.rule
+        );
+        let finding = Finding::new(&row.object, problem);
+        findings.warn(if row.is_foreign_key {
+            let sql = format!(
+                "alter table {} alter constraint {} initially immediate;",
+                row.object, row.rule
+            );
+            finding.sql(sql)
+        } else {
+            finding.remedy(format!("drop {} and add it again without `deferrable`", row.rule))
+        });
+    }
+    Ok(())
 }
 
 /// Columns of works that are looked up, and that need no unique key.
@@ -156,7 +250,7 @@ pub(crate) async fn warn_of_missing_indexes(
         let problem =
             format!("has no index on {column}: each look for a movie by it reads all rows");
         let index = format!("create index concurrently works_{column} on {object} ({column});");
-        findings.warn(Finding::new(object, problem).remedy(index));
+        findings.warn(Finding::new(object, problem).sql(index));
     }
     Ok(())
 }

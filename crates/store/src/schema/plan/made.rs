@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use crate::{
     StoreError,
-    schema::{apply, plan::existing::AppTableState},
+    schema::{apply, home::TRIGGERS, plan::existing::AppTableState},
 };
 
 /// What would be made.
@@ -18,12 +18,6 @@ pub(crate) struct Made {
 }
 
 const APP_FUNCTIONS: [&str; 2] = ["is_stale", "get_stale_movies"];
-const TRIGGERS: [&str; 4] = [
-    "mangoes_works_added",
-    "mangoes_works_edited",
-    "mangoes_works_deleted",
-    "mangoes_works_truncated",
-];
 
 pub(crate) async fn read(
     connection: &mut PgConnection,
@@ -68,6 +62,12 @@ pub(crate) async fn read(
 }
 
 impl Made {
+    /// The functions with the types that they take, as `grant` wants them.
+    pub(crate) fn signatures(&self) -> Vec<String> {
+        let takes = |name: &str| if name.ends_with("is_stale") { "bigint" } else { "integer" };
+        self.functions.iter().map(|name| format!("{name}({})", takes(name))).collect()
+    }
+
     /// One line for each kind of thing.
     pub(crate) fn words(&self) -> Vec<String> {
         let counts = apply::counts();

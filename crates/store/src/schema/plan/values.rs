@@ -133,7 +133,7 @@ fn duplicate(works: &AppTableState, column: &str, number: i64) -> Finding {
         "TMDB's answer is kept with one of them"
     };
     let problem = format!("{number} values of {column} belong to more than one row: {what}");
-    Finding::new(&works.object, problem).remedy(format!(
+    Finding::new(&works.object, problem).sql(format!(
         "select {column}, array_agg(work_id) from {} group by 1 having count(*) > 1;",
         works.object
     ))
@@ -196,7 +196,7 @@ async fn rules(connection: &mut PgConnection, word: &Word) -> Result<Vec<Rule>, 
         Rule,
         r#"
         select
-            k.conname::text as name,
+            quote_ident(k.conname) as name,
             pg_get_expr(k.conbin, k.conrelid) as expression,
             format('%I.%I.%I', s.nspname, c.relname, a.attname) as "object!",
             format('%I.%I', s.nspname, c.relname) as "table_object!",
@@ -243,12 +243,12 @@ impl Rule {
                 &self.object,
                 format!("its rule {name} refuses '{word}', which is written"),
             )
+            .sql(format!("alter table {table_object} drop constraint {name};"))
             .remedy(format!(
-                "alter table {table_object} drop constraint {name};\n\
-                 -- then add it again, with '{word}' among its words and `not valid` at its end"
+                "then add it again, with '{word}' among its words and `not valid` at its end"
             )),
             None => Finding::new(&self.object, format!("is {type_name}, which has no '{word}'"))
-                .remedy(format!("alter type {type_name} add value '{word}';")),
+                .sql(format!("alter type {type_name} add value '{word}';")),
         }
     }
 }
