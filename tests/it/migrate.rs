@@ -186,7 +186,7 @@ async fn triggers_that_are_gone_are_made_again() {
     let doctor = app.run(&["doctor"]);
     assert!(doctor.text.contains("migrations are missing"), "{}", doctor.text);
     let said = app.run(&["migrate"]);
-    assert!(said.text.contains("made: triggers mangoes_works_added"), "{}", said.text);
+    assert!(said.text.contains("; triggers mangoes_works_added"), "{}", said.text);
     assert!(said.text.contains("looked at 3 works"), "{}", said.text);
     assert_eq!(app.titles().await, 3);
     app.disable_the_trigger("mangoes_works_edited").await;

@@ -100,7 +100,9 @@ fn to_make(plan: &MigrationPlan) -> Vec<String> {
 fn warnings(plan: &MigrationPlan) -> Vec<String> {
     let mut lines: Vec<String> = plan.warnings.iter().flat_map(finding_lines).collect();
     lines.extend(old_job_lines(&plan.old_jobs));
-    lines.extend(plan.old_jobs_unseen.iter().flat_map(finding_lines));
+    if plan.old_jobs.is_empty() {
+        lines.extend(plan.old_jobs_unseen.iter().flat_map(finding_lines));
+    }
     lines
 }
 
@@ -121,10 +123,13 @@ pub(super) fn old_job_lines(jobs: &[OldJob]) -> Vec<String> {
 
 /// What a migration did, of what the plan before it named; so many works were looked at.
 pub(super) fn done(before: &MigrationPlan, works: u64, rows: FirstRows) -> Vec<String> {
-    let mut lines: Vec<String> =
-        before.to_make.iter().map(|what| format!("made: {what}")).collect();
+    let mut made = before.to_make.clone();
     if !before.has_first_rows && rows == FirstRows::Written {
-        lines.push("made: the first rows (jobs, policy, id of the installation)".to_owned());
+        made.push("the first rows (jobs, policy, id of the installation)".to_owned());
+    }
+    let mut lines = Vec::new();
+    if !made.is_empty() {
+        lines.push(format!("made: {}", made.join("; ")));
     }
     if !before.is_adopted && works > 0 {
         lines.push(format!("looked at {} of the app", counted(works, "work")));
