@@ -214,7 +214,7 @@ async fn what_is_doubtful_is_good_to_know() {
         "revoke create on schema public from public;",
         "alter table public.works alter column original_title type text;",
         "alter table public.refresh_queue alter constraint late initially immediate;",
-        "nobody else may call it",
+        "is granted it by hand",
     ] {
         assert!(plan.text.contains(words), "{words}: {}", plan.text);
     }

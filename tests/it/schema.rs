@@ -5,7 +5,7 @@ use std::path::Path;
 use tests::{Database, Folder, Said, mangoes, postgres};
 
 /// Functions that run with the rights of their owner: one more needs a look at each name in it.
-const WITH_RIGHTS: usize = 10;
+const WITH_RIGHTS: usize = 8;
 
 /// A new database has the schema of the file; `make bless` writes the file.
 #[tokio::test]

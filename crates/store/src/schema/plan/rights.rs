@@ -180,7 +180,10 @@ impl Situation {
         }
         if is_adopted && !made.functions.is_empty() {
             let functions = made.signatures().join(", ");
-            let problem = format!("migrate makes it for {role}: nobody else may call it");
+            let problem = format!(
+                "migrate makes it for {role}: beside mangoes_app and the readers, whoever calls it \
+                 is granted it by hand"
+            );
             findings.warn(Finding::new(&functions, problem).remedy(format!(
                 "afterwards: grant execute on function {functions} to whoever calls it"
             )));
