@@ -56,7 +56,9 @@ impl Store {
             RefreshClaim::UnknownMovie if self.apply_work_edits().await? > 0 => {
                 self.claim_known(event).await
             }
-            claim => Ok(claim),
+            claim @ (RefreshClaim::Claimed
+            | RefreshClaim::AlreadyDone
+            | RefreshClaim::UnknownMovie) => Ok(claim),
         }
     }
 
