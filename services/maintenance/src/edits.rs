@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
-use store::Store;
+use store::{Store, StoreError};
 use tracing::{debug, info, warn};
 
 /// Between two looks. Without an edit a look reads two indexes.
 const EVERY: Duration = Duration::from_millis(500);
+/// Before the next look, when the database did not answer.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(5);
 
 struct ApplyEdits;
 
@@ -34,32 +36,38 @@ impl Actor for ApplyEdits {
         myself: ActorRef<Look>,
         store: Store,
     ) -> Result<Store, ActorProcessingErr> {
-        myself.send_interval(EVERY, || Look);
+        myself.cast(Look)?;
         Ok(store)
     }
 
     async fn handle(
         &self,
-        _: ActorRef<Look>,
+        myself: ActorRef<Look>,
         Look: Look,
         store: &mut Store,
     ) -> Result<(), ActorProcessingErr> {
-        match store.apply_work_edits().await {
-            Ok(0) => {}
-            Ok(edits) => debug!(edits, "edits of the app's works are applied"),
+        let pause = match apply(store).await {
+            Ok(()) => EVERY,
             Err(e) => {
                 let error = runtime::chain(&e);
-                warn!(error, "edits of the app's works wait for the next look");
+                warn!(error, "edits of works and of the policy wait for the next look");
+                AFTER_A_FAILURE
             }
-        }
-        match store.apply_policy().await {
-            Ok(0) => {}
-            Ok(batches) => info!(batches, "an edit of the freshness policy is applied"),
-            Err(e) => {
-                let error = runtime::chain(&e);
-                warn!(error, "an edit of the freshness policy waits for the next look");
-            }
-        }
+        };
+        // Only after this one: looks never queue up behind a database that is slow.
+        myself.send_after(pause, || Look);
         Ok(())
     }
+}
+
+async fn apply(store: &Store) -> Result<(), StoreError> {
+    let edits = store.apply_work_edits().await?;
+    if edits > 0 {
+        debug!(edits, "edits of the app's works are applied");
+    }
+    let batches = store.apply_policy().await?;
+    if batches > 0 {
+        info!(batches, "an edit of the freshness policy is applied");
+    }
+    Ok(())
 }
