@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut at = self.adoption_progress().await?;
         loop {
-            let seen = within(SHORT, self.adopt_batch()).await?;
+            let seen = self.while_seen_at_work(self.adopt_batch()).await?;
             at.done += seen;
             at.of = at.of.max(at.done);
             progress(at);
