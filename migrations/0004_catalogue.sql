@@ -11,7 +11,7 @@ comment on table staleness_policy is
     'How many days a movie may go unread, by days since its release. A band reaches up to '
     'max_age_days; unreleased counts as the first one. Never more than 180 days.';
 
--- One row for each of the app's works, kept by triggers on that table. Narrow, with room in each
+-- One row for each of the app's works, kept by keep_titles. Narrow, with room in each
 -- page, because every look at a movie updates it.
 create table title (
     work_id bigint primary key,

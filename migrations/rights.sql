@@ -26,7 +26,8 @@ begin
             from pg_proc
             where pronamespace = 'mangoes'::regnamespace
         )
-        select distinct case a.grantee when 0 then 'public' else a.grantee::regrole::text end as role
+        select distinct
+            case a.grantee when 0 then 'public' else a.grantee::regrole::text end as role
         from objects, aclexplode(acl) a
         where a.grantee <> owner
     loop

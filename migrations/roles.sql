@@ -9,7 +9,7 @@
 --   DATABASE_URL=postgres://mangoes_migrate:…@host/db  mangoes migrate
 --   DATABASE_URL=postgres://mangoes_app:…@host/db      mangoes serve
 --
---   mangoes_migrate  owns schema mangoes; makes and changes what is in it. Logs in for migrate only.
+--   mangoes_migrate  owns schema mangoes; makes and changes what is in it. For migrate only.
 --   mangoes_app      the services: reads and writes rows; makes, drops and truncates nothing.
 --   mangoes_reader   people and dashboards: status, titles, timeline. Logs in through a member:
 --                    grant mangoes_reader to somebody;

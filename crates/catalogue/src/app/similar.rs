@@ -24,11 +24,12 @@ impl Movie {
     #[must_use]
     pub fn similar_of_app(&self) -> Vec<SimilarRow> {
         let similar = self.similar.iter().flatten().filter(|s| s.source == "similar");
-        let ranked = similar.take(SIMILAR_MAX).zip(1_i32..);
-        let row = |(similar, rank_order): (&crate::SimilarMovie, i32)| SimilarRow {
-            similar_tmdb_id: similar.tmdb_id.to_string(),
-            rank_order,
-        };
-        ranked.map(row).collect()
+        let ranked = similar.take(SIMILAR_MAX).zip(1..);
+        ranked
+            .map(|(similar, rank_order)| SimilarRow {
+                similar_tmdb_id: similar.tmdb_id.to_string(),
+                rank_order,
+            })
+            .collect()
     }
 }
