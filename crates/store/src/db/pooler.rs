@@ -81,22 +81,28 @@ pub(super) async fn look(
     Ok(())
 }
 
-/// Tries again while the server refuses for now, and says then why it does.
+/// Tries again while the server refuses for now. What it said last is the answer, also when the
+/// time ends within an attempt: a refusal says more than silence.
 async fn connect(options: &PgConnectOptions, limit: Duration) -> Result<PgConnection, sqlx::Error> {
     let end = tokio::time::Instant::now() + limit;
+    let mut refusal = None;
     loop {
-        let connected = tokio::time::timeout_at(end, options.connect()).await;
-        match connected.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
-            Err(error) if is_for_now(&error) && tokio::time::Instant::now() + PAUSE < end => {
+        match tokio::time::timeout_at(end, options.connect()).await {
+            Err(_) => return Err(refusal.unwrap_or(sqlx::Error::PoolTimedOut)),
+            Ok(Err(error)) if is_for_now(&error) && tokio::time::Instant::now() + PAUSE < end => {
+                refusal = Some(error);
                 tokio::time::sleep(PAUSE).await;
             }
-            connected => return connected,
+            Ok(connected) => return connected,
         }
     }
 }
 
-/// It starts, or has no connection left.
+/// It starts, or has no connection left. Certificates do not change by waiting.
 fn is_for_now(error: &sqlx::Error) -> bool {
+    if tls::remedy(error).is_some() {
+        return false;
+    }
     let code = error.as_database_error().and_then(|e| e.code());
     matches!(error, sqlx::Error::Io(_)) || matches!(code.as_deref(), Some("57P03" | "53300"))
 }
