@@ -27,6 +27,7 @@ create table title (
     missing_since timestamptz,
     removed_at timestamptz,
     fingerprint bytea,
+    mapping_version smallint,
     imdb_id_clash text
 ) with (fillfactor = 80);
 create index title_scan on title (scan_at) where removed_at is null and tmdb_id is not null;
@@ -36,6 +37,8 @@ comment on column title.due_at is 'From when on the movie is stale.';
 comment on column title.hold_until is
     'Until when scans leave it alone all the same: after a failure or a first 404.';
 comment on column title.fingerprint is 'Hash of the content as it was compared last.';
+comment on column title.mapping_version is
+    'Which version of the mapping wrote the rows in the app''s tables.';
 comment on column title.imdb_id_clash is
     'The imdb_id that TMDB gives this movie too, while another work has it.';
 
@@ -49,11 +52,15 @@ comment on table work_edit is
     'Works that the app added, edited or deleted by itself, noted by triggers and worked off '
     'within a second. Without a work: all were taken away at once.';
 
+-- Compressed already: Postgres need not try it again.
 create table document (
     work_id bigint primary key,
-    body jsonb not null
+    body bytea not null
 );
-comment on table document is 'The movie as it was compared last: the old side of the next diff.';
+alter table document alter column body set storage external;
+comment on table document is
+    'TMDB''s last answer as it was received, with gzip; parts that it lacked are those of the '
+    'answer before. The old side of the next diff, and what remap maps again.';
 
 create table work_event (
     id bigserial primary key,

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use catalogue::{AppRow, Movie};
+use catalogue::{AppRow, Body, MapOptions, Movie};
 use proto::TmdbId;
 use serde_json::{Value, json};
 use tests::{
@@ -13,7 +13,7 @@ use tests::{
     app::{Card, Details, ShortCard, decode},
 };
 use time::{OffsetDateTime, macros::datetime};
-use tmdb::{MapOptions, map};
+use tmdb::read_movie;
 
 use crate::recorded::recordings;
 
@@ -23,7 +23,8 @@ const LATER: OffsetDateTime = datetime!(2026-11-25 11:00 UTC);
 const SPOILED_ROWS: usize = 3_000;
 const OWN: &str = "https://app.example/storage/v1/object/public/movie-images";
 
-fn mapped(body: &[u8]) -> Movie {
+/// The movie of a body; both stay until the test ends.
+fn mapped(body: &[u8]) -> Movie<'static> {
     let sent: Value = serde_json::from_slice(body).unwrap();
     let id = TmdbId::try_from(sent["id"].as_i64().unwrap()).unwrap();
     let options = MapOptions {
@@ -31,7 +32,9 @@ fn mapped(body: &[u8]) -> Movie {
         region: "US".to_owned(),
         streaming_regions: ["US", "DE", "GB"].map(ToOwned::to_owned).to_vec(),
     };
-    map(body, id, &options).unwrap()
+    let body = Body { text: String::from_utf8(body.to_vec()).unwrap(), packed: None };
+    let look = Box::leak(Box::new(read_movie(body, id, &options.into()).unwrap()));
+    look.merge(None, Box::leak(Box::default()), Box::leak(Box::default())).movie
 }
 
 /// What the app reads of a movie that is stored on these rows.
@@ -44,7 +47,7 @@ struct Read {
     row: AppRow,
 }
 
-fn read(movie: &Movie, row: &AppRow, at: OffsetDateTime) -> Read {
+fn read(movie: &Movie<'_>, row: &AppRow, at: OffsetDateTime) -> Read {
     let details = catalogue::details(movie, row, at);
     let card = catalogue::card(5, movie, row, at);
     Read {
@@ -57,7 +60,7 @@ fn read(movie: &Movie, row: &AppRow, at: OffsetDateTime) -> Read {
 }
 
 /// What the readers take for granted beyond the types.
-fn assert_consistent(movie: &Movie, read: &Read) {
+fn assert_consistent(movie: &Movie<'_>, read: &Read) {
     let Read { details, card, short, .. } = read;
     let id = movie.tmdb_id.to_string();
     assert_eq!((&card.tmdb_id, &short.tmdb_id), (&id, &id));
@@ -169,7 +172,7 @@ fn what_only_the_app_makes_survives_and_decodes() {
 }
 
 /// A movie of which everything is known.
-fn whole() -> Movie {
+fn whole() -> Movie<'static> {
     let people: Vec<Value> = (1..4)
         .map(|n| json!({ "id": n, "name": "N", "job": "Director", "gender": n, "order": n }))
         .collect();

@@ -1,5 +1,8 @@
 //! What should not come and comes all the same: it harms itself alone.
 
+use std::sync::Arc;
+
+use catalogue::{Body, Look, MapOptions};
 use delivery::{Ledger, MessageRef};
 use proto::MessageKey;
 use runtime::Secret;
@@ -145,15 +148,18 @@ async fn a_try_whose_process_lives_did_not_die() {
 async fn the_same_key_at_two_consumers_is_two_messages() {
     let world = World::start("one-key").await;
     let store = Store::connect(&Secret::new(world.database_url.clone()), "key", 2).await.unwrap();
+    let options = Arc::new(MapOptions {
+        language: "en-US".to_owned(),
+        region: "US".to_owned(),
+        streaming_regions: Vec::new(),
+    });
+    let look = |tmdb_id: i64| {
+        let text = json!({ "id": tmdb_id, "title": "The Matrix" }).to_string();
+        Look::read(Body { text, packed: None }, Arc::clone(&options)).unwrap()
+    };
     let save = |consumer, tmdb_id| Save {
         message: MessageRef { consumer, key: MessageKey::new("key") },
-        movie: serde_json::from_value(json!({
-            "tmdb_id": tmdb_id,
-            "title": "The Matrix",
-            "rating": { "vote_average": null, "vote_count": 0 },
-            "popularity": 1.0,
-        }))
-        .unwrap(),
+        look: look(tmdb_id),
         fetched_at: tests::now(),
         cause: "test".to_owned(),
         run_id: None,

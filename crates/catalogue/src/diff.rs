@@ -1,11 +1,16 @@
 //! What changed between two states of a movie, in a size that an event can carry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use proto::FieldChange;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::Movie;
+use crate::{
+    Movie,
+    fingerprint::fingerprint,
+    movie::{FieldVisitor, Prints},
+};
 
 /// Longest text or JSON in a diff, in characters; what is longer is cut and ends in `…`.
 const DIFF_TEXT_MAX_CHARS: usize = 1_000;
@@ -15,29 +20,67 @@ const LIST_MAX_ITEMS: usize = 50;
 
 /// The fields that a person would call changed, by name.
 #[must_use]
-pub fn diff(old: &Movie, new: &Movie) -> BTreeMap<String, FieldChange> {
-    let (Value::Object(old), Value::Object(new)) = (old.canonical(), new.canonical()) else {
+pub fn diff(old: &Movie<'_>, new: &Movie<'_>) -> BTreeMap<String, FieldChange> {
+    let (mut was, mut is) = (Prints::default(), Prints::default());
+    old.visit(&mut was);
+    new.visit(&mut is);
+    let both = was.0.iter().zip(&is.0);
+    let names: Vec<&'static str> =
+        both.filter(|(was, is)| was != is).map(|(_, is)| is.name).collect();
+    if names.is_empty() {
         return BTreeMap::new();
-    };
-    new.into_iter()
-        .filter_map(|(name, new)| {
-            let old = old.get(&name).cloned().unwrap_or(Value::Null);
-            (old != new).then(|| (name, change(old, new)))
-        })
+    }
+    let [mut was, mut is] = [old, new].map(|movie| {
+        let mut values = Values { names: &names, values: Map::new() };
+        movie.visit(&mut values);
+        values.values
+    });
+    let side = |of: &mut Map<String, Value>, name| of.remove(name).unwrap_or_default();
+    names
+        .iter()
+        .map(|name| ((*name).to_owned(), change(side(&mut was, *name), side(&mut is, *name))))
         .collect()
+}
+
+impl Movie<'_> {
+    /// The fields that make a change, as a diff shows them.
+    #[must_use]
+    pub fn canonical(&self) -> Value {
+        let mut values = Values { names: &[], values: Map::new() };
+        self.visit(&mut values);
+        values.values.into()
+    }
+}
+
+/// The values of some fields; without names, of all.
+struct Values<'a> {
+    names: &'a [&'static str],
+    values: Map<String, Value>,
+}
+
+impl FieldVisitor for Values<'_> {
+    fn field<T: Serialize>(&mut self, name: &'static str, value: &T) {
+        if self.names.is_empty() || self.names.contains(&name) {
+            let value = serde_json::to_value(value).unwrap_or_default();
+            self.values.insert(name.to_owned(), value);
+        }
+    }
 }
 
 fn change(old: Value, new: Value) -> FieldChange {
     match (old, new) {
         (Value::Array(old), Value::Array(new)) => {
-            let gone: Vec<_> =
-                old.iter().filter(|v| !new.contains(v)).take(LIST_MAX_ITEMS).cloned().collect();
-            let come: Vec<_> =
-                new.iter().filter(|v| !old.contains(v)).take(LIST_MAX_ITEMS).cloned().collect();
-            FieldChange { old: capped(json!(gone)), new: capped(json!(come)) }
+            FieldChange { old: capped(missing_in(&new, &old)), new: capped(missing_in(&old, &new)) }
         }
         (old, new) => FieldChange { old: capped(old), new: capped(new) },
     }
+}
+
+/// The items that `list` lacks.
+fn missing_in(list: &[Value], items: &[Value]) -> Value {
+    let known: HashSet<u128> = list.iter().map(fingerprint).collect();
+    let missing = items.iter().filter(|item| !known.contains(&fingerprint(*item)));
+    missing.take(LIST_MAX_ITEMS).cloned().collect()
 }
 
 fn capped(value: Value) -> Value {

@@ -1,13 +1,21 @@
 //! A movie as the catalogue holds it. The field names are public: `changed` and `diff` of the
 //! events use them.
 
+use std::borrow::Cow;
+
 use proto::TmdbId;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use serde::Serialize;
+
+use crate::{
+    fingerprint::{fingerprint, of_all},
+    parts::{
+        AlternativeTitle, CastMember, Collection, Company, CountryReleases, CrewMember,
+        ExternalIds, Images, Offers, Text, Translation, Video,
+    },
+};
 
 /// A score of one source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Rating {
     /// Score of 0 to 10; `None` while nobody has voted.
     pub vote_average: Option<f64>,
@@ -15,159 +23,194 @@ pub struct Rating {
     pub vote_count: i64,
 }
 
-/// A movie that TMDB calls similar or recommends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SimilarMovie {
-    /// Its number at TMDB.
-    pub tmdb_id: TmdbId,
-    /// `similar` or `recommendations`.
-    pub source: String,
-    /// Place in the list, from 1.
-    pub rank_order: i32,
-    /// Its title, for people.
-    pub title: String,
-}
-
-/// A movie in TMDB's shapes, mapped from its answer. What the app's tables hold of it, and in which
-/// shapes, is the matter of [`crate::app`].
+/// A movie, mapped from TMDB's answer. What the app's tables hold of it, and in which shapes, is
+/// the matter of [`crate::app`].
 ///
-/// A part that TMDB's answer lacked is `None` in the fields of type `Option<Vec<_>>` and
-/// `Option<Value>`; the store then keeps what it has. A part that was there and empty is `Some` of
-/// an empty list, and replaces.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Movie {
+/// A part that TMDB's answer lacked is `None` in the fields that are lists or structures; the
+/// catalogue then keeps what it has. A part that was there and empty is `Some` of an empty list,
+/// and replaces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Movie<'a> {
     /// Number at TMDB.
     pub tmdb_id: TmdbId,
-    /// IMDb's id, `tt…`; never empty.
-    pub imdb_id: Option<String>,
+    /// IMDb's id, `tt…`.
+    pub imdb_id: Text<'a>,
     /// Title in the configured language.
-    pub title: String,
+    pub title: Cow<'a, str>,
     /// Title in the original language.
-    pub original_title: Option<String>,
+    pub original_title: Text<'a>,
     /// Release date, `YYYY-MM-DD`.
-    pub release_date: Option<String>,
+    pub release_date: Text<'a>,
     /// TMDB's word, for example `Released`.
-    pub status: Option<String>,
+    pub status: Text<'a>,
     /// Minutes, at least 1.
     pub runtime_minutes: Option<i32>,
     /// One line.
-    pub tagline: Option<String>,
+    pub tagline: Text<'a>,
     /// Plot.
-    pub overview: Option<String>,
+    pub overview: Text<'a>,
     /// Genre names.
-    pub genres: Option<Vec<String>>,
+    pub genres: Option<Vec<Cow<'a, str>>>,
     /// Certificate of the configured region, for example `PG-13`; once known it stays.
-    pub certification: Option<String>,
+    pub certification: Text<'a>,
     /// Path of the poster, `/….jpg`.
-    pub poster_path: Option<String>,
+    pub poster_path: Text<'a>,
     /// Path of the backdrop, `/….jpg`.
-    pub backdrop_path: Option<String>,
+    pub backdrop_path: Text<'a>,
     /// YouTube key of the trailer.
-    pub trailer_youtube_id: Option<String>,
-    /// All trailers and clips: `[{key, name, site, type, official, language, published_at}]`.
-    pub trailers: Option<Value>,
-    /// Cast in billing order: `[{id, name, character, order, profile_path, credit_id, gender}]`;
-    /// gender 1 is female, 2 male.
-    pub cast_members: Option<Value>,
-    /// Crew: `[{id, name, job, department, profile_path, credit_id}]`.
-    pub crew_members: Option<Value>,
+    pub trailer_youtube_id: Text<'a>,
+    /// All trailers and clips on YouTube.
+    pub trailers: Option<Vec<Video<'a>>>,
+    /// Cast in billing order, each credit once.
+    pub cast_members: Option<Vec<CastMember<'a>>>,
+    /// Crew.
+    pub crew_members: Option<Vec<CrewMember<'a>>>,
     /// Keywords.
-    pub keywords: Option<Vec<String>>,
-    /// Where to watch, by region: `{"US": {link, flatrate, rent, buy, …}, "attribution":
-    /// "JustWatch"}`.
-    pub streaming: Option<Value>,
+    pub keywords: Option<Vec<Cow<'a, str>>>,
+    /// Where to watch it, in the configured regions; JustWatch must be credited.
+    pub streaming: Option<Vec<Offers<'a>>>,
     /// ISO 639-1.
-    pub original_language: Option<String>,
+    pub original_language: Text<'a>,
     /// English names, for example `Spanish`; the code where there is no name.
-    pub spoken_languages: Option<Vec<String>>,
-    /// `[{id, name, logo_path, origin_country}]`.
-    pub production_companies: Option<Value>,
+    pub spoken_languages: Option<Vec<Cow<'a, str>>>,
+    /// Companies.
+    pub production_companies: Option<Vec<Company<'a>>>,
     /// Names, for example `United States of America`; the code where there is no name.
-    pub production_countries: Option<Vec<String>>,
+    pub production_countries: Option<Vec<Cow<'a, str>>>,
     /// US dollars, at least 1.
     pub budget: Option<i64>,
     /// US dollars, at least 1.
     pub revenue_worldwide: Option<i64>,
-    /// `{id, name, poster_path, backdrop_path}`; JSON null when the movie is in none.
-    pub collection: Option<Value>,
+    /// `Some(None)`: it is in none.
+    pub collection: Option<Option<Collection<'a>>>,
     /// Home page.
-    pub homepage: Option<String>,
-    /// What else TMDB sent and no column of its own holds: `{images, external_ids, translations,
-    /// alternative_titles, release_dates, video, adult, origin_country}`.
-    pub extras: Option<Value>,
-    /// Similar and recommended movies.
-    pub similar: Option<Vec<SimilarMovie>>,
+    pub homepage: Text<'a>,
+    /// Whether it is for adults.
+    pub adult: Option<bool>,
+    /// Whether it is a video and no movie.
+    pub video: Option<bool>,
+    /// TMDB's word for what is not quite for adults.
+    pub softcore: Option<bool>,
+    /// ISO 3166-1.
+    pub origin_country: Option<Vec<Cow<'a, str>>>,
+    /// Posters, backdrops and logos.
+    pub images: Option<Images<'a>>,
+    /// Its ids elsewhere.
+    pub external_ids: Option<ExternalIds<'a>>,
+    /// Its texts in other languages.
+    pub translations: Option<Vec<Translation<'a>>>,
+    /// Its other titles.
+    pub alternative_titles: Option<Vec<AlternativeTitle<'a>>>,
+    /// Its releases by country.
+    pub release_dates: Option<Vec<CountryReleases<'a>>>,
+    /// Movies that TMDB calls similar, the most similar first. They follow other movies' lives and
+    /// are no change.
+    pub similar: Option<Vec<TmdbId>>,
     /// TMDB's score; moves daily and is no change.
     pub rating: Rating,
     /// TMDB's popularity; moves daily and is no change.
     pub popularity: f64,
-    /// The answer lacked the offers, and [`Movie::keep_missing`] took the stored ones: they are as
-    /// old as they were. Never stored.
-    #[serde(skip)]
+    /// The answer lacked the offers, and the stored ones were kept: they are as old as they were.
     pub offers_are_kept: bool,
 }
 
-/// Fields that move by themselves, or follow another movie's life: they are stored, but make no
-/// change.
-const SILENT: [&str; 3] = ["rating", "popularity", "similar"];
+/// What looks at the fields of a movie.
+pub(crate) trait FieldVisitor {
+    fn field<T: Serialize>(&mut self, name: &'static str, value: &T);
+}
 
 /// So many full parts that are empty all at once make an answer look truncated.
-const TRUNCATED_PARTS: usize = 3;
+pub(crate) const TRUNCATED_PARTS: usize = 3;
 
-fn sort_lists(value: &mut Value) {
-    match value {
-        Value::Array(items) => {
-            items.iter_mut().for_each(sort_lists);
-            items.sort_by_cached_key(ToString::to_string);
-        }
-        Value::Object(fields) => fields.values_mut().for_each(sort_lists),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+impl Movie<'_> {
+    /// The fields that make a change, under their public names. Left out: what moves by itself, or
+    /// follows another movie's life.
+    pub(crate) fn visit(&self, visitor: &mut impl FieldVisitor) {
+        visitor.field("tmdb_id", &self.tmdb_id.get());
+        visitor.field("imdb_id", &self.imdb_id);
+        visitor.field("title", &self.title);
+        visitor.field("original_title", &self.original_title);
+        visitor.field("release_date", &self.release_date);
+        visitor.field("status", &self.status);
+        visitor.field("runtime_minutes", &self.runtime_minutes);
+        visitor.field("tagline", &self.tagline);
+        visitor.field("overview", &self.overview);
+        visitor.field("genres", &self.genres);
+        visitor.field("certification", &self.certification);
+        visitor.field("poster_path", &self.poster_path);
+        visitor.field("backdrop_path", &self.backdrop_path);
+        visitor.field("trailer_youtube_id", &self.trailer_youtube_id);
+        visitor.field("trailers", &self.trailers);
+        visitor.field("cast_members", &self.cast_members);
+        visitor.field("crew_members", &self.crew_members);
+        visitor.field("keywords", &self.keywords);
+        visitor.field("streaming", &self.streaming);
+        visitor.field("original_language", &self.original_language);
+        visitor.field("spoken_languages", &self.spoken_languages);
+        visitor.field("production_companies", &self.production_companies);
+        visitor.field("production_countries", &self.production_countries);
+        visitor.field("budget", &self.budget);
+        visitor.field("revenue_worldwide", &self.revenue_worldwide);
+        visitor.field("collection", &self.collection);
+        visitor.field("homepage", &self.homepage);
+        visitor.field("adult", &self.adult);
+        visitor.field("video", &self.video);
+        visitor.field("softcore", &self.softcore);
+        visitor.field("origin_country", &self.origin_country);
+        visitor.field("images", &self.images);
+        visitor.field("external_ids", &self.external_ids);
+        visitor.field("translations", &self.translations);
+        visitor.field("alternative_titles", &self.alternative_titles);
+        visitor.field("release_dates", &self.release_dates);
+    }
+
+    /// Equal means that nothing a person would call a change happened. 16 bytes.
+    #[must_use]
+    pub fn fingerprint(&self) -> Vec<u8> {
+        let mut prints = Prints::default();
+        self.visit(&mut prints);
+        of_all(prints.0.iter().map(|print| print.of)).to_be_bytes().to_vec()
     }
 }
 
-impl Movie {
-    /// The movie as JSON without its silent fields: what is hashed and compared. Keys and lists are
-    /// sorted, for TMDB sends the same list in another order at times; where an order means
-    /// something (billing), the rows hold it.
-    #[must_use]
-    pub fn canonical(&self) -> Value {
-        let mut value = serde_json::to_value(self).unwrap_or(Value::Null);
-        if let Value::Object(fields) = &mut value {
-            fields.retain(|name, _| !SILENT.contains(&name.as_str()));
-        }
-        sort_lists(&mut value);
-        value
-    }
+/// The fingerprint of each field.
+#[derive(Debug, Default)]
+pub(crate) struct Prints(pub(crate) Vec<Print>);
 
-    /// SHA-256 over [`Movie::canonical`]: equal means that nothing a person would call a change
-    /// happened.
-    #[must_use]
-    pub fn content_hash(&self) -> Vec<u8> {
-        Sha256::digest(self.canonical().to_string().as_bytes()).to_vec()
-    }
+/// The fingerprint of one field.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Print {
+    pub(crate) name: &'static str,
+    pub(crate) of: u128,
+}
 
-    /// Fills the parts that the answer lacked from what is stored, so that a missing part erases
-    /// nothing.
-    ///
+impl FieldVisitor for Prints {
+    fn field<T: Serialize>(&mut self, name: &'static str, value: &T) {
+        self.0.push(Print { name, of: fingerprint(value) });
+    }
+}
+
+/// Fills the parts that an answer lacked from what is stored, so that a missing part erases
+/// nothing. Where an answer was compared with the stored answer, [`crate::merge`] has done so; this
+/// is for rows of the app that were adopted, of which there is no answer.
+impl<'a> Movie<'a> {
     /// A part that is there and empty replaces: a person may have emptied it. But where three or
     /// more of the parts that were full are empty at once, nobody did that by hand: the answer
     /// counts as truncated, and they are kept.
     ///
     /// A certificate stays as well where the answer has none: boards do not take one back, and the
     /// app reads a movie again on each look while its card has none.
-    pub fn keep_missing(&mut self, stored: &Self) {
+    pub fn keep_missing(&mut self, stored: &Movie<'a>) {
         self.drop_emptied(stored);
-        fn keep<T: Clone>(new: &mut Option<T>, old: &Option<T>) {
-            if new.is_none() {
-                new.clone_from(old);
-            }
+        if self.trailers.is_none() {
+            self.trailer_youtube_id.clone_from(&stored.trailer_youtube_id);
         }
+        self.offers_are_kept |= self.streaming.is_none() && stored.streaming.is_some();
         keep(&mut self.genres, &stored.genres);
         keep(&mut self.trailers, &stored.trailers);
         keep(&mut self.cast_members, &stored.cast_members);
         keep(&mut self.crew_members, &stored.crew_members);
         keep(&mut self.keywords, &stored.keywords);
-        self.offers_are_kept |= self.streaming.is_none() && stored.streaming.is_some();
         keep(&mut self.streaming, &stored.streaming);
         keep(&mut self.spoken_languages, &stored.spoken_languages);
         keep(&mut self.production_companies, &stored.production_companies);
@@ -175,129 +218,37 @@ impl Movie {
         keep(&mut self.collection, &stored.collection);
         keep(&mut self.similar, &stored.similar);
         keep(&mut self.certification, &stored.certification);
-        if self.lacks("videos") {
-            keep(&mut self.trailer_youtube_id, &stored.trailer_youtube_id);
-        }
-        self.keep_missing_extras(stored);
     }
 
     fn drop_emptied(&mut self, stored: &Self) {
-        fn rows<T>(list: &Option<Vec<T>>) -> Option<usize> {
-            list.as_ref().map(Vec::len)
-        }
-        fn items(value: &Option<Value>) -> Option<usize> {
-            value.as_ref().and_then(Value::as_array).map(Vec::len)
-        }
-        let sizes = |m: &Self| {
-            [
-                items(&m.cast_members),
-                items(&m.crew_members),
-                items(&m.trailers),
-                rows(&m.keywords),
-                rows(&m.similar),
-                rows(&m.genres),
-            ]
-        };
-        let emptied = sizes(self)
-            .into_iter()
-            .zip(sizes(stored))
-            .map(|(new, old)| new == Some(0) && old.is_some_and(|n| n > 0));
-        let [cast, crew, trailers, keywords, similar, genres] = emptied.collect::<Vec<_>>()[..]
-        else {
-            return;
-        };
-        if [cast, crew, trailers, keywords, similar, genres].into_iter().filter(|e| *e).count()
-            < TRUNCATED_PARTS
-        {
+        let emptied = [
+            is_emptied(&self.cast_members, &stored.cast_members),
+            is_emptied(&self.crew_members, &stored.crew_members),
+            is_emptied(&self.trailers, &stored.trailers),
+            is_emptied(&self.keywords, &stored.keywords),
+            is_emptied(&self.similar, &stored.similar),
+            is_emptied(&self.genres, &stored.genres),
+        ];
+        if emptied.iter().filter(|emptied| **emptied).count() < TRUNCATED_PARTS {
             return;
         }
+        let [cast, crew, trailers, keywords, similar, genres] = emptied;
         self.cast_members = self.cast_members.take().filter(|_| !cast);
         self.crew_members = self.crew_members.take().filter(|_| !crew);
         self.trailers = self.trailers.take().filter(|_| !trailers);
         self.keywords = self.keywords.take().filter(|_| !keywords);
         self.similar = self.similar.take().filter(|_| !similar);
         self.genres = self.genres.take().filter(|_| !genres);
-        if trailers {
-            self.trailer_youtube_id.clone_from(&stored.trailer_youtube_id);
-        }
-    }
-
-    /// Whether the answer lacked a part that feeds a column which may be null for other reasons as
-    /// well.
-    fn lacks(&self, part: &str) -> bool {
-        self.extras
-            .as_ref()
-            .and_then(|e| e.get("missing_parts"))
-            .and_then(Value::as_array)
-            .is_some_and(|m| m.iter().any(|p| p == part))
-    }
-
-    fn keep_missing_extras(&mut self, stored: &Self) {
-        let Some(Value::Object(new)) = &mut self.extras else {
-            self.extras.clone_from(&stored.extras);
-            return;
-        };
-        new.remove("missing_parts");
-        if let Some(Value::Object(old)) = &stored.extras {
-            for (name, value) in old {
-                new.entry(name.clone()).or_insert_with(|| value.clone());
-            }
-        }
-    }
-
-    /// Whether any part was missing, so that [`Movie::keep_missing`] is needed before it is
-    /// compared or stored.
-    #[must_use]
-    pub fn is_incomplete(&self) -> bool {
-        self.extras.as_ref().is_none_or(|e| e.get("missing_parts").is_some())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn movie(part: impl Fn() -> Value) -> Movie {
-        serde_json::from_value(json!({
-            "tmdb_id": 7,
-            "title": "T",
-            "cast_members": part(),
-            "crew_members": part(),
-            "trailers": part(),
-            "genres": [],
-            "rating": {"vote_average": 5.0, "vote_count": 3},
-            "popularity": 1.0,
-            "extras": {},
-        }))
-        .unwrap()
+fn keep<T: Clone>(new: &mut Option<T>, stored: &Option<T>) {
+    if new.is_none() {
+        new.clone_from(stored);
     }
+}
 
-    #[test]
-    fn order_and_votes_make_no_change() {
-        let (one, mut two) = (movie(|| json!(["a", "b"])), movie(|| json!(["b", "a"])));
-        two.rating.vote_count = 9;
-        assert_eq!(one.content_hash(), two.content_hash());
-        assert_ne!(one.content_hash(), movie(|| json!(["a", "c"])).content_hash());
-    }
-
-    #[test]
-    fn one_emptied_part_is_meant_several_are_a_truncated_answer() {
-        let stored = movie(|| json!(["a"]));
-        let mut one = stored.clone();
-        one.cast_members = Some(json!([]));
-        one.keep_missing(&stored);
-        assert_eq!(one.cast_members, Some(json!([])));
-        let mut all = movie(|| json!([]));
-        all.keep_missing(&stored);
-        assert_eq!(
-            (all.cast_members, all.crew_members, all.trailers),
-            (Some(json!(["a"])), Some(json!(["a"])), Some(json!(["a"])))
-        );
-        let mut missing = stored.clone();
-        missing.crew_members = None;
-        missing.keep_missing(&stored);
-        assert_eq!(missing.crew_members, stored.crew_members);
-    }
+/// Whether a list that was full is there and empty.
+pub(crate) fn is_emptied<T, S>(new: &Option<Vec<T>>, stored: &Option<Vec<S>>) -> bool {
+    new.as_ref().is_some_and(Vec::is_empty) && stored.as_ref().is_some_and(|s| !s.is_empty())
 }

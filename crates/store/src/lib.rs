@@ -24,7 +24,7 @@ pub use self::{
         read::{ListedMovie, MovieRow, WorkEvent},
         refresh_queue::RefreshClaim,
         scan::{ScanOrder, ScanPreview},
-        writer::{Writer, writer_child},
+        writer::{Writer, writer_children},
     },
     db::{
         clock::DatabaseClock,

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use catalogue::Movie;
+use catalogue::{Body, Look, MapOptions, PARTS, is_imdb_id};
 use proto::TmdbId;
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +25,7 @@ use crate::{
     gate::{Gate, InFlightPermit, Rate},
     json,
     list::{List, ListPage, found_movies, list_page},
-    map::{MapOptions, is_imdb_id, map},
-    parts::PARTS,
+    movie::read_movie,
     transport::Transport,
 };
 
@@ -36,8 +35,8 @@ const CONFIRM_AFTER: Duration = Duration::from_millis(500);
 /// A movie as TMDB had it when it was asked.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// The movie, mapped.
-    pub movie: Movie,
+    /// Its answer.
+    pub look: Look,
     /// When the request was sent: of two answers the one that was asked for later is the newer,
     /// whenever they arrive.
     pub sent: Instant,
@@ -105,7 +104,7 @@ impl Client {
         ];
         let request = Request { endpoint: format!("/movie/{id}"), query, movie: Some(id) };
         self.get(&request, context, |body, call| {
-            Ok(Fetched { movie: map(body, id, &self.map)?, sent: call.sent })
+            Ok(Fetched { look: read_movie(body, id, &self.map)?, sent: call.sent })
         })
         .await
     }
@@ -123,7 +122,7 @@ impl Client {
         let query = vec![("language", self.map.language.clone()), ("page", page.to_string())];
         let request = Request { endpoint: list.path().to_owned(), query, movie: None };
         self.get(&request, context, |body, call| {
-            let page = list_page(body)?;
+            let page = list_page(&body.text)?;
             call.results_count = i32::try_from(page.rows.len()).ok();
             Ok(page)
         })
@@ -145,7 +144,7 @@ impl Client {
         }
         let query = vec![("external_source", "imdb_id".to_owned())];
         let request = Request { endpoint: format!("/find/{imdb_id}"), query, movie: Some(gone) };
-        let found = self.get(&request, context, |body, _| found_movies(body)).await;
+        let found = self.get(&request, context, |body, _| found_movies(&body.text)).await;
         match found {
             Ok(found) => Ok(found.into_iter().find(|id| *id != gone)),
             // TMDB says 404 to an id that has none of its forms.
@@ -167,7 +166,7 @@ impl Client {
         };
         let request =
             Request { endpoint: "/authentication".to_owned(), query: Vec::new(), movie: None };
-        self.once(&request, &context, &|_: &[u8], _: &mut Call| Ok(())).await
+        self.once(&request, &context, &|_: Body, _: &mut Call| Ok(())).await
     }
 
     /// Whether calls are made at the moment.
@@ -194,7 +193,7 @@ impl Client {
         &self,
         request: &Request,
         context: &CallContext,
-        read: impl Fn(&[u8], &mut Call) -> Result<T, TmdbError>,
+        read: impl Fn(Body, &mut Call) -> Result<T, TmdbError>,
     ) -> Result<T, TmdbError> {
         match self.once(request, context, &read).await {
             Err(TmdbError::Unavailable { .. }) => {}
@@ -214,7 +213,7 @@ impl Client {
         &self,
         request: &Request,
         context: &CallContext,
-        read: &impl Fn(&[u8], &mut Call) -> Result<T, TmdbError>,
+        read: &impl Fn(Body, &mut Call) -> Result<T, TmdbError>,
     ) -> Result<T, TmdbError> {
         let Admission { permit, call: admitted } = self.admission(context).await?;
         let mut call = Call::begin(request, context);
@@ -223,11 +222,11 @@ impl Client {
         call.response_time_ms = i64::try_from(call.sent.elapsed().as_millis()).unwrap_or(i64::MAX);
         let result = answer.and_then(|answer| {
             call.http_status = Some(answer.status);
-            call.response_size_bytes = i64::try_from(answer.body.len()).ok();
+            call.response_size_bytes = i64::try_from(answer.body.text.len()).ok();
             if !is_success(&answer) {
                 return Err(TmdbError::of_answer(&answer, request.movie));
             }
-            read(&answer.body, &mut call)
+            read(answer.body, &mut call)
         });
         self.report(admitted, result.as_ref().err());
         call.error_message = result.as_ref().err().map(ToString::to_string);
@@ -304,6 +303,7 @@ impl Client {
 /// TMDB sends `success: false` with status 200 at times, always in a short body.
 fn is_success(answer: &Answer) -> bool {
     const SHORT_BYTES: usize = 1_000;
-    let failed_in_body = || answer.body.len() < SHORT_BYTES && json::is_failure(&answer.body);
+    let failed_in_body =
+        || answer.body.text.len() < SHORT_BYTES && json::is_failure(&answer.body.text);
     answer.status == 200 && !failed_in_body()
 }

@@ -138,7 +138,7 @@ impl TmdbError {
     /// the request was about one.
     pub(crate) fn of_answer(answer: &Answer, asked: Option<TmdbId>) -> Self {
         let status = answer.status;
-        let json: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        let json: Option<Value> = serde_json::from_str(&answer.body.text).ok();
         let code = json.as_ref().and_then(|j| j.get("status_code")).and_then(Value::as_i64);
         let message = json.as_ref().map_or_else(|| "the body is not JSON".to_owned(), message);
         match (status, code) {
@@ -188,13 +188,16 @@ fn message(body: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use catalogue::Body;
+
     use super::*;
 
     #[test]
     fn answers_are_classified() {
         let id = TmdbId::try_from(603).unwrap();
         let of = |status, body: &str| {
-            let answer = Answer { status, retry_after: None, body: body.as_bytes().to_vec() };
+            let body = Body { text: body.to_owned(), packed: None };
+            let answer = Answer { status, retry_after: None, body };
             TmdbError::of_answer(&answer, Some(id))
         };
         assert!(matches!(of(404, r#"{"status_code":34,"success":false}"#), TmdbError::NotFound(_)));

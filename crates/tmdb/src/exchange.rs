@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use catalogue::Body;
 use proto::TmdbId;
 
 /// A request, without the credential.
@@ -21,5 +22,5 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The pause that TMDB asked for.
     pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Body,
 }

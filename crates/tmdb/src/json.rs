@@ -24,40 +24,14 @@ pub(crate) fn positive(value: &Value, key: &str) -> Option<i64> {
     value.get(key).and_then(Value::as_i64).filter(|n| *n > 0)
 }
 
-/// A number; old bodies hold some as text.
-pub(crate) fn number(value: &Value, key: &str) -> Option<f64> {
-    match value.get(key) {
-        Some(Value::Number(n)) => n.as_f64(),
-        Some(Value::String(s)) => s.parse().ok(),
-        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
-    }
-    .filter(|n| n.is_finite())
-}
-
 /// The items of a list; `None` when the key is absent, null or no list.
 pub(crate) fn list<'a>(value: &'a Value, key: &str) -> Option<&'a Vec<Value>> {
     value.get(key).and_then(Value::as_array)
 }
 
-/// One field of every item, where it is a text that is not empty.
-pub(crate) fn texts(value: &Value, key: &str, field: &str) -> Option<Vec<String>> {
-    list(value, key).map(|items| items.iter().filter_map(|item| text(item, field)).collect())
-}
-
-/// Of every item the first of these fields that is a text which is not empty.
-pub(crate) fn first_texts(value: &Value, key: &str, fields: &[&str]) -> Option<Vec<String>> {
-    let first = |item| fields.iter().find_map(|field| text(item, field));
-    list(value, key).map(|items| items.iter().filter_map(first).collect())
-}
-
 /// Whether a body says that the request failed, as TMDB's errors do.
-pub(crate) fn is_failure(body: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(body).is_ok_and(|value| {
+pub(crate) fn is_failure(body: &str) -> bool {
+    serde_json::from_str::<Value>(body).is_ok_and(|value| {
         value.get("success") == Some(&Value::Bool(false)) && value.get("status_code").is_some()
     })
-}
-
-/// An object of these fields of an item.
-pub(crate) fn pick(item: &Value, fields: &[&str]) -> Value {
-    fields.iter().map(|f| ((*f).to_owned(), item.get(*f).cloned().unwrap_or_default())).collect()
 }

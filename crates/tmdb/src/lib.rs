@@ -1,4 +1,4 @@
-//! The client of TMDB: deadlines, budget, one request per movie, and the mapping of its answers.
+//! The client of TMDB: deadlines, budget, one request per movie.
 //!
 //! The only crate that names `reqwest`. Before a call: `breaker` (outages, a refused credential),
 //! then `gate` (lanes, calls in flight, slots of the shared rate). An error's fate is decided by
@@ -14,17 +14,16 @@ mod exchange;
 mod gate;
 mod json;
 mod list;
-mod map;
-mod parts;
+mod movie;
 mod transport;
 
 pub use breaker::Health;
 pub use call::{Call, CallContext, CallLog};
 pub use cancelled_runs::CancelledRuns;
+pub use catalogue::PARTS;
 pub use client::{Client, Fetched};
 pub use config::{Config, Credential};
 pub use error::TmdbError;
 pub use gate::{Rate, Unlimited};
 pub use list::{List, ListPage, ListRow, MAX_PAGE};
-pub use map::{MapOptions, map};
-pub use parts::PARTS;
+pub use movie::read_movie;

@@ -55,9 +55,9 @@ pub struct ListRow {
     pub title: String,
 }
 
-pub(crate) fn list_page(body: &[u8]) -> Result<ListPage, TmdbError> {
+pub(crate) fn list_page(body: &str) -> Result<ListPage, TmdbError> {
     let malformed = |detail: &str| TmdbError::Malformed { detail: detail.to_owned() };
-    let body: Value = serde_json::from_slice(body).map_err(|e| malformed(&e.to_string()))?;
+    let body: Value = serde_json::from_str(body).map_err(|e| malformed(&e.to_string()))?;
     let body = json::without_nul(body);
     let results =
         json::list(&body, "results").ok_or_else(|| malformed("the list has no results"))?;
@@ -75,9 +75,9 @@ pub(crate) fn list_page(body: &[u8]) -> Result<ListPage, TmdbError> {
 }
 
 /// The movies in an answer of `/find`.
-pub(crate) fn found_movies(body: &[u8]) -> Result<Vec<TmdbId>, TmdbError> {
+pub(crate) fn found_movies(body: &str) -> Result<Vec<TmdbId>, TmdbError> {
     let body: Value =
-        serde_json::from_slice(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
+        serde_json::from_str(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
     let rows = json::list(&body, "movie_results").map(Vec::as_slice).unwrap_or_default();
     Ok(rows.iter().filter_map(tmdb_id).collect())
 }

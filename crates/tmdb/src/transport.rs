@@ -3,8 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use catalogue::{Body, UnpackError, unpack};
 use futures::StreamExt;
-use reqwest::{Response, header::HeaderMap};
+use reqwest::{
+    Response,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue},
+};
 
 use crate::{
     config::{Config, Credential},
@@ -29,7 +33,10 @@ impl Transport {
         let http = reqwest::Client::builder()
             .connect_timeout(config.connect_timeout)
             .timeout(config.total_timeout)
-            .gzip(true)
+            .default_headers(
+                // Unpacked here, because the answer is stored as it came.
+                [(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))].into_iter().collect(),
+            )
             .user_agent(concat!("mangoes/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| TmdbError::Setup(runtime::chain(&e)))?;
@@ -61,9 +68,10 @@ impl Transport {
         Ok(Answer { status, retry_after, body: self.body(response).await? })
     }
 
-    async fn body(&self, response: Response) -> Result<Vec<u8>, TmdbError> {
+    async fn body(&self, response: Response) -> Result<Body, TmdbError> {
         let limit_bytes = self.config.max_body_bytes;
         let status = response.status().as_u16();
+        let is_packed = is_gzip(response.headers());
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
@@ -72,8 +80,33 @@ impl Transport {
                 return Err(TmdbError::BodyTooLarge { limit_bytes });
             }
         }
-        Ok(body)
+        if !is_packed {
+            return text_of(body, status).map(|text| Body { text, packed: None });
+        }
+        match unpack(&body, limit_bytes) {
+            Ok(text) => Ok(Body { text, packed: Some(body) }),
+            Err(UnpackError::TooLarge { limit_bytes }) => {
+                Err(TmdbError::BodyTooLarge { limit_bytes })
+            }
+            Err(e @ (UnpackError::Broken(_) | UnpackError::NotText)) => Err(unavailable(
+                Some(status),
+                &format!("the body is broken: {}", runtime::chain(&e)),
+            )),
+        }
     }
+}
+
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() == b"gzip")
+}
+
+/// What an error says may be in any encoding.
+fn text_of(body: Vec<u8>, status: u16) -> Result<String, TmdbError> {
+    if status != 200 {
+        return Ok(String::from_utf8_lossy(&body).into_owned());
+    }
+    String::from_utf8(body)
+        .map_err(|_| TmdbError::Malformed { detail: "it is not UTF-8".to_owned() })
 }
 
 /// Whether the head does not say that the body is something else.

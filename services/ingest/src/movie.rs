@@ -64,7 +64,7 @@ impl Handler for Movie {
         let cause = if event.run_id.is_some() { "listed" } else { "ingest" };
         let save = Save {
             message: delivery.message.clone(),
-            movie: fetched.movie,
+            look: fetched.look,
             fetched_at: clock.now() - fetched.sent.elapsed(),
             cause: cause.to_owned(),
             run_id: event.run_id,

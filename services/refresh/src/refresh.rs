@@ -106,7 +106,7 @@ impl Refresh {
         };
         let save = Save {
             message: delivery.message.clone(),
-            movie: fetched.movie,
+            look: fetched.look,
             fetched_at: self.clock.now() - fetched.sent.elapsed(),
             cause: event.reason.clone(),
             run_id: event.run_id.clone(),

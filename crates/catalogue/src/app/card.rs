@@ -34,7 +34,7 @@ pub struct Card {
 /// The card of a movie: the stored one with this program's keys laid over it, so that keys which
 /// only the app knows stay. `at` is the time of the answer.
 #[must_use]
-pub fn card(work_id: i64, movie: &Movie, row: &AppRow, at: OffsetDateTime) -> Card {
+pub fn card(work_id: i64, movie: &Movie<'_>, row: &AppRow, at: OffsetDateTime) -> Card {
     let mut full = kept(row);
     let details = details(movie, row, at);
     for own in [identity(work_id, movie), facts(&details), pictures(movie, row), scores(movie)] {
@@ -63,7 +63,7 @@ fn kept(row: &AppRow) -> Map<String, Value> {
     kept
 }
 
-fn identity(work_id: i64, movie: &Movie) -> Map<String, Value> {
+fn identity(work_id: i64, movie: &Movie<'_>) -> Map<String, Value> {
     let credits = Credits::of(movie);
     object(json!({
         "work_id": work_id,
@@ -101,7 +101,7 @@ fn facts(details: &Value) -> Map<String, Value> {
     alike.into_iter().map(of).collect()
 }
 
-fn pictures(movie: &Movie, row: &AppRow) -> Map<String, Value> {
+fn pictures(movie: &Movie<'_>, row: &AppRow) -> Map<String, Value> {
     let poster = movie.poster_path.as_deref();
     let stills = |of: Option<&Value>| of.and_then(|of| texts(of, "still_images"));
     let stored = [stills(row.details.as_ref()), stills(Some(&row.card))];
@@ -117,7 +117,7 @@ fn pictures(movie: &Movie, row: &AppRow) -> Map<String, Value> {
     }))
 }
 
-fn scores(movie: &Movie) -> Map<String, Value> {
+fn scores(movie: &Movie<'_>) -> Map<String, Value> {
     let score = Score::of(&movie.rating);
     object(json!({
         "ai_score": score.value,
@@ -131,7 +131,7 @@ fn first_of_cast(details: &Value) -> Value {
     cast.map(|cast| cast.iter().take(CARD_CAST).cloned().collect()).unwrap_or_default()
 }
 
-fn year(movie: &Movie) -> Option<i64> {
+fn year(movie: &Movie<'_>) -> Option<i64> {
     movie.release_date.as_deref()?.get(..4)?.parse().ok()
 }
 

@@ -26,7 +26,7 @@ pub const SCHEMA_VERSION: i64 = 4;
 /// `row` is the movie as it is stored: what only the app makes goes from there into the new row.
 /// `at` is the time of the answer.
 #[must_use]
-pub fn details(movie: &Movie, row: &AppRow, at: OffsetDateTime) -> Value {
+pub fn details(movie: &Movie<'_>, row: &AppRow, at: OffsetDateTime) -> Value {
     let (poster, backdrop) = (movie.poster_path.as_deref(), movie.backdrop_path.as_deref());
     json!({
         "runtime_minutes": movie.runtime_minutes,
@@ -47,14 +47,14 @@ pub fn details(movie: &Movie, row: &AppRow, at: OffsetDateTime) -> Value {
         "cast_members": people::cast(movie, row),
         "crew_members": people::crew(movie, row),
         "keywords": movie.keywords.as_ref().filter(|keywords| !keywords.is_empty()),
-        "streaming": streaming(movie.streaming.as_ref(), offers_at(movie, row, at)),
+        "streaming": streaming(movie.streaming.as_deref(), offers_at(movie, row, at)),
         "original_language": movie.original_language,
         "spoken_languages": movie.spoken_languages,
         "production_companies": movie.production_companies,
         "production_countries": movie.production_countries,
         "budget": movie.budget,
         "revenue_worldwide": movie.revenue_worldwide,
-        "collection": movie.collection,
+        "collection": movie.collection.as_ref().and_then(Option::as_ref),
         "still_images": row.column("still_images").cloned().unwrap_or_else(|| json!([])),
         "trailers": trailers(movie, row),
         "schema_version": schema_version(row),
@@ -68,7 +68,7 @@ fn schema_version(row: &AppRow) -> i64 {
 }
 
 /// The time of the answer that the offers came with.
-fn offers_at(movie: &Movie, row: &AppRow, at: OffsetDateTime) -> Option<String> {
+fn offers_at(movie: &Movie<'_>, row: &AppRow, at: OffsetDateTime) -> Option<String> {
     let stored = row.offers_at().filter(|_| movie.offers_are_kept);
     stored.map(ToOwned::to_owned).or_else(|| timestamp(at))
 }

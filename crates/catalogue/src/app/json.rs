@@ -1,6 +1,9 @@
 //! Lenient reading of single values: a wrong type is as if the value were absent.
 
+use serde::Deserialize;
 use serde_json::Value;
+
+use crate::answer::lenient::{Lenient, Read};
 
 /// A text that is not blank.
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
@@ -26,4 +29,9 @@ pub(super) fn items(list: Option<&Value>) -> &[Value] {
 pub(super) fn texts(value: &Value, key: &str) -> Option<Vec<String>> {
     let list = value.get(key)?.as_array()?;
     Some(list.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect())
+}
+
+/// What a value holds, read as a value of TMDB's; `None` where it is of another type.
+pub(super) fn read<'a, T: Read<'a>>(value: &'a Value) -> Option<T> {
+    Lenient::deserialize(value).ok()?.0
 }

@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 
 use super::{
     images::{own, path_of, url},
-    json::{id, items, text, whole},
+    json::{id, read, text, whole},
     row::AppRow,
 };
-use crate::Movie;
+use crate::{
+    Movie,
+    parts::{CastMember, CrewMember, Id, Text},
+};
 
 /// Members of the cast in `works_meta.cast_members`.
 const CAST_MAX: usize = 15;
@@ -34,42 +37,49 @@ const MEDIUM: Photo = Photo { key: "photo_url_medium", size: "w185" };
 const LARGE: Photo = Photo { key: "photo_url_large", size: "h632" };
 
 /// `works_meta.cast_members`: the first [`CAST_MAX`] in billing order; null where nothing is known.
-pub(super) fn cast(movie: &Movie, row: &AppRow) -> Value {
+pub(super) fn cast(movie: &Movie<'_>, row: &AppRow) -> Value {
     let photos = Photos::of(row);
-    let member = |member: &Value| {
-        let person_id = id(member, "id")?;
+    let member = |member: &CastMember<'_>| {
+        let person = Person { id: member.id.as_ref()?.to_string(), path: &member.profile_path };
         Some(json!({
-            "name": text(member, "name")?,
-            "character": text(member, "character"),
-            "order": whole(member, "order"),
-            "photo_url_small": photos.url(&person_id, member, &SMALL),
-            "photo_url_medium": photos.url(&person_id, member, &MEDIUM),
-            "photo_url_large": photos.url(&person_id, member, &LARGE),
-            "gender": gender_word(whole(member, "gender")),
-            "person_id": person_id,
+            "name": member.name.as_deref()?,
+            "character": member.character,
+            "order": member.order,
+            "photo_url_small": photos.url(&person, &SMALL),
+            "photo_url_medium": photos.url(&person, &MEDIUM),
+            "photo_url_large": photos.url(&person, &LARGE),
+            "gender": gender_word(member.gender),
+            "person_id": person.id,
         }))
     };
     let Some(cast) = &movie.cast_members else { return Value::Null };
-    items(Some(cast)).iter().filter_map(member).take(CAST_MAX).collect()
+    cast.iter().filter_map(member).take(CAST_MAX).collect()
 }
 
 /// `works_meta.crew_members`: the first [`CREW_MAX`] in one of the [`KEY_JOBS`].
-pub(super) fn crew(movie: &Movie, row: &AppRow) -> Value {
+pub(super) fn crew(movie: &Movie<'_>, row: &AppRow) -> Value {
     let photos = Photos::of(row);
-    let member = |member: &Value| {
-        let person_id = id(member, "id")?;
-        let job = text(member, "job").filter(|job| KEY_JOBS.contains(job))?;
+    let member = |member: &CrewMember<'_>| {
+        let person = Person { id: member.id.as_ref()?.to_string(), path: &member.profile_path };
+        let job = member.job.as_deref().filter(|job| KEY_JOBS.contains(job))?;
         Some(json!({
-            "name": text(member, "name")?,
+            "name": member.name.as_deref()?,
             "job": job,
-            "department": text(member, "department"),
-            "photo_url_small": photos.url(&person_id, member, &SMALL),
-            "photo_url_medium": photos.url(&person_id, member, &MEDIUM),
-            "person_id": person_id,
+            "department": member.department,
+            "photo_url_small": photos.url(&person, &SMALL),
+            "photo_url_medium": photos.url(&person, &MEDIUM),
+            "person_id": person.id,
         }))
     };
     let Some(crew) = &movie.crew_members else { return Value::Null };
-    items(Some(crew)).iter().filter_map(member).take(CREW_MAX).collect()
+    crew.iter().filter_map(member).take(CREW_MAX).collect()
+}
+
+/// A person of an answer.
+struct Person<'a> {
+    id: String,
+    /// Of the photo.
+    path: &'a Text<'a>,
 }
 
 /// The people whom a card names by their job: `None` where nobody is known.
@@ -84,11 +94,11 @@ pub(super) struct Credits {
 
 impl Credits {
     /// Looks at the whole crew, not only at those whom [`crew`] keeps.
-    pub(super) fn of(movie: &Movie) -> Self {
+    pub(super) fn of(movie: &Movie<'_>) -> Self {
         let named = |job: &str| -> Vec<&str> {
-            let crew = items(movie.crew_members.as_ref()).iter();
-            let of_job = crew.filter(|member| text(member, "job") == Some(job));
-            of_job.filter_map(|member| text(member, "name")).collect()
+            let crew = movie.crew_members.iter().flatten();
+            let of_job = crew.filter(|member| member.job.as_deref() == Some(job));
+            of_job.filter_map(|member| member.name.as_deref()).collect()
         };
         let first = |job| named(job).first().map(|name| (*name).to_owned());
         let all = |job| Some(named(job).join(", ")).filter(|names| !names.is_empty());
@@ -101,31 +111,41 @@ impl Credits {
     }
 }
 
-/// A stored cast or crew in TMDB's shape: the inverse of [`cast`] and [`crew`].
-pub(super) fn stored(people: &Value) -> Option<Value> {
-    let member = |member: &Value| {
-        json!({
-            "id": id(member, "person_id").map(number_or_text),
-            "name": text(member, "name"),
-            "character": text(member, "character"),
-            "order": whole(member, "order"),
-            "job": text(member, "job"),
-            "department": text(member, "department"),
-            "profile_path": photo_path(member),
-            "gender": gender_number(text(member, "gender")),
-            "credit_id": null,
-        })
+/// A stored cast in TMDB's shape: the inverse of [`cast`].
+pub(super) fn stored_cast(people: &Value) -> Option<Vec<CastMember<'_>>> {
+    let member = |member| CastMember {
+        id: stored_id(member),
+        name: text(member, "name").map(Into::into),
+        character: text(member, "character").map(Into::into),
+        order: whole(member, "order"),
+        profile_path: photo_path(member),
+        credit_id: None,
+        gender: Some(gender_number(text(member, "gender"))),
     };
     Some(people.as_array()?.iter().map(member).collect())
 }
 
-/// From whichever photo is TMDB's.
-fn photo_path(member: &Value) -> Option<String> {
-    [SMALL, MEDIUM, LARGE].into_iter().find_map(|photo| path_of(text(member, photo.key)?))
+/// A stored crew in TMDB's shape: the inverse of [`crew`].
+pub(super) fn stored_crew(people: &Value) -> Option<Vec<CrewMember<'_>>> {
+    let member = |member| CrewMember {
+        id: stored_id(member),
+        name: text(member, "name").map(Into::into),
+        job: text(member, "job").map(Into::into),
+        department: text(member, "department").map(Into::into),
+        profile_path: photo_path(member),
+        credit_id: None,
+    };
+    Some(people.as_array()?.iter().map(member).collect())
 }
 
-fn number_or_text(id: String) -> Value {
-    id.parse::<i64>().map_or_else(|_| Value::from(id), Value::from)
+fn stored_id(member: &Value) -> Option<Id<'_>> {
+    member.get("person_id").and_then(read)
+}
+
+/// From whichever photo is TMDB's.
+fn photo_path(member: &Value) -> Text<'_> {
+    let photos = [SMALL, MEDIUM, LARGE].into_iter();
+    photos.filter_map(|photo| path_of(text(member, photo.key)?)).next().map(Into::into)
 }
 
 /// TMDB's numbers for a person's gender.
@@ -163,9 +183,9 @@ impl<'a> Photos<'a> {
     }
 
     /// The app's own copy where it has one, else TMDB's photo.
-    fn url(&self, person_id: &str, member: &Value, photo: &Photo) -> Option<String> {
-        let known = self.0.iter().filter(|person| person.id == person_id);
-        let copy = known.filter_map(|person| own(text(person.entry, photo.key))).next();
-        copy.map(ToOwned::to_owned).or_else(|| url(text(member, "profile_path"), photo.size))
+    fn url(&self, person: &Person<'_>, photo: &Photo) -> Option<String> {
+        let known = self.0.iter().filter(|stored| stored.id == person.id);
+        let copy = known.filter_map(|stored| own(text(stored.entry, photo.key))).next();
+        copy.map(ToOwned::to_owned).or_else(|| url(person.path.as_deref(), photo.size))
     }
 }

@@ -18,18 +18,14 @@ pub struct SimilarRow {
     pub rank_order: i32,
 }
 
-impl Movie {
+impl Movie<'_> {
     /// The first [`SIMILAR_MAX`] of TMDB's similar movies; what it recommends is not among them.
     /// Empty: TMDB named none or the answer lacked the list, and the stored rows stay.
     #[must_use]
     pub fn similar_of_app(&self) -> Vec<SimilarRow> {
-        let similar = self.similar.iter().flatten().filter(|s| s.source == "similar");
-        let ranked = similar.take(SIMILAR_MAX).zip(1..);
+        let ranked = self.similar.iter().flatten().take(SIMILAR_MAX).zip(1..);
         ranked
-            .map(|(similar, rank_order)| SimilarRow {
-                similar_tmdb_id: similar.tmdb_id.to_string(),
-                rank_order,
-            })
+            .map(|(id, rank_order)| SimilarRow { similar_tmdb_id: id.to_string(), rank_order })
             .collect()
     }
 }

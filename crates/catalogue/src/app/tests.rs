@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
 
 use super::{AppRow, SCHEMA_VERSION, Score, card, details};
-use crate::{Movie, Rating};
+use crate::{MapOptions, Movie, Rating, answer::Answer, map};
+use proto::TmdbId;
 
 const AT: OffsetDateTime = datetime!(2026-11-24 11:00 UTC);
 const TMDB: &str = "https://image.tmdb.org/t/p";
 const OWN: &str = "https://app.example/storage/v1/object/public/movie-images";
 
 /// A whole movie, but for these fields.
-fn movie(fields: &Value) -> Movie {
+fn movie(fields: &Value) -> Movie<'static> {
     let mut whole = json!({
-        "tmdb_id": 603,
         "imdb_id": "tt0133093",
         "title": "The Matrix",
         "original_title": "The Matrix",
@@ -26,12 +26,11 @@ fn movie(fields: &Value) -> Movie {
         "certification": "R",
         "poster_path": "/p.jpg",
         "backdrop_path": "/b.jpg",
-        "trailer_youtube_id": "k1",
         "trailers": [video("k1", "Trailer"), video("k2", "Clip")],
         "cast_members": [member(6384, "Keanu Reeves", 2), member(530, "Carrie-Anne Moss", 1)],
         "crew_members": [credit(9340, "Lana Wachowski", "Director"), credit(1, "A", "Editor")],
         "keywords": ["simulation"],
-        "streaming": { "US": offers(), "attribution": "JustWatch" },
+        "streaming": { "US": offers() },
         "original_language": "en",
         "spoken_languages": ["English"],
         "production_companies": [{ "id": 79, "name": "Village Roadshow", "logo_path": null }],
@@ -39,14 +38,55 @@ fn movie(fields: &Value) -> Movie {
         "budget": 63_000_000,
         "revenue_worldwide": 463_517_383,
         "collection": { "id": 2344, "name": "The Matrix Collection" },
-        "extras": {},
-        "rating": { "vote_average": 8.22, "vote_count": 26_000 },
+        "vote_average": 8.22,
+        "vote_count": 26_000,
         "popularity": 80.5,
     });
     for (name, value) in fields.as_object().unwrap() {
         whole[name] = value.clone();
     }
-    serde_json::from_value(whole).unwrap()
+    mapped(&answer(&whole))
+}
+
+/// TMDB's answer about a movie of these fields; a part that is null is absent.
+fn answer(fields: &Value) -> Value {
+    let named = |list: &Value| {
+        let items = list.as_array().into_iter().flatten();
+        items.map(|name| json!({ "name": name })).collect::<Value>()
+    };
+    let mut answer = json!({ "id": 603, "credits": {} });
+    for (name, value) in fields.as_object().unwrap().iter().filter(|(_, v)| !v.is_null()) {
+        match name.as_str() {
+            "runtime_minutes" => answer["runtime"] = value.clone(),
+            "revenue_worldwide" => answer["revenue"] = value.clone(),
+            "collection" => answer["belongs_to_collection"] = value.clone(),
+            "trailers" => answer["videos"] = json!({ "results": value }),
+            "cast_members" => answer["credits"]["cast"] = value.clone(),
+            "crew_members" => answer["credits"]["crew"] = value.clone(),
+            "keywords" => answer["keywords"] = json!({ "keywords": named(value) }),
+            "streaming" => answer["watch/providers"] = json!({ "results": value }),
+            "genres" | "spoken_languages" | "production_countries" => {
+                answer[name] = named(value);
+            }
+            "certification" => {
+                let release = json!({ "type": 3, "certification": value });
+                let country = json!({ "iso_3166_1": "US", "release_dates": [release] });
+                answer["release_dates"] = json!({ "results": [country] });
+            }
+            _ => answer[name] = value.clone(),
+        }
+    }
+    answer
+}
+
+fn mapped(answer: &Value) -> Movie<'static> {
+    let options = Box::leak(Box::new(MapOptions {
+        language: "en-US".to_owned(),
+        region: "US".to_owned(),
+        streaming_regions: vec!["US".to_owned(), "DE".to_owned()],
+    }));
+    let body: &'static str = answer.to_string().leak();
+    map::movie(Answer::read(body).unwrap(), TmdbId::try_from(603).unwrap(), options)
 }
 
 fn video(key: &str, kind: &str) -> Value {
@@ -56,7 +96,7 @@ fn video(key: &str, kind: &str) -> Value {
 fn member(id: i64, name: &str, gender: i64) -> Value {
     json!({
         "id": id, "name": name, "character": "Neo", "order": 0, "profile_path": "/f.jpg",
-        "credit_id": "c", "gender": gender,
+        "credit_id": format!("c{id}"), "gender": gender,
     })
 }
 
@@ -105,7 +145,7 @@ fn row_of_app() -> AppRow {
 }
 
 /// The movie after a save on these rows, as rows again.
-fn saved(movie: &Movie, row: &AppRow) -> AppRow {
+fn saved(movie: &Movie<'_>, row: &AppRow) -> AppRow {
     AppRow::read(Some(&details(movie, row, AT)), Some(&card(5, movie, row, AT).full))
 }
 
@@ -141,11 +181,16 @@ fn the_details_are_the_columns_that_the_app_writes() {
         "streaming": shown_offers("2026-11-24T11:00:00Z"),
         "original_language": "en",
         "spoken_languages": ["English"],
-        "production_companies": [{ "id": 79, "name": "Village Roadshow", "logo_path": null }],
+        "production_companies": [{
+            "id": 79, "name": "Village Roadshow", "logo_path": null, "origin_country": null,
+        }],
         "production_countries": ["United States of America"],
         "budget": 63_000_000,
         "revenue_worldwide": 463_517_383,
-        "collection": { "id": 2344, "name": "The Matrix Collection" },
+        "collection": {
+            "id": 2344, "name": "The Matrix Collection", "poster_path": null,
+            "backdrop_path": null,
+        },
         "still_images": [],
         "trailers": [
             { "key": "k1", "name": "A video", "type": "Trailer", "thumbnail_url": null },
@@ -311,7 +356,7 @@ fn what_came_from_tmdb_follows_tmdb() {
     let row = saved(&movie(&json!({})), &row_of_app());
     let faces = [member(6384, "Keanu Reeves", 2)];
     let mut newer = movie(&json!({ "poster_path": "/new.jpg", "cast_members": faces }));
-    newer.cast_members.as_mut().unwrap()[0]["profile_path"] = json!("/new.jpg");
+    newer.cast_members.as_mut().unwrap()[0].profile_path = Some("/new.jpg".into());
     let row = saved(&newer, &row);
     let table = row.details.as_ref().unwrap();
     assert_eq!(table["poster_url_small"], format!("{TMDB}/w154/new.jpg"));

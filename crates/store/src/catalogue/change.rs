@@ -1,8 +1,9 @@
-//! Compares a fetched movie with what is stored. Pure: no database.
+//! Compares a fetched answer with what is stored, and renders the rows that follow from it. Pure:
+//! no database.
 
 use std::collections::BTreeMap;
 
-use catalogue::{AppRow, Movie, Score, diff};
+use catalogue::{AppRow, Card, Facts, Look, MAPPING_VERSION, Rating, Score, app::SimilarRow, diff};
 use delivery::{MessageRef, Outcome};
 use proto::{FieldChange, RefreshOutcome, RunId};
 use serde_json::Value;
@@ -10,13 +11,15 @@ use time::OffsetDateTime;
 
 /// Scores that differ by less are the same with one decimal.
 const HALF_A_DECIMAL: f64 = 0.05;
+/// Averages of votes that differ by less are the same in the app's column, which has 32 bits.
+const SAME_AVERAGE: f64 = 0.000_5;
 
 /// A fetched movie with the message that asked for it.
 #[derive(Debug, Clone)]
 pub struct Save {
     /// The message whose inbox row is written with it.
     pub message: MessageRef,
-    pub movie: Movie,
+    pub look: Look,
     /// When TMDB was asked.
     pub fetched_at: OffsetDateTime,
     /// Why it was asked for; a word for people.
@@ -59,20 +62,36 @@ pub(crate) struct KnownMovie {
     pub(crate) revision: i64,
     pub(crate) fingerprint: Option<Vec<u8>>,
     pub(crate) fetched_at: Option<OffsetDateTime>,
+    /// The version of the mapping that wrote its rows.
+    pub(crate) mapping_version: Option<i16>,
+    /// Its row in `works`.
+    pub(crate) work: KnownWork,
     pub(crate) card_etag: Option<String>,
     /// The score on its card, 0 to 100.
     pub(crate) score: Option<f32>,
-    /// The movie as it was compared last is there.
+    /// Its row in `rating_sources`.
+    pub(crate) rating: Option<Rating>,
+    /// TMDB's last answer is there.
     pub(crate) has_document: bool,
     /// Its row in works_meta is there.
     pub(crate) has_details: bool,
 }
 
+/// A movie's row in `works`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KnownWork {
+    pub(crate) facts: Facts,
+    /// The imdb_id that TMDB gives it, while another work has it.
+    pub(crate) imdb_id_clash: Option<String>,
+    /// It is marked as ingested.
+    pub(crate) is_complete: bool,
+}
+
 /// What the catalogue holds of a movie: the old side of a comparison.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StoredMovie {
-    /// The movie as it was compared last.
-    pub(crate) document: Option<Movie>,
+    /// TMDB's last answer.
+    pub(crate) document: Option<String>,
     /// Its rows in the app's tables, with the values that only the app makes.
     pub(crate) row: AppRow,
 }
@@ -86,43 +105,75 @@ impl KnownMovie {
     /// differs, the answer lacks a part, the score moved, or a row was never ours or is gone.
     pub(crate) fn needs_stored(&self, save: &Save) -> bool {
         let has_rows = self.has_document || self.has_details || self.card_etag.is_some();
-        let is_same = || {
-            self.is_whole()
-                && !save.movie.is_incomplete()
-                && !self.score_moved(save)
-                && self.fingerprint.as_deref() == Some(&save.movie.content_hash())
-        };
-        has_rows && !is_same()
+        has_rows && !self.is_same(save)
     }
 
+    /// Whether the answer says what is stored, so that no row of details is written.
+    fn is_same(&self, save: &Save) -> bool {
+        self.is_whole()
+            && !save.look.is_incomplete
+            && !self.score_moved(save)
+            && self.fingerprint.as_ref() == Some(&save.look.fingerprint)
+    }
+
+    /// Whether all rows are there, as this version writes them.
     fn is_whole(&self) -> bool {
-        self.has_document && self.has_details && self.card_etag.is_some()
+        self.has_document
+            && self.has_details
+            && self.card_etag.is_some()
+            && self.mapping_version == Some(MAPPING_VERSION)
     }
 
     /// Whether a person would see another score on the card, which has one decimal.
     fn score_moved(&self, save: &Save) -> bool {
-        let new = Score::of(&save.movie.rating).value;
+        let new = Score::of(&save.look.rating).value;
         self.score.is_none_or(|old| (f64::from(old) - new).abs() > HALF_A_DECIMAL)
+    }
+
+    fn votes_moved(&self, save: &Save) -> bool {
+        let new = Score::of(&save.look.rating);
+        self.rating.is_none_or(|old| {
+            let average = old.vote_average.unwrap_or_default();
+            old.vote_count != new.votes || (average - new.average).abs() > SAME_AVERAGE
+        })
+    }
+
+    /// Whether the row in `works` says something else, or is not marked as ingested.
+    fn work_differs(&self, facts: &Facts) -> bool {
+        let KnownWork { facts: known, imdb_id_clash, is_complete } = &self.work;
+        let has_imdb_id = known.imdb_id == facts.imdb_id || *imdb_id_clash == facts.imdb_id;
+        let as_known = Facts { imdb_id: known.imdb_id.clone(), ..facts.clone() };
+        !is_complete || !has_imdb_id || as_known != *known
     }
 }
 
 /// What a save changes.
 pub(crate) struct Change<'a> {
     pub(crate) save: &'a Save,
-    /// The fetched movie, with the parts that the answer lacked as they are stored.
-    pub(crate) movie: Movie,
     pub(crate) work_id: i64,
     pub(crate) revision: i64,
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) outcome: RefreshOutcome,
     pub(crate) diff: BTreeMap<String, FieldChange>,
-    /// The rows in the app's tables before it.
-    pub(crate) row: AppRow,
-    pub(crate) old_etag: Option<String>,
-    /// The detail rows are written: the movie changed, or somebody removed them.
-    pub(crate) writes_details: bool,
-    /// The card is written: as the details, and where its score moved.
-    pub(crate) writes_card: bool,
+    /// The imdb_id that another work had at the last save.
+    pub(crate) imdb_id_clash: Option<String>,
+    /// The row in `works` is written, and not only its times.
+    pub(crate) writes_work: bool,
+    /// The votes moved.
+    pub(crate) writes_rating: bool,
+    /// The movie changed, or somebody removed its rows.
+    pub(crate) details: Option<Details>,
+    /// It differs from the stored one.
+    pub(crate) card: Option<Card>,
+}
+
+/// The detail rows of a movie.
+pub(crate) struct Details {
+    /// The row of `works_meta`.
+    pub(crate) row: Value,
+    /// TMDB's answer, compressed.
+    pub(crate) document: Vec<u8>,
+    pub(crate) similar: Vec<SimilarRow>,
 }
 
 /// Compares the answer with what is known and, where it was needed, with what is stored.
@@ -131,65 +182,99 @@ pub(crate) fn compare<'a>(
     known: &KnownMovie,
     stored: Option<StoredMovie>,
 ) -> Change<'a> {
+    let unchanged = Change {
+        save,
+        work_id: known.work_id,
+        revision: known.revision,
+        fingerprint: save.look.fingerprint.clone(),
+        outcome: RefreshOutcome::Unchanged,
+        diff: BTreeMap::new(),
+        imdb_id_clash: known.work.imdb_id_clash.clone(),
+        writes_work: known.work_differs(&save.look.facts),
+        writes_rating: known.votes_moved(save),
+        details: None,
+        card: None,
+    };
+    if known.revision > 0 && known.is_same(save) {
+        return unchanged;
+    }
     let StoredMovie { document, row } = stored.unwrap_or_default();
-    let mut movie = save.movie.clone();
-    // An adopted movie has no document: its rows tell what an odd answer may not erase.
-    if let Some(old) = document.as_ref().or(row.movie(&movie).as_ref()) {
-        movie.keep_missing(old);
-    }
-    if let Some(Value::Object(extras)) = &mut movie.extras {
-        extras.remove("missing_parts");
-    }
-    let fingerprint = movie.content_hash();
+    let mut merged_body = None;
+    let merged = save.look.merge(document.as_deref(), &row, &mut merged_body);
+    let (movie, at) = (&merged.movie, save.fetched_at);
+    let fingerprint = movie.fingerprint();
+    let diff = merged.before.as_ref().map(|before| diff(before, movie));
     let outcome = if known.revision == 0 {
         RefreshOutcome::Created
-    } else if known.fingerprint.as_deref() == Some(&fingerprint) {
+    } else if known.fingerprint.as_ref() == Some(&fingerprint)
+        || diff.as_ref().is_some_and(BTreeMap::is_empty)
+    {
         RefreshOutcome::Unchanged
     } else {
         RefreshOutcome::Updated
     };
     let is_changed = outcome != RefreshOutcome::Unchanged;
     let writes_details = is_changed || !known.is_whole();
+    let card = (writes_details || known.score_moved(save))
+        .then(|| catalogue::card(known.work_id, movie, &row, at))
+        .filter(|card| known.card_etag.as_ref() != Some(&card.etag));
+    let details = writes_details
+        .then(|| (catalogue::details(movie, &row, at), movie.similar_of_app()))
+        .map(|(row, similar)| (row, similar, save.look.packed(merged_body.as_deref())));
     Change {
-        save,
-        diff: document.filter(|_| is_changed).map(|old| diff(&old, &movie)).unwrap_or_default(),
-        movie,
-        work_id: known.work_id,
         revision: known.revision + i64::from(is_changed),
         fingerprint,
         outcome,
-        row,
-        old_etag: known.card_etag.clone(),
-        writes_details,
-        writes_card: writes_details || known.score_moved(save),
+        diff: diff.filter(|_| outcome == RefreshOutcome::Updated).unwrap_or_default(),
+        details: details.map(|(row, similar, document)| Details { row, document, similar }),
+        card,
+        ..unchanged
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use catalogue::{Body, MapOptions};
     use proto::MessageKey;
     use serde_json::json;
     use time::macros::datetime;
 
     use super::*;
 
-    fn movie(fields: &Value) -> Movie {
+    /// A whole answer, but for these values.
+    fn answer(fields: &Value) -> Value {
         let mut whole = json!({
-            "tmdb_id": 603,
-            "title": "The Matrix",
-            "rating": { "vote_average": 8.2, "vote_count": 5 },
-            "popularity": 1.0,
+            "id": 603, "title": "The Matrix", "vote_average": 8.2, "vote_count": 5,
+            "popularity": 1.0, "genres": [], "spoken_languages": [], "production_companies": [],
+            "production_countries": [], "belongs_to_collection": null,
+            "credits": {"cast": [], "crew": []}, "videos": {"results": []},
+            "similar": {"results": []}, "recommendations": {"results": []},
+            "release_dates": {"results": []}, "images": {}, "keywords": {"keywords": []},
+            "watch/providers": {"results": {}}, "external_ids": {},
+            "translations": {"translations": []}, "alternative_titles": {"titles": []},
         });
         for (name, value) in fields.as_object().unwrap() {
             whole[name] = value.clone();
         }
-        serde_json::from_value(whole).unwrap()
+        whole
     }
 
-    fn save(movie: Movie) -> Save {
+    fn look(answer: &Value) -> Look {
+        let options = MapOptions {
+            language: "en-US".to_owned(),
+            region: "US".to_owned(),
+            streaming_regions: Vec::new(),
+        };
+        let body = Body { text: answer.to_string(), packed: None };
+        Look::read(body, Arc::new(options)).unwrap()
+    }
+
+    fn save(answer: &Value) -> Save {
         Save {
             message: MessageRef { consumer: "refresh-now", key: MessageKey::new("key") },
-            movie,
+            look: look(answer),
             fetched_at: datetime!(2026-11-24 11:00 UTC),
             cause: "test".to_owned(),
             run_id: None,
@@ -197,44 +282,51 @@ mod tests {
         }
     }
 
-    fn known(stored: &Movie) -> KnownMovie {
+    fn known(stored: &Value) -> KnownMovie {
+        let look = look(stored);
         KnownMovie {
             work_id: 1,
             revision: 4,
-            fingerprint: Some(stored.content_hash()),
+            fingerprint: Some(look.fingerprint.clone()),
             fetched_at: Some(datetime!(2026-11-24 10:00 UTC)),
+            mapping_version: Some(MAPPING_VERSION),
+            work: KnownWork { facts: look.facts.clone(), imdb_id_clash: None, is_complete: true },
             card_etag: Some("etag".to_owned()),
             score: Some(82.0),
+            rating: Some(look.rating),
             has_document: true,
             has_details: true,
         }
     }
 
-    fn held(movie: &Movie) -> StoredMovie {
-        StoredMovie { document: Some(movie.clone()), row: AppRow::default() }
+    fn held(answer: &Value) -> StoredMovie {
+        StoredMovie { document: Some(answer.to_string()), row: AppRow::default() }
     }
 
     #[test]
     fn an_answer_is_created_updated_or_unchanged() {
-        let stored = movie(&json!({ "tagline": "old" }));
-        let never = KnownMovie { revision: 0, fingerprint: None, ..known(&stored) };
-        let bare = KnownMovie { has_details: false, ..known(&stored) };
-        let without_card = KnownMovie { card_etag: None, ..known(&stored) };
-        let same = json!({ "tagline": "old" });
-        let more_votes = json!({ "tagline": "old", "popularity": 9.0 });
-        let other = json!({ "tagline": "new" });
+        let old = answer(&json!({ "tagline": "old" }));
+        let never = KnownMovie { revision: 0, fingerprint: None, ..known(&old) };
+        let bare = KnownMovie { has_details: false, ..known(&old) };
+        let without_card = KnownMovie { card_etag: None, ..known(&old) };
+        let mapped_before = KnownMovie { mapping_version: Some(0), ..known(&old) };
+        let hashed_before = KnownMovie { fingerprint: Some(vec![7]), ..known(&old) };
+        let more_votes = answer(&json!({ "tagline": "old", "popularity": 9.0 }));
+        let new = answer(&json!({ "tagline": "new" }));
         use RefreshOutcome::{Created, Unchanged, Updated};
         for (known, answer, outcome, revision, writes_details) in [
-            (&never, &same, Created, 1, true),
-            (&known(&stored), &same, Unchanged, 4, false),
-            (&known(&stored), &more_votes, Unchanged, 4, false),
-            (&known(&stored), &other, Updated, 5, true),
-            (&bare, &same, Unchanged, 4, true),
-            (&without_card, &same, Unchanged, 4, true),
+            (&never, &old, Created, 1, true),
+            (&known(&old), &old, Unchanged, 4, false),
+            (&known(&old), &more_votes, Unchanged, 4, false),
+            (&known(&old), &new, Updated, 5, true),
+            (&bare, &old, Unchanged, 4, true),
+            (&without_card, &old, Unchanged, 4, true),
+            (&mapped_before, &old, Unchanged, 4, true),
+            (&hashed_before, &old, Unchanged, 4, false),
         ] {
-            let save = save(movie(answer));
-            let change = compare(&save, known, known.needs_stored(&save).then(|| held(&stored)));
-            let got = (change.outcome, change.revision, change.writes_details);
+            let save = save(answer);
+            let change = compare(&save, known, known.needs_stored(&save).then(|| held(&old)));
+            let got = (change.outcome, change.revision, change.details.is_some());
             assert_eq!(got, (outcome, revision, writes_details), "{known:?} and {answer}");
             let diffs = outcome == Updated;
             assert_eq!(change.diff.contains_key("tagline"), diffs, "{:?}", change.diff);
@@ -243,18 +335,22 @@ mod tests {
 
     #[test]
     fn a_part_that_the_answer_lacks_stays_as_it_is_stored() {
-        let stored = movie(&json!({ "genres": ["Action"] }));
-        let save = save(movie(&json!({})));
-        assert!(known(&stored).needs_stored(&save));
-        let change = compare(&save, &known(&stored), Some(held(&stored)));
-        assert_eq!(change.movie.genres, Some(vec!["Action".to_owned()]));
-        assert_eq!(change.outcome, RefreshOutcome::Unchanged);
+        let old = answer(&json!({ "genres": [{ "name": "Action" }] }));
+        let mut new = old.clone();
+        new.as_object_mut().unwrap().remove("genres");
+        let save = save(&new);
+        assert!(known(&old).needs_stored(&save));
+        let change = compare(&save, &known(&old), Some(held(&old)));
+        assert_eq!((change.outcome, change.details.is_some()), (RefreshOutcome::Unchanged, false));
+        let bare = KnownMovie { has_details: false, ..known(&old) };
+        let change = compare(&save, &bare, Some(held(&old)));
+        assert_eq!(change.details.unwrap().row["genres"], json!(["Action"]));
     }
 
     #[test]
     fn only_an_older_answer_is_replaced() {
-        let stored = movie(&json!({}));
-        let save = save(stored.clone());
+        let stored = answer(&json!({}));
+        let save = save(&stored);
         assert!(known(&stored).is_older_than(&save));
         let same_time = KnownMovie { fetched_at: Some(save.fetched_at), ..known(&stored) };
         assert!(!same_time.is_older_than(&save));
@@ -262,14 +358,48 @@ mod tests {
 
     #[test]
     fn a_score_that_moved_writes_the_card_and_nothing_else() {
-        let stored = movie(&json!({ "genres": [], "extras": {} }));
+        let stored = answer(&json!({}));
         for (score, writes_card) in [(82.0, false), (82.04, false), (81.9, true)] {
-            let save = save(stored.clone());
+            let save = save(&stored);
             let known = KnownMovie { score: Some(score), ..known(&stored) };
             assert_eq!(known.needs_stored(&save), writes_card, "{score}");
             let change = compare(&save, &known, Some(held(&stored)));
-            let got = (change.outcome, change.writes_details, change.writes_card);
+            let got = (change.outcome, change.details.is_some(), change.card.is_some());
             assert_eq!(got, (RefreshOutcome::Unchanged, false, writes_card), "{score}");
+        }
+    }
+
+    #[test]
+    fn rows_that_say_the_same_are_not_written() {
+        let stored = answer(&json!({ "imdb_id": "tt1", "release_date": "1999-03-30" }));
+        let save = save(&stored);
+        let same = known(&stored);
+        let work = |facts: &dyn Fn(&mut KnownWork)| {
+            let mut known = known(&stored);
+            facts(&mut known.work);
+            known
+        };
+        let votes = Rating { vote_count: 6, ..save.look.rating };
+        for (known, writes_work, writes_rating) in [
+            (same.clone(), false, false),
+            (KnownMovie { rating: None, ..same.clone() }, false, true),
+            (KnownMovie { rating: Some(votes), ..same }, false, true),
+            (work(&|w| w.is_complete = false), true, false),
+            (work(&|w| w.facts.title = "By the app".to_owned()), true, false),
+            (work(&|w| w.facts.release_date = None), true, false),
+            (work(&|w| w.facts.imdb_id = None), true, false),
+            (
+                work(&|w| {
+                    w.facts.imdb_id = None;
+                    w.imdb_id_clash = Some("tt1".to_owned());
+                }),
+                false,
+                false,
+            ),
+        ] {
+            let change = compare(&save, &known, None);
+            let got = (change.writes_work, change.writes_rating);
+            assert_eq!(got, (writes_work, writes_rating), "{known:?}");
         }
     }
 
@@ -277,18 +407,21 @@ mod tests {
     fn an_adopted_row_keeps_what_an_answer_lacks() {
         let cast = json!([{"person_id": "6384", "name": "Keanu Reeves", "order": 0}]);
         let row = json!({ "cast_members": cast, "certification": "R" });
+        let mut new = answer(&json!({}));
+        new.as_object_mut().unwrap().remove("credits");
         let known = KnownMovie {
             revision: 0,
             fingerprint: None,
             has_document: false,
-            ..known(&movie(&json!({})))
+            ..known(&answer(&json!({})))
         };
-        let save = save(movie(&json!({ "extras": { "missing_parts": ["credits"] } })));
+        let save = save(&new);
         assert!(known.needs_stored(&save));
         let stored = StoredMovie { document: None, row: AppRow::read(Some(&row), None) };
         let change = compare(&save, &known, Some(stored));
-        assert_eq!(change.movie.certification.as_deref(), Some("R"));
-        assert!(change.movie.cast_members.unwrap().to_string().contains("Keanu Reeves"));
+        let details = change.details.unwrap().row;
+        assert_eq!(details["certification"], "R");
+        assert!(details["cast_members"].to_string().contains("Keanu Reeves"));
         assert_eq!((change.outcome, change.diff.len()), (RefreshOutcome::Created, 0));
     }
 }

@@ -1,33 +1,38 @@
 //! Writes the details of movies that changed: `works_meta`, `similar_movies`, `work_cards_cache`,
 //! in the app's shapes, and `document`.
 
-use catalogue::{
-    Card,
-    app::{SIMILAR_CONFIDENCE, SIMILAR_SOURCE, SimilarRow},
-};
+use catalogue::app::{SIMILAR_CONFIDENCE, SIMILAR_SOURCE};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::{StoreError, catalogue::change::Change};
+use crate::{
+    StoreError,
+    catalogue::change::{Change, Details},
+};
 
 pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    let changed: Vec<&Change<'_>> = changes.iter().filter(|c| c.writes_details).collect();
-    if !changed.is_empty() {
-        write_meta(&mut *tx, &changed).await?;
-        write_documents(&mut *tx, &changed).await?;
-        write_similar(&mut *tx, &changed).await?;
+    let of = |change| Some(Written { change, details: change.details.as_ref()? });
+    let written: Vec<Written<'_>> = changes.iter().filter_map(of).collect();
+    if !written.is_empty() {
+        write_meta(&mut *tx, &written).await?;
+        write_documents(&mut *tx, &written).await?;
+        write_similar(&mut *tx, &written).await?;
     }
-    let shown: Vec<&Change<'_>> = changes.iter().filter(|c| c.writes_card).collect();
-    write_cards(tx, &shown).await
+    write_cards(tx, changes).await
+}
+
+/// A change whose detail rows are written.
+struct Written<'a> {
+    change: &'a Change<'a>,
+    details: &'a Details,
 }
 
 /// The columns that the app's own ingest writes; all others are the app's.
-async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
-    let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
-    let meta = |c: &&Change<'_>| catalogue::details(&c.movie, &c.row, c.save.fetched_at);
-    let metas: Vec<Value> = changed.iter().map(meta).collect();
-    let times: Vec<OffsetDateTime> = changed.iter().map(|c| c.save.fetched_at).collect();
+async fn write_meta(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = written.iter().map(|w| w.change.work_id).collect();
+    let metas: Vec<&Value> = written.iter().map(|w| &w.details.row).collect();
+    let times: Vec<OffsetDateTime> = written.iter().map(|w| w.change.save.fetched_at).collect();
     sqlx::query!(
         r#"
         insert into works_meta (
@@ -76,7 +81,7 @@ async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<()
             )
         "#,
         &ids,
-        &metas,
+        &metas as &[&Value],
         &times
     )
     .execute(tx)
@@ -84,43 +89,36 @@ async fn write_meta(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<()
     Ok(())
 }
 
-async fn write_documents(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
-    let ids: Vec<i64> = changed.iter().map(|c| c.work_id).collect();
-    let bodies: Vec<Value> =
-        changed.iter().map(|c| serde_json::to_value(&c.movie).unwrap_or_default()).collect();
+async fn write_documents(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = written.iter().map(|w| w.change.work_id).collect();
+    let bodies: Vec<&[u8]> = written.iter().map(|w| w.details.document.as_slice()).collect();
     sqlx::query!(
         "
         insert into document (work_id, body)
         select work_id, body
-        from unnest($1::bigint[], $2::jsonb[]) as t (work_id, body)
+        from unnest($1::bigint[], $2::bytea[]) as t (work_id, body)
         on conflict (work_id) do update set
             body = excluded.body
         ",
         &ids,
-        &bodies
+        &bodies as &[&[u8]]
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-/// A similar movie with the work that it belongs to.
-struct SimilarOf {
-    work_id: i64,
-    row: SimilarRow,
-}
-
-/// Only the rows of our own source are ours. Where the answer lacked the list, the stored one
-/// stays.
-async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result<(), StoreError> {
-    let of_work = |c: &&Change<'_>| {
-        let work_id = c.work_id;
-        c.movie.similar_of_app().into_iter().map(move |row| SimilarOf { work_id, row })
-    };
-    let rows: Vec<SimilarOf> = changed.iter().flat_map(of_work).collect();
-    let works: Vec<i64> = rows.iter().map(|of| of.work_id).collect();
-    let ids: Vec<String> = rows.iter().map(|of| of.row.similar_tmdb_id.clone()).collect();
-    let ranks: Vec<i32> = rows.iter().map(|of| of.row.rank_order).collect();
+/// Only the rows of our own source are ours, and only those that differ are written. Where the
+/// answer lacked the list, the stored one stays.
+async fn write_similar(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<(), StoreError> {
+    let (mut works, mut ids, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
+    for w in written {
+        for row in &w.details.similar {
+            works.push(w.change.work_id);
+            ids.push(row.similar_tmdb_id.clone());
+            ranks.push(row.rank_order);
+        }
+    }
     sqlx::query!(
         "
         delete from similar_movies s
@@ -143,9 +141,16 @@ async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result
         insert into similar_movies (work_id, similar_tmdb_id, source, rank_order, confidence)
         select work_id, id, $4, rank_order, $5::float8
         from unnest($1::bigint[], $2::text[], $3::int[]) as n (work_id, id, rank_order)
+        where not exists (
+            select 1
+            from similar_movies s
+            where s.work_id = n.work_id
+                and s.similar_tmdb_id = n.id
+                and s.source = $4
+                and s.rank_order = n.rank_order
+        )
         on conflict (work_id, similar_tmdb_id, source) do update set
             rank_order = excluded.rank_order
-        where similar_movies.rank_order is distinct from excluded.rank_order
         ",
         &works,
         &ids,
@@ -158,19 +163,14 @@ async fn write_similar(tx: &mut PgConnection, changed: &[&Change<'_>]) -> Result
     Ok(())
 }
 
-async fn write_cards(tx: &mut PgConnection, shown: &[&Change<'_>]) -> Result<(), StoreError> {
+async fn write_cards(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
     let (mut works, mut full, mut short, mut etags) = (vec![], vec![], vec![], vec![]);
-    for change in shown {
-        let at = change.save.fetched_at;
-        let card = catalogue::card(change.work_id, &change.movie, &change.row, at);
-        if change.old_etag.as_ref() == Some(&card.etag) {
-            continue;
-        }
-        let Card { full: payload, short: payload_short, etag } = card;
+    for change in changes {
+        let Some(card) = &change.card else { continue };
         works.push(change.work_id);
-        full.push(payload);
-        short.push(payload_short);
-        etags.push(etag);
+        full.push(&card.full);
+        short.push(&card.short);
+        etags.push(card.etag.clone());
     }
     if works.is_empty() {
         return Ok(());
@@ -188,8 +188,8 @@ async fn write_cards(tx: &mut PgConnection, shown: &[&Change<'_>]) -> Result<(),
             computed_at = excluded.computed_at
         ",
         &works,
-        &full,
-        &short,
+        &full as &[&Value],
+        &short as &[&Value],
         &etags
     )
     .execute(tx)

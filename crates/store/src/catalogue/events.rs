@@ -16,6 +16,9 @@ pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Resu
     let entries: Vec<Entry> = changes.iter().flat_map(entries).collect();
     outbox::enqueue(tx, &entries).await?;
     let timeline: Vec<TimelineRow<'_>> = changes.iter().filter_map(TimelineRow::of).collect();
+    if timeline.is_empty() {
+        return Ok(());
+    }
     write_timeline(tx, &timeline).await
 }
 
@@ -39,7 +42,7 @@ impl<'a> TimelineRow<'a> {
 
 async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Result<(), StoreError> {
     let works: Vec<i64> = rows.iter().map(|row| row.change.work_id).collect();
-    let ids: Vec<i64> = rows.iter().map(|row| row.change.movie.tmdb_id.get()).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.change.save.look.tmdb_id.get()).collect();
     let kinds: Vec<String> = rows.iter().map(|row| row.kind.to_owned()).collect();
     let causes: Vec<String> = rows.iter().map(|row| row.change.save.cause.clone()).collect();
     let revisions: Vec<i64> = rows.iter().map(|row| row.change.revision).collect();
@@ -70,11 +73,11 @@ async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Resu
 }
 
 fn entries(change: &Change<'_>) -> Vec<Entry> {
-    let (save, id) = (change.save, change.movie.tmdb_id);
+    let (save, id) = (change.save, change.save.look.tmdb_id);
     let refreshed = MovieRefreshed {
         work_id: change.work_id,
         tmdb_id: id,
-        title: change.movie.title.clone(),
+        title: save.look.facts.title.clone(),
         outcome: change.outcome,
         revision: change.revision,
         changed: change.diff.keys().cloned().collect(),

@@ -13,11 +13,15 @@ pub(crate) const SOURCE_NAME: &str = "TMDB";
 /// `aggregates.method_version` of our rows, as the app has it.
 pub(crate) const METHOD_VERSION: &str = "v1_2025_11";
 
-/// Votes move daily: they are written with every save, and make no change. With one source the
-/// score is that source's.
+/// Votes move by themselves: they are written where they did, and make no change. With one source
+/// the score is that source's.
 pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    let changes: Vec<&Change<'_>> = changes.iter().filter(|c| c.writes_rating).collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
-    let scores: Vec<Score> = changes.iter().map(|c| Score::of(&c.movie.rating)).collect();
+    let scores: Vec<Score> = changes.iter().map(|c| Score::of(&c.save.look.rating)).collect();
     let averages: Vec<f64> = scores.iter().map(|s| s.average).collect();
     let values: Vec<f64> = scores.iter().map(|s| s.value).collect();
     let lows: Vec<f64> = scores.iter().map(|s| s.low).collect();

@@ -2,11 +2,11 @@
 //!
 //! Inbox row, guarded upsert (the newest `fetched_at` wins), queue row, run item and outbox rows
 //! commit together. A message that was handled before writes nothing. Unchanged movies write only
-//! `works`, `title`, `rating_sources` and `aggregates`.
+//! times (`works`, `title`) and, where votes moved, `rating_sources` and `aggregates`.
 
 use std::collections::{BTreeSet, HashMap};
 
-use catalogue::{AppRow, Movie};
+use catalogue::AppRow;
 use delivery::MessageRef;
 use proto::{RefreshOutcome, TmdbId};
 use runtime::fault_injection;
@@ -22,6 +22,9 @@ use crate::{
     delivery::attempts::claim,
     jobs::items::{self, ItemState, SettledItem},
 };
+
+/// Far above what the client takes from TMDB.
+const DOCUMENT_MAX_BYTES: usize = 256 << 20;
 
 impl Store {
     /// Stores a batch; at most one message per movie. The answers come in the order of the batch.
@@ -39,8 +42,8 @@ impl Store {
         let todo: Vec<&Save> = batch.iter().filter(|s| fresh.contains(&s.message)).collect();
         let known = titles::lock(&mut tx, &todo).await?;
         let changes = changes(&mut tx, &todo, &known).await?;
-        let written = works::write(&mut tx, &changes).await?;
-        titles::write(&mut tx, &changes, &written).await?;
+        let clashes = works::write(&mut tx, &changes).await?;
+        titles::write(&mut tx, &changes, &clashes).await?;
         details::write(&mut tx, &changes).await?;
         ratings::write(&mut tx, &changes).await?;
         events::write(&mut tx, &changes).await?;
@@ -51,7 +54,7 @@ impl Store {
         let answer = |save: &Save| match stored.get(&save.message) {
             Some(outcome) => Saved::Stored(*outcome),
             None if !fresh.contains(&save.message) => Saved::Duplicate,
-            None if !known.contains_key(&save.movie.tmdb_id) => Saved::Deleted,
+            None if !known.contains_key(&save.look.tmdb_id) => Saved::Deleted,
             None => Saved::Superseded,
         };
         Ok(batch.iter().map(answer).collect())
@@ -65,7 +68,7 @@ async fn changes<'a>(
     todo: &[&'a Save],
     known: &HashMap<TmdbId, KnownMovie>,
 ) -> Result<Vec<Change<'a>>, StoreError> {
-    let of = |save: &&'a Save| Some((*save, known.get(&save.movie.tmdb_id)?));
+    let of = |save: &&'a Save| Some((*save, known.get(&save.look.tmdb_id)?));
     let newer: Vec<(&Save, &KnownMovie)> = todo
         .iter()
         .filter_map(of)
@@ -77,10 +80,13 @@ async fn changes<'a>(
         .map(|(_, known)| known.work_id)
         .collect();
     let mut stored = stored(tx, &needed).await?;
-    Ok(newer
-        .into_iter()
-        .map(|(save, known)| compare(save, known, stored.remove(&known.work_id)))
-        .collect())
+    let mut changes = Vec::with_capacity(newer.len());
+    for (save, known) in newer {
+        changes.push(compare(save, known, stored.remove(&known.work_id)));
+        // A comparison may take a millisecond: others have their turn.
+        tokio::task::yield_now().await;
+    }
+    Ok(changes)
 }
 
 async fn stored(
@@ -107,7 +113,7 @@ async fn stored(
     .fetch_all(tx)
     .await?;
     let stored = rows.into_iter().map(|r| {
-        let document = r.document.and_then(|body| document(r.work_id, body));
+        let document = r.document.and_then(|body| document(r.work_id, &body));
         let row = AppRow::read(r.details.as_ref(), r.card.as_ref());
         (r.work_id, StoredMovie { document, row })
     });
@@ -115,8 +121,8 @@ async fn stored(
 }
 
 /// `None`: it cannot be read. The new answer takes its place: only so does the row heal.
-fn document(work_id: i64, body: serde_json::Value) -> Option<Movie> {
-    serde_json::from_value(body)
+fn document(work_id: i64, body: &[u8]) -> Option<String> {
+    catalogue::unpack(body, DOCUMENT_MAX_BYTES)
         .inspect_err(|e| {
             let error = Row::of("document", &work_id).unreadable("body", e);
             tracing::warn!(%error, "a stored document is replaced without a comparison");
@@ -128,7 +134,7 @@ fn document(work_id: i64, body: serde_json::Value) -> Option<Movie> {
 /// answer superseded. A queue row may belong to another run than the message: that run's item is
 /// settled with it, because no other message will come for it.
 async fn settle(tx: &mut PgConnection, todo: &[&Save]) -> Result<(), StoreError> {
-    let ids: Vec<i64> = todo.iter().map(|s| s.movie.tmdb_id.get()).collect();
+    let ids: Vec<i64> = todo.iter().map(|s| s.look.tmdb_id.get()).collect();
     let queued = sqlx::query!(
         r#"
         update refresh_item q
@@ -145,16 +151,16 @@ async fn settle(tx: &mut PgConnection, todo: &[&Save]) -> Result<(), StoreError>
     .await?;
     let done = |run_id: String, save: &Save| SettledItem {
         run_id,
-        tmdb_id: save.movie.tmdb_id.get(),
+        tmdb_id: save.look.tmdb_id.get(),
         state: ItemState::Done,
-        title: Some(save.movie.title.clone()),
+        title: Some(save.look.facts.title.clone()),
         error: None,
     };
     let mut settled = Vec::new();
     for save in todo {
         let of_queue = queued
             .iter()
-            .filter(|q| q.tmdb_id == save.movie.tmdb_id.get())
+            .filter(|q| q.tmdb_id == save.look.tmdb_id.get())
             .filter_map(|q| q.run_id.clone());
         let of_message = save.run_id.iter().map(ToString::to_string);
         let runs: BTreeSet<String> = of_message.chain(of_queue).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use catalogue::{Facts, MAPPING_VERSION, Rating};
 use proto::TmdbId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -9,9 +10,9 @@ use time::OffsetDateTime;
 use crate::{
     Outage, StoreError,
     catalogue::{
-        change::{Change, KnownMovie, Save},
-        ratings::METHOD_VERSION,
-        works::{self, WrittenWork},
+        change::{Change, KnownMovie, KnownWork, Save},
+        ratings::{METHOD_VERSION, SOURCE_NAME},
+        works::{self, Clashes},
     },
     db::row::Row,
 };
@@ -26,12 +27,12 @@ pub(crate) async fn lock(
     tx: &mut PgConnection,
     todo: &[&Save],
 ) -> Result<HashMap<TmdbId, KnownMovie>, StoreError> {
-    let mut ids: Vec<i32> = todo.iter().map(|s| number(s.movie.tmdb_id)).collect();
+    let mut ids: Vec<i32> = todo.iter().map(|s| number(s.look.tmdb_id)).collect();
     ids.sort_unstable();
     ids.dedup();
     let known = lock_known(&mut *tx, &ids).await?;
-    let is_new = |save: &&&Save| save.adds && !known.contains_key(&save.movie.tmdb_id);
-    let mut new: Vec<i32> = todo.iter().filter(is_new).map(|s| number(s.movie.tmdb_id)).collect();
+    let is_new = |save: &&&Save| save.adds && !known.contains_key(&save.look.tmdb_id);
+    let mut new: Vec<i32> = todo.iter().filter(is_new).map(|s| number(s.look.tmdb_id)).collect();
     if new.is_empty() {
         return Ok(known);
     }
@@ -39,7 +40,7 @@ pub(crate) async fn lock(
     works::add(&mut *tx, &new).await?;
     add(&mut *tx, &new).await?;
     let known = lock_known(tx, &ids).await?;
-    if todo.iter().filter(|save| save.adds).any(|s| !known.contains_key(&s.movie.tmdb_id)) {
+    if todo.iter().filter(|save| save.adds).any(|s| !known.contains_key(&s.look.tmdb_id)) {
         return Err(StoreError::Unavailable(Outage::NotWritable("works")));
     }
     Ok(known)
@@ -62,8 +63,17 @@ async fn lock_known(
             t.revision,
             t.fingerprint,
             t.fetched_at,
+            t.mapping_version,
+            t.imdb_id_clash,
+            w.imdb_id,
+            coalesce(w.title, '') as "title!",
+            w.original_title,
+            w.release_date::text as release_date,
+            w.ingestion_status is not distinct from 'complete' as "is_complete!",
             c.etag as "etag?",
             a.ai_score as "score?",
+            s.value_raw::float8 as "average?",
+            s.votes_count::bigint as "votes?",
             d.work_id is not null as "has_document!",
             m.work_id is not null as "has_details!"
         from title t
@@ -72,13 +82,15 @@ async fn lock_known(
         left join works_meta m using (work_id)
         left join work_cards_cache c using (work_id)
         left join aggregates a on a.work_id = t.work_id and a.method_version = $2
+        left join rating_sources s on s.work_id = t.work_id and s.source_name = $3
         where t.tmdb_id = any ($1)
         order by t.tmdb_id
         for update of t
         for no key update of w
         "#,
         ids,
-        METHOD_VERSION
+        METHOD_VERSION,
+        SOURCE_NAME
     )
     .fetch_all(tx)
     .await?;
@@ -91,6 +103,18 @@ async fn lock_known(
                 revision: r.revision,
                 fingerprint: r.fingerprint,
                 fetched_at: r.fetched_at,
+                mapping_version: r.mapping_version,
+                work: KnownWork {
+                    facts: Facts {
+                        imdb_id: r.imdb_id,
+                        title: r.title,
+                        original_title: r.original_title,
+                        release_date: r.release_date,
+                    },
+                    imdb_id_clash: r.imdb_id_clash,
+                    is_complete: r.is_complete,
+                },
+                rating: r.votes.map(|votes| Rating { vote_average: r.average, vote_count: votes }),
                 card_etag: r.etag,
                 score: r.score,
                 has_document: r.has_document,
@@ -130,18 +154,15 @@ async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
 pub(crate) async fn write(
     tx: &mut PgConnection,
     changes: &[Change<'_>],
-    written: &[WrittenWork],
+    clashes: &Clashes,
 ) -> Result<(), StoreError> {
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
     let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
-    let dates: Vec<Option<String>> = changes.iter().map(|c| c.movie.release_date.clone()).collect();
+    let dates: Vec<Option<String>> =
+        changes.iter().map(|c| c.save.look.facts.release_date.clone()).collect();
     let revisions: Vec<i64> = changes.iter().map(|c| c.revision).collect();
     let fingerprints: Vec<Vec<u8>> = changes.iter().map(|c| c.fingerprint.clone()).collect();
-    let clash = |c: &Change<'_>| {
-        let is_lost = written.iter().any(|w| w.work_id == c.work_id && w.imdb_id_is_taken);
-        c.movie.imdb_id.clone().filter(|_| is_lost)
-    };
-    let clashes: Vec<Option<String>> = changes.iter().map(clash).collect();
+    let clashes: Vec<Option<String>> = changes.iter().map(|c| clashes.of(c)).collect();
     sqlx::query!(
         "
         update title t
@@ -151,6 +172,7 @@ pub(crate) async fn write(
             fetched_at = n.at,
             revision = n.revision,
             fingerprint = n.fingerprint,
+            mapping_version = $7,
             imdb_id_clash = n.clash,
             failures = 0,
             hold_until = null,
@@ -167,7 +189,8 @@ pub(crate) async fn write(
         &dates as &[Option<String>],
         &revisions,
         &fingerprints,
-        &clashes as &[Option<String>]
+        &clashes as &[Option<String>],
+        MAPPING_VERSION
     )
     .execute(tx)
     .await?;

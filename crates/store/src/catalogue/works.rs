@@ -1,17 +1,30 @@
 //! Writes `works`, the app's table: a row for each movie, with the values that the app's own ingest
 //! writes.
 
+use std::collections::HashSet;
+
+use catalogue::Facts;
 use proto::RefreshOutcome;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{Outage, StoreError, catalogue::change::Change};
 
-/// A work that was written.
-pub(crate) struct WrittenWork {
-    pub(crate) work_id: i64,
-    /// Another work has the imdb_id that TMDB gives this one.
-    pub(crate) imdb_id_is_taken: bool,
+/// Works that got no imdb_id because another work has it.
+#[derive(Debug, Default)]
+pub(crate) struct Clashes {
+    works: HashSet<i64>,
+}
+
+impl Clashes {
+    /// The imdb_id that this work did not get.
+    pub(crate) fn of(&self, change: &Change<'_>) -> Option<String> {
+        if !change.writes_work {
+            return change.imdb_id_clash.clone();
+        }
+        let wanted = change.save.look.facts.imdb_id.clone();
+        wanted.filter(|_| self.works.contains(&change.work_id))
+    }
 }
 
 /// Makes the rows that are missing.
@@ -32,25 +45,70 @@ pub(crate) async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreE
     Ok(())
 }
 
-/// The work that has an imdb_id keeps it; a second claim, also within this batch, is left out.
+/// Writes the works whose values differ, and of the others when they were read.
 ///
 /// # Errors
 /// `Unavailable` where a row could not be written: row security hides it from us.
 pub(crate) async fn write(
     tx: &mut PgConnection,
     changes: &[Change<'_>],
-) -> Result<Vec<WrittenWork>, StoreError> {
+) -> Result<Clashes, StoreError> {
+    let differ: Vec<&Change<'_>> = changes.iter().filter(|c| c.is_new_to_works()).collect();
+    let same: Vec<&Change<'_>> = changes.iter().filter(|c| !c.is_new_to_works()).collect();
+    touch(&mut *tx, &same).await?;
+    replace(tx, &differ).await
+}
+
+impl Change<'_> {
+    /// Something else than the time of reading is written to `works`.
+    fn is_new_to_works(&self) -> bool {
+        self.writes_work || self.outcome != RefreshOutcome::Unchanged
+    }
+}
+
+async fn touch(tx: &mut PgConnection, same: &[&Change<'_>]) -> Result<(), StoreError> {
+    if same.is_empty() {
+        return Ok(());
+    }
+    let works: Vec<i64> = same.iter().map(|c| c.work_id).collect();
+    let times: Vec<OffsetDateTime> = same.iter().map(|c| c.save.fetched_at).collect();
+    let touched = sqlx::query!(
+        "
+        update works w
+        set last_refreshed_at = n.at
+        from unnest($1::bigint[], $2::timestamptz[]) as n (work_id, at)
+        where w.work_id = n.work_id
+        ",
+        &works,
+        &times
+    )
+    .execute(tx)
+    .await?;
+    all_written(touched.rows_affected(), same)
+}
+
+fn all_written(rows: u64, changes: &[&Change<'_>]) -> Result<(), StoreError> {
+    if rows < changes.len() as u64 {
+        return Err(StoreError::Unavailable(Outage::NotWritable("works")));
+    }
+    Ok(())
+}
+
+/// The work that has an imdb_id keeps it; a second claim, also within this batch, is left out.
+async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clashes, StoreError> {
+    if changes.is_empty() {
+        return Ok(Clashes::default());
+    }
+    let facts: Vec<&Facts> = changes.iter().map(|c| &c.save.look.facts).collect();
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
-    let imdb_ids: Vec<Option<String>> = changes.iter().map(|c| c.movie.imdb_id.clone()).collect();
-    let titles: Vec<String> = changes.iter().map(|c| c.movie.title.clone()).collect();
-    let originals: Vec<Option<String>> =
-        changes.iter().map(|c| c.movie.original_title.clone()).collect();
-    let dates: Vec<Option<String>> = changes.iter().map(|c| c.movie.release_date.clone()).collect();
+    let imdb_ids: Vec<Option<String>> = facts.iter().map(|f| f.imdb_id.clone()).collect();
+    let titles: Vec<String> = facts.iter().map(|f| f.title.clone()).collect();
+    let originals: Vec<Option<String>> = facts.iter().map(|f| f.original_title.clone()).collect();
+    let dates: Vec<Option<String>> = facts.iter().map(|f| f.release_date.clone()).collect();
     let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
     let changed: Vec<bool> =
         changes.iter().map(|c| c.outcome != RefreshOutcome::Unchanged).collect();
-    let written = sqlx::query_as!(
-        WrittenWork,
+    let written = sqlx::query!(
         r#"
         with new as (
             select work_id, imdb_id, title, original_title, released::date as release_date, at,
@@ -90,7 +148,7 @@ pub(crate) async fn write(
             updated_at = case when c.is_changed then c.at else w.updated_at end
         from claims c
         where w.work_id = c.work_id
-        returning w.work_id, c.is_taken as "imdb_id_is_taken!"
+        returning w.work_id, c.is_taken as "is_taken!"
         "#,
         &works,
         &imdb_ids as &[Option<String>],
@@ -102,8 +160,7 @@ pub(crate) async fn write(
     )
     .fetch_all(tx)
     .await?;
-    if written.len() < changes.len() {
-        return Err(StoreError::Unavailable(Outage::NotWritable("works")));
-    }
-    Ok(written)
+    all_written(written.len() as u64, changes)?;
+    let lost = written.into_iter().filter(|work| work.is_taken);
+    Ok(Clashes { works: lost.map(|work| work.work_id).collect() })
 }

@@ -1,11 +1,13 @@
-//! The batching writer: fetched movies wait here until a batch is full or old enough, then go out
-//! in one transaction.
+//! The writers: fetched movies wait here while the transaction before theirs commits, then go out
+//! together in one.
 //!
-//! Woken by handlers through [`Writer`]. A batch that fails on its data is repeated row by row, so
-//! that a poison row fails alone. When its root restarts it, the pending movies fail at the
-//! handlers, and the broker delivers their messages again.
+//! Woken by handlers through [`Writer`]. Nothing waits for a batch to fill: a movie that comes to
+//! an idle writer is written at once, and under load a batch is what came during the last one. Each
+//! movie has its writer, so that no two of them wait for each other's rows. A batch that fails on
+//! its data is repeated row by row, so that a poison row fails alone. When its root restarts a
+//! writer, the pending movies fail at the handlers, and the broker delivers their messages again.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
@@ -17,10 +19,10 @@ use crate::{
     db::deadline::{SHORT, within},
 };
 
-/// A batch goes out at this size.
+/// Most movies of one transaction.
 const BATCH_MAX: usize = 64;
-/// A batch goes out at this age.
-const BATCH_AGE: Duration = Duration::from_millis(15);
+/// The writers: one works while the transaction of another waits for the disk.
+const NAMES: [&str; 2] = ["writer-1", "writer-2"];
 
 type Reply = oneshot::Sender<Result<Saved, StoreError>>;
 
@@ -33,19 +35,22 @@ pub(crate) struct PendingSave {
 /// What wakes the writer.
 pub(crate) enum WriterMsg {
     Add(Box<PendingSave>),
-    /// The oldest pending movie is old enough.
+    /// Everything that was sent before is pending.
     Flush,
 }
 
-/// The way to the writer, over its restarts. Cheap to clone.
+/// The way to one writer, over its restarts.
+type Slot = watch::Sender<Option<ActorRef<WriterMsg>>>;
+
+/// The way to the writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    actor: watch::Sender<Option<ActorRef<WriterMsg>>>,
+    actors: [Slot; NAMES.len()],
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { actor: watch::channel(None).0 }
+        Self { actors: std::array::from_fn(|_| watch::channel(None).0) }
     }
 }
 
@@ -56,7 +61,9 @@ impl Writer {
     /// The movie is not stored; repeating is safe.
     pub async fn save(&self, save: Save) -> Result<Saved, StoreError> {
         let restarts = || StoreError::Unavailable(Outage::WriterRestarts);
-        let actor = self.actor.borrow().clone().ok_or_else(restarts)?;
+        let id = usize::try_from(save.look.tmdb_id.get()).unwrap_or_default();
+        let slot = self.actors.get(id % NAMES.len()).ok_or_else(restarts)?;
+        let actor = slot.borrow().clone().ok_or_else(restarts)?;
         let (reply, answer) = oneshot::channel();
         let pending = Box::new(PendingSave { save, reply });
         actor.cast(WriterMsg::Add(pending)).map_err(|_| restarts())?;
@@ -71,24 +78,27 @@ struct State {
     pending: Vec<PendingSave>,
 }
 
-/// What the writer starts with.
+/// What a writer starts with.
 struct WriterArgs {
     store: Store,
-    writer: Writer,
+    slot: Slot,
 }
 
-/// The child that runs the writer.
-#[must_use]
-pub fn writer_child(store: Store, writer: Writer) -> ChildSpec {
-    ChildSpec::new("writer", move |root| {
-        let args = WriterArgs { store: store.clone(), writer: writer.clone() };
-        async move {
-            Actor::spawn_linked(None, WriterActor, args, root)
-                .await
-                .map(|(child, _)| child.get_cell())
-        }
-    })
-    .serving()
+/// The children that run the writers.
+pub fn writer_children(store: &Store, writer: &Writer) -> Vec<ChildSpec> {
+    let child = |(name, slot): (&'static str, &Slot)| {
+        let (store, slot) = (store.clone(), slot.clone());
+        ChildSpec::new(name, move |root| {
+            let args = WriterArgs { store: store.clone(), slot: slot.clone() };
+            async move {
+                Actor::spawn_linked(None, WriterActor, args, root)
+                    .await
+                    .map(|(child, _)| child.get_cell())
+            }
+        })
+        .serving()
+    };
+    NAMES.into_iter().zip(&writer.actors).map(child).collect()
 }
 
 impl Actor for WriterActor {
@@ -101,7 +111,7 @@ impl Actor for WriterActor {
         myself: ActorRef<WriterMsg>,
         args: WriterArgs,
     ) -> Result<State, ActorProcessingErr> {
-        args.writer.actor.send_replace(Some(myself));
+        args.slot.send_replace(Some(myself));
         Ok(State { store: args.store, pending: Vec::new() })
     }
 
@@ -113,13 +123,11 @@ impl Actor for WriterActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             WriterMsg::Add(pending) => {
+                // Behind everything that waits in the mailbox already: that is the batch.
                 if state.pending.is_empty() {
-                    myself.send_after(BATCH_AGE, || WriterMsg::Flush);
+                    myself.cast(WriterMsg::Flush)?;
                 }
                 state.pending.push(*pending);
-                if state.pending.len() >= BATCH_MAX {
-                    state.flush().await;
-                }
             }
             WriterMsg::Flush => state.flush().await,
         }
@@ -154,7 +162,7 @@ impl State {
         let mut seen = HashSet::new();
         let (mut saves, mut replies, mut rest) = (Vec::new(), Vec::new(), Vec::new());
         for pending in self.pending.drain(..) {
-            if saves.len() < BATCH_MAX && seen.insert(pending.save.movie.tmdb_id) {
+            if saves.len() < BATCH_MAX && seen.insert(pending.save.look.tmdb_id) {
                 saves.push(pending.save);
                 replies.push(pending.reply);
             } else {

@@ -8,12 +8,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use catalogue::{AppRow, MapOptions};
 use delivery::{Classify, Fate};
 use proto::{Lane, TmdbId};
 use serde_json::{Value, json};
-use tmdb::{CallContext, List, MapOptions, map};
+use tmdb::{CallContext, List};
 
-use crate::{arbitrary::assert_storable, server::answered_with};
+use crate::{
+    arbitrary::{assert_storable, look},
+    server::answered_with,
+};
 
 fn recordings() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/tmdb-recorded");
@@ -87,10 +91,12 @@ fn every_movie_maps_and_the_nulls_are_those_of_the_facts() {
             serde_json::from_slice::<Value>(&body).unwrap()["id"].as_i64().unwrap(),
         )
         .unwrap();
-        let movie =
-            map(&body, id, &options()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        assert_storable(&movie);
+        let text = String::from_utf8(body).unwrap();
+        let look = look(&text, id).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_storable(&look);
         movies += 1;
+        let (row, mut merged) = (AppRow::default(), None);
+        let movie = look.merge(None, &row, &mut merged).movie;
         for (field, value) in movie.canonical().as_object().unwrap() {
             *nulls.entry(field.clone()).or_default() += usize::from(value.is_null());
         }
@@ -123,8 +129,8 @@ fn every_variant_and_part_maps() {
         let id = serde_json::from_slice::<Value>(&body).ok().and_then(|b| b.get("id")?.as_i64());
         // A body without an id is not a movie: it has to be refused with a message.
         let asked = TmdbId::try_from(id.unwrap_or(1)).unwrap();
-        match map(&body, asked, &options()) {
-            Ok(movie) => assert_storable(&movie),
+        match look(&String::from_utf8(body).unwrap(), asked) {
+            Ok(look) => assert_storable(&look),
             Err(e) => assert!(id.is_none() && !e.to_string().is_empty(), "{}: {e}", path.display()),
         }
         variants += 1;
@@ -133,9 +139,8 @@ fn every_variant_and_part_maps() {
         let part = stem(&path).replace("watch_providers", "watch/providers");
         let value: Value = serde_json::from_slice(&body).unwrap();
         let whole = json!({"id": 7, "title": "T", part.as_str(): value});
-        let movie =
-            map(whole.to_string().as_bytes(), TmdbId::try_from(7).unwrap(), &options()).unwrap();
-        assert_storable(&movie);
+        let look = look(&whole.to_string(), TmdbId::try_from(7).unwrap()).unwrap();
+        assert_storable(&look);
         parts += 1;
     }
     println!("{variants} variants and {parts} parts map");
