@@ -55,8 +55,9 @@ unused: ## fail where a Cargo.toml names a dependency that is not used
 check: ## what CI does, in CI's order: before a push
 	@.ci/run
 
-bench: setup ## refresh many due movies without a limit on calls: make bench MOVIES=1000
-	cargo run --release -p mangoes -- demo --hot-path $(or $(MOVIES),1000)
+bench: setup ## speed and cost of a movie, on real servers: make bench ARGS="--movies 1000"
+	cargo build --release -p mangoes -p bench
+	$${CARGO_TARGET_DIR:-target}/release/bench $(ARGS)
 
 CHAOS = MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) SERVERS=$(or $(SERVERS),1) \
   ONLY=$(ONLY) WITHOUT=$(WITHOUT) cargo test --workspace --test chaos --
