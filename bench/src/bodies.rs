@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     io::{Read, Write},
-    ops::RangeInclusive,
+    ops::{Range, RangeInclusive},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,7 +15,7 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use futures::{StreamExt, TryStreamExt, stream};
 use tmdb_sim::Sim;
 
-use crate::upstream::Answers;
+use crate::{figures::Weight, upstream::Answers};
 
 /// Sizes of the bodies that are taken, unpacked. Their mean is about 82 KB, as TMDB's is.
 const BYTES: RangeInclusive<usize> = 64_000..=140_000;
@@ -35,15 +35,6 @@ struct Body {
     /// Gzipped JSON.
     packed: Bytes,
     bytes: usize,
-}
-
-/// What the bodies weigh.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Weight {
-    /// Mean length in bytes.
-    pub(crate) mean_bytes: usize,
-    /// Mean length in bytes as sent.
-    pub(crate) mean_packed_bytes: usize,
 }
 
 impl Bodies {
@@ -67,9 +58,9 @@ impl Bodies {
         Ok(Self { packed })
     }
 
-    /// The ids of all movies.
-    pub(crate) fn ids(&self) -> Vec<i64> {
-        self.packed.iter().map(|body| body.id).collect()
+    /// The ids of the movies at these places.
+    pub(crate) fn ids(&self, places: Range<usize>) -> Vec<i64> {
+        self.at(places).iter().map(|body| body.id).collect()
     }
 
     /// What they weigh.
@@ -81,17 +72,22 @@ impl Bodies {
     }
 
     /// The answers of an edition; number 0 is the first.
-    pub(crate) async fn edition(&self, number: u32) -> Result<Answers> {
+    pub(crate) async fn edition(&self, places: Range<usize>, number: u32) -> Result<Answers> {
+        let bodies = self.at(places);
         if number == 0 {
-            let answers = self.packed.iter().map(|body| (body.id, answer(&body.packed)));
+            let answers = bodies.iter().map(|body| (body.id, answer(&body.packed)));
             return Ok(answers.collect());
         }
-        let edited = stream::iter(self.packed.clone()).map(|body| async move {
+        let edited = stream::iter(bodies.to_vec()).map(|body| async move {
             let id = body.id;
             let packed = tokio::task::spawn_blocking(move || edited(&body, number)).await??;
             anyhow::Ok((id, answer(&packed)))
         });
         edited.buffer_unordered(AT_ONCE).try_collect::<HashMap<_, _>>().await
+    }
+
+    fn at(&self, places: Range<usize>) -> &[Body] {
+        self.packed.get(places).unwrap_or_default()
     }
 }
 

@@ -1,5 +1,7 @@
 //! NATS as an application beside the program uses it: sends work, hears what became of it.
 
+use std::time::{Instant, SystemTime};
+
 use anyhow::{Context as _, Result, ensure};
 use async_nats::{
     Client, Subscriber,
@@ -8,6 +10,8 @@ use async_nats::{
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use time::OffsetDateTime;
+
+use crate::contender::Done;
 
 /// Messages that wait for the stream's confirmation at once.
 const UNCONFIRMED: usize = 256;
@@ -28,13 +32,6 @@ pub(crate) const INGEST: Queue =
 /// Movies to read again.
 pub(crate) const STALE: Queue =
     Queue { stream: "MOVIES_STALE", consumer: "refresh-now", subject: "movies.stale.now" };
-
-/// A movie that the program is done with, as `movies.refreshed` says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refreshed {
-    pub(crate) id: i64,
-    pub(crate) outcome: String,
-}
 
 /// A connection.
 #[derive(Debug, Clone)]
@@ -58,7 +55,7 @@ impl Broker {
 
     /// Nothing of the queue is delivered until it is released.
     pub(crate) async fn hold(&self, queue: Queue) -> Result<()> {
-        let until = OffsetDateTime::from(std::time::SystemTime::now()) + HOLD;
+        let until = OffsetDateTime::from(SystemTime::now()) + HOLD;
         let held = self.stream(queue).await?.pause_consumer(queue.consumer, until).await?;
         ensure!(held.paused, "NATS does not pause {}", queue.consumer);
         Ok(())
@@ -111,14 +108,18 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// The next movie that is done.
-    pub(crate) async fn next(&mut self) -> Result<Refreshed> {
+    ///
+    /// # Errors
+    /// The connection is closed, or the event is none.
+    pub(crate) async fn next(&mut self) -> Result<Done> {
         let message = self.subscriber.next().await.context("the connection to NATS is closed")?;
         refreshed(&message.payload).context("an event movies.refreshed cannot be read")
     }
 }
 
-fn refreshed(payload: &[u8]) -> Option<Refreshed> {
+fn refreshed(payload: &[u8]) -> Option<Done> {
+    let at = Instant::now();
     let event: Value = serde_json::from_slice(payload).ok()?;
     let outcome = event.get("outcome")?.as_str()?.to_owned();
-    Some(Refreshed { id: event.get("tmdb_id")?.as_i64()?, outcome })
+    Some(Done { id: event.get("tmdb_id")?.as_i64()?, outcome, at })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use embedded::Postgres;
 use rustix::process::{Pid, Signal, kill_process};
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
@@ -52,7 +52,7 @@ impl Database {
         Ok(u64::try_from(position)?)
     }
 
-    /// The size of the database with all its tables and indexes.
+    /// The size of the program's database with all its tables and indexes.
     pub(crate) async fn size_bytes(&self) -> Result<u64> {
         let size: i64 = sqlx::query_scalar(
             "
@@ -62,6 +62,13 @@ impl Database {
         .fetch_one(&self.pool)
         .await?;
         Ok(u64::try_from(size)?)
+    }
+
+    /// Makes a database beside the program's, for the same role.
+    pub(crate) async fn create_database(&self, name: &'static str) -> Result<()> {
+        let statement = format!("create database {name} owner mangoes");
+        sqlx::query(AssertSqlSafe(statement)).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Writes everything that is still only in memory and the log.

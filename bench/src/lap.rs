@@ -1,5 +1,5 @@
 //! A lap: the same work for every movie, timed from the moment when the first may be delivered to
-//! the event of the last.
+//! the moment when the bench hears of the last.
 
 use std::{
     collections::HashSet,
@@ -9,130 +9,87 @@ use std::{
 use anyhow::{Result, bail, ensure};
 
 use crate::{
-    broker::{INGEST, Queue, STALE},
-    scene::Running,
-    usage::Usage,
+    contender::{Contender, Kind},
+    figures::Lap,
+    scene::Scene,
+    usage::Parties,
 };
 
 /// A lap in which nothing is done for so long has failed.
 const STANDSTILL: Duration = Duration::from_secs(60);
-/// What a process does a while after a lap (the log of calls, statistics) counts with the lap.
+/// What is done a while after a lap (the log of calls, statistics) counts with the lap.
 const SETTLE: Duration = Duration::from_millis(700);
 const POLL: Duration = Duration::from_millis(20);
 
-/// What a lap does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Movies come into the catalogue.
-    Created,
-    /// Movies are read again and are as they were.
-    Unchanged,
-    /// Every movie has another title and overview.
-    Changed,
+/// Runs a lap over these movies.
+///
+/// # Errors
+/// It stands still for a minute, or a movie ends otherwise than the lap wants.
+pub(crate) async fn run(
+    scene: &Scene,
+    contender: &mut impl Contender,
+    kind: Kind,
+    ids: &[i64],
+) -> Result<Lap> {
+    let parties = scene.parties(contender.pids());
+    contender.hold(kind, ids).await?;
+    scene.database.checkpoint().await?;
+    parties.forget_peak()?;
+    let upstream_before = scene.upstream.cpu_secs();
+    let calls_before = scene.upstream.calls();
+    let before = parties.usage(scene.database.wal_bytes().await?)?;
+
+    let begun = Instant::now();
+    contender.release(kind).await?;
+    let ended = all_done(contender, kind, ids).await?;
+
+    settle(scene, contender, kind).await?;
+    let usage = parties.usage(scene.database.wal_bytes().await?)? - before;
+    Ok(Lap {
+        contender: contender.name(),
+        kind: kind.name(),
+        movies: ids.len(),
+        secs: (ended - begun).as_secs_f64(),
+        usage,
+        peak_bytes: parties.peak_bytes(),
+        upstream_secs: scene.upstream.cpu_secs() - upstream_before,
+        calls: scene.upstream.calls() - calls_before,
+    })
 }
 
-impl Kind {
-    /// What it is called.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Unchanged => "unchanged",
-            Self::Changed => "changed",
+/// Returns when every movie is done: when the bench heard of the last one.
+async fn all_done(contender: &mut impl Contender, kind: Kind, ids: &[i64]) -> Result<Instant> {
+    let wanted = contender.outcome(kind);
+    let mut open: HashSet<i64> = ids.iter().copied().collect();
+    let mut ended = Instant::now();
+    while !open.is_empty() {
+        let Ok(done) = tokio::time::timeout(STANDSTILL, contender.done().recv()).await else {
+            bail!("{}: {} movies are not done: {}", kind.name(), open.len(), contender.log());
+        };
+        let Some(done) = done else { bail!("nothing more is heard: {}", contender.log()) };
+        ensure!(done.outcome == wanted, "movie {} is {}, not {wanted}", done.id, done.outcome);
+        if open.remove(&done.id) {
+            ended = done.at;
         }
     }
-
-    /// The outcome that each movie's event must name.
-    fn outcome(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Unchanged => "unchanged",
-            Self::Changed => "updated",
-        }
-    }
-
-    fn queue(self) -> Queue {
-        match self {
-            Self::Created => INGEST,
-            Self::Unchanged | Self::Changed => STALE,
-        }
-    }
+    Ok(ended)
 }
 
-/// What a lap took.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lap {
-    pub(crate) kind: Kind,
-    pub(crate) movies: usize,
-    pub(crate) secs: f64,
-    pub(crate) usage: Usage,
-    /// The most memory of one process.
-    pub(crate) peak_bytes: u64,
-    /// CPU seconds of the upstream stand-in, which count nowhere else.
-    pub(crate) upstream_secs: f64,
-    /// Calls of the upstream.
-    pub(crate) calls: u64,
+/// Waits until all is acknowledged and what is done afterwards is done; a checkpoint is the end, so
+/// that what a lap leaves to be written counts with it.
+async fn settle(scene: &Scene, contender: &mut impl Contender, kind: Kind) -> Result<()> {
+    let begun = Instant::now();
+    while !contender.is_idle(kind).await? {
+        ensure!(begun.elapsed() < STANDSTILL, "work is not acknowledged: {}", contender.log());
+        tokio::time::sleep(POLL).await;
+    }
+    tokio::time::sleep(SETTLE).await;
+    scene.database.checkpoint().await
 }
 
-impl Running<'_> {
-    /// Runs a lap over all movies.
-    ///
-    /// # Errors
-    /// It stands still for a minute, or a movie ends otherwise than the lap wants.
-    pub(crate) async fn lap(&mut self, kind: Kind) -> Result<Lap> {
-        let ids = self.scene.bodies.ids();
-        let queue = kind.queue();
-        let broker = self.scene.broker.clone();
-        broker.hold(queue).await?;
-        broker.send_all(queue, &ids).await?;
-        let mut listener = broker.refreshed().await?;
-        self.scene.database.checkpoint().await?;
-        self.parties.forget_peak()?;
-        let upstream = (self.scene.upstream.cpu_secs(), self.scene.upstream.calls());
-        let before = self.usage().await?;
-
-        let begun = Instant::now();
-        broker.release(queue).await?;
-        let mut open: HashSet<i64> = ids.iter().copied().collect();
-        let mut ended = begun;
-        while !open.is_empty() {
-            let Ok(done) = tokio::time::timeout(STANDSTILL, listener.next()).await else {
-                bail!("{}: {} movies are not done: {}", kind.name(), open.len(), self.log());
-            };
-            let done = done?;
-            let wanted = kind.outcome();
-            ensure!(done.outcome == wanted, "movie {} is {}, not {wanted}", done.id, done.outcome);
-            if open.remove(&done.id) {
-                ended = Instant::now();
-            }
-        }
-
-        self.settle(queue).await?;
-        let usage = self.usage().await? - before;
-        Ok(Lap {
-            kind,
-            movies: ids.len(),
-            secs: (ended - begun).as_secs_f64(),
-            usage,
-            peak_bytes: self.parties.peak_bytes(),
-            upstream_secs: self.scene.upstream.cpu_secs() - upstream.0,
-            calls: self.scene.upstream.calls() - upstream.1,
-        })
-    }
-
-    /// Waits until all is acknowledged and what is done afterwards is done; a checkpoint is the
-    /// end, so that what a lap leaves to be written counts with it.
-    async fn settle(&mut self, queue: Queue) -> Result<()> {
-        let begun = Instant::now();
-        while !self.scene.broker.is_empty(queue).await? {
-            ensure!(begun.elapsed() < STANDSTILL, "messages are not acknowledged: {}", self.log());
-            tokio::time::sleep(POLL).await;
-        }
-        tokio::time::sleep(SETTLE).await;
-        self.scene.database.checkpoint().await
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        let wal_bytes = self.scene.database.wal_bytes().await?;
-        self.parties.usage(wal_bytes)
+impl Scene {
+    /// The processes to measure, with a contender's.
+    pub(crate) fn parties(&self, program: Vec<i32>) -> Parties {
+        Parties { program, postgres: self.postgres_pid(), nats: self.nats_pid() }
     }
 }

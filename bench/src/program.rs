@@ -1,130 +1,162 @@
-//! A process of the program under test.
+//! The program under test: processes `mangoes up` on the scene's servers.
 
 use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context, Result, bail, ensure};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::options::Options;
+use crate::{
+    broker::{Broker, INGEST, Listener, Queue, STALE},
+    contender::{Contender, Done, Kind},
+    options::Options,
+    process::{Output, Process},
+    scene::Scene,
+};
 
-/// What it says when all its services run.
+/// What a process says when all its services run.
 const UP: &str = "mangoes is up";
 const START_LIMIT: Duration = Duration::from_secs(120);
-const STOP_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
-/// Lines of its log that an error shows.
-const LAST_LINES: usize = 8;
 
-/// The addresses that a process works with.
-#[derive(Debug, Clone)]
-pub(crate) struct Addresses {
-    pub(crate) nats_url: String,
-    pub(crate) database_url: String,
-    pub(crate) tmdb_url: String,
-}
-
-/// A running process. It is killed when dropped.
-#[derive(Debug)]
+/// The program, running.
 pub(crate) struct Program {
-    child: Child,
-    log: PathBuf,
+    processes: Vec<Process>,
+    broker: Broker,
+    done: UnboundedReceiver<Done>,
 }
 
 impl Program {
-    /// Starts `mangoes up` and waits until it works.
+    /// Starts its processes and waits until they work.
     ///
     /// # Errors
-    /// It does not start, ends again, or is not ready within two minutes.
-    pub(crate) async fn start(
-        options: &Options,
-        addresses: &Addresses,
-        data_dir: &Path,
-    ) -> Result<Self> {
-        let path = options.program()?;
-        std::fs::create_dir_all(data_dir)?;
-        let log = data_dir.join("log");
-        let file = File::create(&log)?;
-        let mut command = Command::new(&path);
-        command
-            .env_clear()
-            .env("NATS_URL", &addresses.nats_url)
-            .env("DATABASE_URL", &addresses.database_url)
-            .env("TMDB_BASE_URL", &addresses.tmdb_url)
-            .env("TMDB_TOKEN", "bench")
-            // No limit on the calls.
-            .env("TMDB_RATE", "0")
-            .env("TMDB_CONCURRENCY", "64")
-            .env("MANGOES_DATA_DIR", data_dir)
-            .env("MANGOES_LISTEN", "127.0.0.1:0")
-            .arg("up")
-            .current_dir(data_dir)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file);
-        let child = command.spawn().with_context(|| {
-            format!("cannot run {}: build it, or name another with --mangoes", path.display())
-        })?;
-        let mut program = Self { child, log };
-        program.ready().await?;
-        Ok(program)
-    }
-
-    async fn ready(&mut self) -> Result<()> {
-        let begun = Instant::now();
-        while begun.elapsed() < START_LIMIT {
-            if std::fs::read_to_string(&self.log)?.contains(UP) {
-                return Ok(());
-            }
-            self.check_alive()?;
-            tokio::time::sleep(POLL).await;
+    /// One does not start, ends again, or is not ready within two minutes.
+    pub(crate) async fn start(scene: &Scene, options: &Options) -> Result<Self> {
+        let mut processes = Vec::new();
+        for number in 1..=options.processes {
+            let folder = scene.folder.join(format!("program-{number}"));
+            let mut command = command(scene, options)?;
+            command.env("MANGOES_DATA_DIR", &folder).arg("up");
+            let mut process = Process::start(command, &folder, Output::Log)
+                .context("build it, or name another with --mangoes")?;
+            ready(&mut process).await?;
+            processes.push(process);
         }
-        bail!("the program does not come up: {}", self.last_lines())
+        let (heard, done) = unbounded_channel();
+        let mut listener: Listener = scene.broker.refreshed().await?;
+        tokio::spawn(async move {
+            while let Ok(refreshed) = listener.next().await {
+                if heard.send(refreshed).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { processes, broker: scene.broker.clone(), done })
     }
 
-    /// Fails where the process has ended.
+    /// Makes the schema, and rows for the titles that stand there.
+    ///
+    /// # Errors
+    /// The program says why it does not.
+    pub(crate) async fn migrate(scene: &Scene, options: &Options) -> Result<()> {
+        let mut command = command(scene, options)?;
+        command.env("MANGOES_DATA_DIR", scene.folder.join("migrate")).arg("migrate");
+        let done = tokio::process::Command::from(command).output().await?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "mangoes migrate: {said}");
+        Ok(())
+    }
+
+    /// Fails where a process has ended.
     pub(crate) fn check_alive(&mut self) -> Result<()> {
-        match self.child.try_wait()? {
-            Some(status) => bail!("the program ended with {status}: {}", self.last_lines()),
-            None => Ok(()),
+        self.processes.iter_mut().try_for_each(Process::check_alive)
+    }
+
+    /// Ends all processes in order.
+    pub(crate) async fn stop(self) -> Result<()> {
+        for process in self.processes {
+            process.stop().await?;
         }
-    }
-
-    /// Its process id.
-    pub(crate) fn pid(&self) -> i32 {
-        self.child.id().cast_signed()
-    }
-
-    /// The end of what it said.
-    pub(crate) fn last_lines(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        let from = lines.len().saturating_sub(LAST_LINES);
-        lines.get(from..).unwrap_or_default().join("\n")
-    }
-
-    /// Asks it to end, and waits until it has.
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let begun = Instant::now();
-        while begun.elapsed() < STOP_LIMIT {
-            if self.child.try_wait()?.is_some() {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL).await;
-        }
-        bail!("the program does not stop: {}", self.last_lines())
+        Ok(())
     }
 }
 
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+/// The program with its settings; none of the caller's environment.
+fn command(scene: &Scene, options: &Options) -> Result<Command> {
+    let mut command = Command::new(options.program()?);
+    command
+        .env_clear()
+        .env("NATS_URL", scene.nats_url())
+        .env("DATABASE_URL", scene.database_url())
+        .env("TMDB_BASE_URL", scene.upstream.base_url())
+        .env("TMDB_TOKEN", "bench")
+        // No limit on the calls.
+        .env("TMDB_RATE", "0")
+        .env("TMDB_CONCURRENCY", "64")
+        .env("MANGOES_LISTEN", "127.0.0.1:0");
+    Ok(command)
+}
+
+async fn ready(process: &mut Process) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < START_LIMIT {
+        if process.said().contains(UP) {
+            return Ok(());
+        }
+        process.check_alive()?;
+        tokio::time::sleep(POLL).await;
+    }
+    bail!("the program does not come up: {}", process.last_lines())
+}
+
+fn queue(kind: Kind) -> Queue {
+    match kind {
+        Kind::Created => INGEST,
+        Kind::Unchanged | Kind::Changed => STALE,
+    }
+}
+
+impl Contender for Program {
+    fn name(&self) -> &'static str {
+        "mangoes"
+    }
+
+    fn pids(&self) -> Vec<i32> {
+        self.processes.iter().map(Process::pid).collect()
+    }
+
+    fn outcome(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Created => "created",
+            Kind::Unchanged => "unchanged",
+            Kind::Changed => "updated",
+        }
+    }
+
+    async fn hold(&mut self, kind: Kind, ids: &[i64]) -> Result<()> {
+        self.broker.hold(queue(kind)).await?;
+        self.broker.send_all(queue(kind), ids).await
+    }
+
+    async fn release(&mut self, kind: Kind) -> Result<()> {
+        self.broker.release(queue(kind)).await
+    }
+
+    async fn send(&mut self, id: i64) -> Result<()> {
+        self.broker.send(STALE, id).await
+    }
+
+    fn done(&mut self) -> &mut UnboundedReceiver<Done> {
+        &mut self.done
+    }
+
+    async fn is_idle(&mut self, kind: Kind) -> Result<bool> {
+        self.broker.is_empty(queue(kind)).await
+    }
+
+    fn log(&self) -> String {
+        self.processes.iter().map(Process::last_lines).collect::<Vec<_>>().join("\n")
     }
 }

@@ -1,13 +1,18 @@
-//! The table.
+//! The tables.
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use crate::{lap::Lap, output::line, scene::Measured};
+use crate::{
+    contender::Kind,
+    figures::{Figures, Lap, Paced},
+    output::line,
+};
 
-const HEAD: [&str; 11] = [
+const LAPS: [&str; 11] = [
     "LAP",
+    "WHO",
     "MOVIES/S",
-    "PROGRAM",
+    "PROCESS",
     "POSTGRES",
     "NATS",
     "SUM",
@@ -15,46 +20,71 @@ const HEAD: [&str; 11] = [
     "WRITTEN KB",
     "WAL KB",
     "UPSTREAM",
-    "CALLS",
 ];
+const PACED: [&str; 5] = ["20 A SECOND", "MOVIES", "P50 MS", "P99 MS", "CPU"];
+const RATIOS: [&str; 2] = ["MANGOES / REFERENCE", "MORE IS BETTER"];
 const MB: f64 = 1e6;
 const KB: f64 = 1e3;
 
-/// Prints what was measured.
-pub(crate) fn print(measured: &Measured) {
-    line("\nCPU is in seconds per 1,000 movies; RSS is the peak; written and WAL are per movie.\n");
+/// Prints what was measured: of each kind of lap the fastest one.
+pub(crate) fn print(figures: &Figures) {
+    line("\nCPU (PROCESS to SUM, UPSTREAM) in seconds per 1,000 movies; RSS is the peak of one");
+    line("process; WRITTEN (all servers and the process) and WAL in KB per movie.\n");
+    let fastest = Kind::ALL.iter().flat_map(|kind| {
+        ["mangoes", "reference"].iter().filter_map(|who| figures.fastest(who, kind.name()))
+    });
+    table(&LAPS, fastest.map(lap).collect());
+    line("");
+    table(&PACED, figures.paced.iter().map(paced).collect());
+    let ratios = figures.ratios();
+    if !ratios.is_empty() {
+        line("");
+        let ratio = |(name, value): (String, f64)| vec![name, format!("{value:.2}")];
+        table(&RATIOS, ratios.into_iter().map(ratio).collect());
+    }
+    let Figures { idle_bytes, disk_bytes_created, disk_bytes_per_title, weight, form, .. } =
+        figures;
+    line(&format!(
+        "\n{} movies a lap, {} round(s), {} process(es), {} titles before; bodies of {:.1} KB, \
+         {:.1} KB as sent",
+        form.movies,
+        form.rounds,
+        form.processes,
+        form.titles,
+        weight.mean_bytes as f64 / KB,
+        weight.mean_packed_bytes as f64 / KB,
+    ));
+    line(&format!(
+        "mangoes before its first movie: {:.0} MB; disk per title: {:.1} KB created, {:.1} KB \
+         after all laps",
+        *idle_bytes as f64 / MB,
+        *disk_bytes_created as f64 / KB,
+        *disk_bytes_per_title as f64 / KB,
+    ));
+}
+
+fn table(head: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(HEAD);
-    for lap in &measured.laps {
-        table.add_row(row(lap));
+        .set_header(head.to_vec());
+    for row in rows {
+        table.add_row(row);
     }
     for row in table.to_string().lines() {
         line(row.trim_end());
     }
-    let Measured { idle_bytes, created_bytes, grown_bytes, weight, laps } = measured;
-    let movies = laps.first().map_or(1, |lap| lap.movies) as f64;
-    let per_title = |bytes: &u64| *bytes as f64 / movies / KB;
-    line(&format!(
-        "\nidle before the first lap: {:.0} MB   disk per title: {:.1} KB after the first lap, \
-         {:.1} KB after all\nbodies: {:.1} KB, {:.1} KB as sent",
-        *idle_bytes as f64 / MB,
-        per_title(created_bytes),
-        per_title(grown_bytes),
-        weight.mean_bytes as f64 / KB,
-        weight.mean_packed_bytes as f64 / KB,
-    ));
 }
 
-fn row(lap: &Lap) -> Vec<String> {
+fn lap(lap: &Lap) -> Vec<String> {
     let movies = lap.movies as f64;
     let cpu = |secs: f64| format!("{:.2}", secs / movies * 1_000.0);
     let per_movie = |bytes: u64| format!("{:.1}", bytes as f64 / movies / KB);
     vec![
-        lap.kind.name().to_owned(),
-        format!("{:.0}", movies / lap.secs),
+        lap.kind.to_owned(),
+        lap.contender.to_owned(),
+        format!("{:.0}", lap.speed()),
         cpu(lap.usage.program_secs),
         cpu(lap.usage.postgres_secs),
         cpu(lap.usage.nats_secs),
@@ -63,6 +93,15 @@ fn row(lap: &Lap) -> Vec<String> {
         per_movie(lap.usage.written_bytes),
         per_movie(lap.usage.wal_bytes),
         cpu(lap.upstream_secs),
-        lap.calls.to_string(),
+    ]
+}
+
+fn paced(paced: &Paced) -> Vec<String> {
+    vec![
+        paced.contender.to_owned(),
+        paced.movies.to_string(),
+        format!("{:.1}", paced.p50_ms),
+        format!("{:.1}", paced.p99_ms),
+        format!("{:.2}", paced.cpu_secs_per_1000),
     ]
 }

@@ -3,6 +3,7 @@
 use std::ops::Sub;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use crate::proc_fs;
 
@@ -16,7 +17,7 @@ pub(crate) struct Parties {
 }
 
 /// CPU seconds and bytes, since each process began or between two moments.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Usage {
     pub(crate) program_secs: f64,
     pub(crate) postgres_secs: f64,
