@@ -100,7 +100,8 @@ impl Figures {
     }
 
     /// Program to reference by name, more is better; empty where there is no reference. The best
-    /// lap of each counts: what disturbs a lap only ever makes it slower.
+    /// lap of each counts: what disturbs a lap only ever makes it slower. The paced lap is not
+    /// among them: a movie that waits for a busy machine says nothing about the program.
     pub(crate) fn ratios(&self) -> BTreeMap<String, f64> {
         let mut ratios = BTreeMap::new();
         for kind in Kind::ALL.map(Kind::name) {
@@ -112,15 +113,7 @@ impl Figures {
             ratios.extend(speed.map(|ratio| (format!("{kind}, movies/s"), ratio)));
             ratios.extend(thrift.map(|ratio| (format!("{kind}, movies per CPU second"), ratio)));
         }
-        if let (Some(ours), Some(theirs)) = (self.paced("mangoes"), self.paced("reference")) {
-            ratios.insert("20 a second, 1 / p50".to_owned(), theirs.p50_ms / ours.p50_ms);
-        }
         ratios
-    }
-
-    /// The paced lap of a contender.
-    fn paced(&self, contender: &str) -> Option<&Paced> {
-        self.paced.iter().find(|paced| paced.contender == contender)
     }
 
     fn of(&self, contender: &str, kind: &str) -> impl Iterator<Item = &Lap> {

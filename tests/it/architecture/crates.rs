@@ -63,6 +63,9 @@ fn every_service_has_its_folder() {
 }
 
 /// Files that name a crate which only one room may name.
+///
+/// The bench stands outside the house: it sends work as an application does, and its reference is
+/// another program, with queries and an HTTP client of its own.
 fn outside(room: &str, word: &str) -> Vec<String> {
     let names = |text: &str| {
         let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
