@@ -8,6 +8,7 @@ mod contender;
 mod course;
 mod database;
 mod figures;
+mod folder;
 mod lap;
 mod options;
 mod output;

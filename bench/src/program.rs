@@ -36,7 +36,7 @@ impl Program {
     pub(crate) async fn start(scene: &Scene, options: &Options) -> Result<Self> {
         let mut processes = Vec::new();
         for number in 1..=options.processes {
-            let folder = scene.folder.join(format!("program-{number}"));
+            let folder = scene.folder(&format!("program-{number}"));
             let mut command = command(scene, options)?;
             command.env("MANGOES_DATA_DIR", &folder).arg("up");
             let mut process = Process::start(command, &folder, Output::Log)
@@ -62,7 +62,7 @@ impl Program {
     /// The program says why it does not.
     pub(crate) async fn migrate(scene: &Scene, options: &Options) -> Result<()> {
         let mut command = command(scene, options)?;
-        command.env("MANGOES_DATA_DIR", scene.folder.join("migrate")).arg("migrate");
+        command.env("MANGOES_DATA_DIR", scene.folder("migrate")).arg("migrate");
         let done = tokio::process::Command::from(command).output().await?;
         let said = String::from_utf8_lossy(&done.stderr);
         ensure!(done.status.success(), "mangoes migrate: {said}");

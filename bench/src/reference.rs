@@ -55,7 +55,7 @@ impl Reference {
             .env(worker::DATABASE_URL, &url)
             .env(worker::TMDB_BASE_URL, scene.upstream.base_url())
             .arg("reference-worker");
-        let folder = scene.folder.join("reference");
+        let folder = scene.folder("reference");
         let mut process = Process::start(command, &folder, Output::Pipe)?;
         let output = process.child.stdout.take().context("the process has no output")?;
         let (heard, done) = unbounded_channel();

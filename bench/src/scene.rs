@@ -1,13 +1,13 @@
 //! Everything around a contender: servers in a folder of their own, the upstream, the movies.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{ops::Range, path::PathBuf, sync::Arc, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use embedded::{Nats, Postgres};
 
 use crate::{
-    bodies::Bodies, broker::Broker, database::Database, options::Options, output::note,
-    upstream::Upstream,
+    bodies::Bodies, broker::Broker, database::Database, folder::Folder, options::Options,
+    output::note, upstream::Upstream,
 };
 
 /// Above the settings of embedded servers, which are made for small machines. Four processes of the
@@ -16,14 +16,14 @@ const POSTGRES: [&str; 2] = ["shared_buffers=1GB", "max_connections=200"];
 
 /// Servers and the upstream, running.
 pub(crate) struct Scene {
-    pub(crate) folder: PathBuf,
-    keep: bool,
     postgres: Postgres,
     nats: Nats,
     pub(crate) broker: Broker,
     pub(crate) database: Database,
     pub(crate) upstream: Upstream,
     pub(crate) bodies: Bodies,
+    /// Removed when everything above has ended.
+    folder: Folder,
 }
 
 impl Scene {
@@ -32,9 +32,10 @@ impl Scene {
     /// # Errors
     /// A server does not start, or the simulator does not answer.
     pub(crate) async fn start(options: &Options) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("mangoes-bench-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("mangoes-bench-{}", std::process::id()));
+        let folder = Folder { path, keep: options.keep };
         let begun = Instant::now();
-        let data_dir = folder.join("servers");
+        let data_dir = folder.servers();
         let servers = embedded::Options { data_dir, nats_port: None, durable: true };
         let bodies = usize::try_from(options.movies() * options.rounds())?;
         let (nats, postgres, bodies) = tokio::try_join!(
@@ -46,12 +47,11 @@ impl Scene {
         let broker = Broker::connect(&nats.nats_url()).await?;
         let database = Database::connect(&postgres).await?;
         let upstream = Upstream::start()?;
-        let keep = options.keep;
-        Ok(Self { folder, keep, postgres, nats, broker, database, upstream, bodies })
+        Ok(Self { postgres, nats, broker, database, upstream, bodies, folder })
     }
 
     /// Serves an edition of some movies, by their place, and no others.
-    pub(crate) async fn serve(&self, places: std::ops::Range<usize>, edition: u32) -> Result<()> {
+    pub(crate) async fn serve(&self, places: Range<usize>, edition: u32) -> Result<()> {
         self.upstream.serve(Arc::new(self.bodies.edition(places, edition).await?));
         Ok(())
     }
@@ -76,6 +76,11 @@ impl Scene {
         self.postgres.pid()
     }
 
+    /// A folder of a process, by its name.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.folder.path.join(name)
+    }
+
     /// Stops the servers and removes their folder.
     ///
     /// # Errors
@@ -83,12 +88,6 @@ impl Scene {
     pub(crate) async fn stop(self) -> Result<()> {
         self.database.pool.close().await;
         self.nats.stop().await?;
-        self.postgres.stop().await?;
-        if self.keep {
-            note(&format!("the servers' data and all logs are in {}", self.folder.display()));
-            return Ok(());
-        }
-        embedded::remove_data(&self.folder.join("servers"))?;
-        std::fs::remove_dir_all(&self.folder).context("cannot remove the bench's folder")
+        Ok(self.postgres.stop().await?)
     }
 }
