@@ -4,8 +4,8 @@ export PATH := $(CURDIR)/.mangoes/tools/bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt fix sqlx sqlx-check bless unused check bench \
-  chaos shrink hunt image compose-test
+.PHONY: help setup demo test lint fmt fix sqlx sqlx-check bless unused check bench bench-check \
+  bench-bless bench-pure chaos shrink hunt image compose-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -55,8 +55,20 @@ unused: ## fail where a Cargo.toml names a dependency that is not used
 check: ## what CI does, in CI's order: before a push
 	@.ci/run
 
-bench: setup ## refresh many due movies without a limit on calls: make bench MOVIES=1000
-	cargo run --release -p mangoes -- demo --hot-path $(or $(MOVIES),1000)
+# One build: `make demo` builds the same program.
+BENCH = cargo build --release -p mangoes -p bench && $${CARGO_TARGET_DIR:-target}/release/bench
+
+bench: setup ## speed and cost of a movie, on real servers: make bench ARGS="--movies 1000"
+	$(BENCH) $(ARGS)
+
+bench-check: setup ## fail where the program has become a third slower beside the reference
+	$(BENCH) --short --check
+
+bench-bless: setup ## make what a short bench measures the baseline: on a quiet machine
+	$(BENCH) --short --bless
+
+bench-pure: ## what reading, mapping and comparing a movie costs, without servers
+	cargo bench -p bench --bench pure
 
 CHAOS = MINUTES=$(or $(MINUTES),10) SEED=$(or $(SEED),1) SERVERS=$(or $(SERVERS),1) \
   ONLY=$(ONLY) WITHOUT=$(WITHOUT) cargo test --workspace --test chaos --

@@ -51,6 +51,8 @@ struct Run {
     dir: ServerDir,
     port: u16,
     durable: bool,
+    /// Settings of this server, `name=value`; they stand above [`SETTINGS`].
+    settings: Vec<String>,
 }
 
 impl Postgres {
@@ -64,17 +66,34 @@ impl Postgres {
         Self::start_found(options, &Search::usual(&options.data_dir)).await
     }
 
+    /// Like [`Postgres::start`], with settings (`name=value`) that stand above the usual ones.
+    ///
+    /// # Errors
+    /// Like [`Postgres::start`]; also when the server refuses a setting.
+    pub async fn start_with(options: &Options, settings: &[&str]) -> Result<Self, EmbeddedError> {
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        Self::start_set(options, &Search::usual(&options.data_dir), settings).await
+    }
+
     /// Like [`Postgres::start`], with other folders to look for the binaries.
     pub(crate) async fn start_found(
         options: &Options,
         search: &Search,
+    ) -> Result<Self, EmbeddedError> {
+        Self::start_set(options, search, Vec::new()).await
+    }
+
+    async fn start_set(
+        options: &Options,
+        search: &Search,
+        settings: Vec<String>,
     ) -> Result<Self, EmbeddedError> {
         // Before anything is written: a machine without Postgres gets that answer and no folder.
         search.postgres(&options.data_dir.join("postgres/data"))?;
         let dir = ServerDir::take(&options.data_dir, "postgres")?;
         let bin = search.postgres(&dir.join("postgres/data"))?;
         let password = postgres_cluster::ensure(&bin, &dir, options.durable).await?;
-        let mut run = Run { bin, dir, port: free_port()?, durable: options.durable };
+        let mut run = Run { bin, dir, port: free_port()?, durable: options.durable, settings };
         let deadline = Instant::now() + START_LIMIT;
         loop {
             match run.launch(deadline).await {
@@ -175,7 +194,9 @@ impl Run {
             SETTINGS
                 .iter()
                 .chain(careless)
-                .flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]),
+                .copied()
+                .chain(self.settings.iter().map(String::as_str))
+                .flat_map(|setting| ["-c".to_owned(), setting.to_owned()]),
         );
         let mut child = Child::start(Launch {
             name: SERVER,

@@ -22,7 +22,7 @@ fn wide(path: &Path, may_be_wide: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 fn everything() -> Vec<std::path::PathBuf> {
-    rust(&["proto", "crates", "services", "tests", "fuzz"])
+    rust(&["proto", "crates", "services", "tests", "fuzz", "bench"])
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn read(path: &Path) -> Reader {
 }
 
 fn production() -> Vec<std::path::PathBuf> {
-    let mut found = rust(&["proto", "crates", "services"]);
+    let mut found = rust(&["proto", "crates", "services", "bench"]);
     found.retain(|path| {
         let shown = shown(path);
         !shown.contains("/tests/") && !shown.ends_with("/tests.rs")
