@@ -1,6 +1,7 @@
 -- Applies an edit of the policy to the next due times. Returns whether there are more.
 create or replace function apply_policy(p_limit integer) returns boolean
 language plpgsql set search_path from current set plan_cache_mode = force_custom_plan set jit = off
+set max_parallel_workers_per_gather = 0 set enable_seqscan = off
 as $$
 declare
     first bigint;
