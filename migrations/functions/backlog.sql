@@ -2,13 +2,15 @@
 -- `p_most` is as the last sample says, so that a look reads so many rows of an index and no more.
 --
 -- Statistics that are older than a queue promise its rows wherever one looks, and a plan that
--- trusts them reads all of a history: so only the indexes of what is open may be used.
+-- trusts them reads all of a history: so only the indexes of what is open may be used, entry by
+-- entry.
 create or replace function backlog(
     p_most bigint default 1000,
     out queued bigint, out processing bigint, out open_runs bigint, out unsent bigint,
     out dead_letters bigint, out calls bigint, out errors bigint, out refused bigint
 )
-language plpgsql stable set search_path from current set enable_seqscan = off set jit = off
+language plpgsql stable set search_path from current set enable_seqscan = off
+set enable_bitmapscan = off set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
 declare

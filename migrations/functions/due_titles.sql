@@ -8,7 +8,7 @@ create or replace function due_titles(p_limit integer) returns table (
     last_refreshed_at timestamptz, due_at timestamptz
 )
 language plpgsql stable set search_path from current set plan_cache_mode = force_custom_plan
-set max_parallel_workers_per_gather = 0 set jit = off
+set max_parallel_workers_per_gather = 0 set enable_bitmapscan = off set jit = off
 as $$
 begin
     return query

@@ -5,8 +5,8 @@
 -- Ages, bands and due times are spread as in a catalogue that has been kept fresh: nine of ten
 -- titles are not due. Beside them stand what a busy installation has: a history, a queue, unsent
 -- events, dead letters, runs and calls.
-set mangoes.writer = 'on';
-set session_replication_role = 'replica';
+begin;
+set local mangoes.writer = 'on';
 
 -- 37, 7919 and 104729 share no factor with a million: what is spread by them is spread evenly.
 create temporary table generated as
@@ -94,4 +94,4 @@ where n % 2 = 0;
 
 select setval('works_work_id_seq', max(n)) from generated;
 drop table generated;
-reset session_replication_role;
+commit;
