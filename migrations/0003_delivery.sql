@@ -58,6 +58,8 @@ create table dead_letter (
     replayed_as text,
     unique (consumer, message_key)
 );
+create index dead_letter_by_reason on dead_letter (consumer, reason, id);
+create index dead_letter_open on dead_letter (id) where replayed_as is null;
 comment on column dead_letter.trace_id is
     'The trace of the message: of its traceparent header, or the one that its own event carries.';
 

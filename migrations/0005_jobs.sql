@@ -130,6 +130,8 @@ create table job_run (
     unique (job, scheduled_for)
 );
 create index job_run_by_job on job_run (job, fired_at desc);
+create index job_run_by_time on job_run (fired_at desc, scheduled_for desc);
+create index job_run_fired on job_run (job, fired_at desc) where status <> 'skipped';
 create index job_run_open on job_run (job, scheduled_for)
     where status in ('waiting', 'queued', 'running');
 create index job_run_cancelled on job_run (ended_at) where status = 'cancelled';

@@ -1,16 +1,22 @@
--- Movies by freshness band: how many there are, and how many are not due. A band of theirs that the
--- policy does not have any more has no limits.
+-- Movies by freshness band: how many there were, and how many were not due, when they were counted
+-- last. A band of theirs that the policy does not have any more has no limits.
 create or replace view freshness as
+    with last as (
+        select taken_at
+        from status_sample
+        order by taken_at desc
+        limit 1
+    )
     select
         coalesce(p.band, t.band) as band,
         p.max_age_days,
         p.interval_days,
         coalesce(t.titles, 0) as titles,
-        coalesce(t.fresh, 0) as fresh
+        coalesce(t.fresh, 0) as fresh,
+        (select taken_at from last) as counted_at
     from staleness_policy p
     full join (
-        select band, count(*) as titles, count(*) filter (where due_at > now()) as fresh
-        from title
-        where removed_at is null and tmdb_id is not null
-        group by band
+        select s.band, s.titles, s.fresh
+        from freshness_sample s
+        join last using (taken_at)
     ) t using (band);

@@ -97,6 +97,7 @@ async fn verbs_for_movies_answer(world: &World) {
     assert_eq!(ask(world, "movie.history", movie).await[0]["kind"], "created");
     assert!(ask(world, "refresh", json!({"movies": [603]})).await["accepted"].is_array());
     assert_eq!(world.request("movie.get", &json!({"tmdb_id": 1})).await.unwrap_err().0, 404);
+    world.titles_are_counted().await;
     assert_eq!(ask(world, "status", json!({})).await["titles"], 1);
 }
 

@@ -145,10 +145,13 @@ async fn a_failing_job_pauses_itself() {
 #[tokio::test]
 async fn status_check_is_three_when_a_title_is_late() {
     let world = World::start("check").await;
-    let code = || world.try_verb(&["status", "--check"]).code;
-    assert_eq!(code(), Some(0));
+    let code = async || {
+        world.titles_are_counted().await;
+        world.try_verb(&["status", "--check"]).code
+    };
+    assert_eq!(code().await, Some(0));
     world.add_movie_of(603, "The Matrix", "1999-03-30").await;
-    assert_eq!(code(), Some(3));
+    assert_eq!(code().await, Some(3));
     world.verb(&["jobs", "run", "daily_refresh_enqueue", "--follow"]);
-    assert_eq!(code(), Some(0));
+    assert_eq!(code().await, Some(0));
 }

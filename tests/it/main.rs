@@ -28,6 +28,7 @@ mod doors;
 mod fates;
 mod hostile;
 mod jobs;
+mod looks;
 mod main_flow;
 mod maintenance;
 mod migrate;

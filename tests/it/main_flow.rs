@@ -78,6 +78,7 @@ async fn verbs_tell_the_state() {
         (movie["title"].as_str(), movie["is_stale"].as_bool()),
         (Some("The Matrix"), Some(false))
     );
+    world.titles_are_counted().await;
     assert!(world.verb(&["status"]).contains("Fresh: 100.0 % of 2 titles"));
     assert!(!world.verb(&["config"]).contains("postgres://"));
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use tests::{Database, Folder, Said, mangoes, postgres};
 
 /// Functions that run with the rights of their owner: one more needs a look at each name in it.
-const WITH_RIGHTS: usize = 8;
+const WITH_RIGHTS: usize = 7;
+/// It has no path, because each name in it has its schema.
+const WITH_FULL_NAMES: &str = "public.is_stale(";
 
 /// A new database has the schema of the file; `make bless` writes the file.
 #[tokio::test]
@@ -29,7 +31,7 @@ async fn the_schema_is_that_of_the_file() {
     let with_rights: Vec<&str> =
         made.lines().filter(|line| line.contains("security definer")).collect();
     assert_eq!(with_rights.len(), WITH_RIGHTS, "{with_rights:#?}");
-    for line in with_rights {
+    for line in with_rights.iter().filter(|line| !line.starts_with(WITH_FULL_NAMES)) {
         let path = line.split("search_path=").nth(1).unwrap_or_default();
         let path = path.split("; ").next().unwrap_or_default();
         let expected = if line.starts_with("public.") { "pg_catalog" } else { "mangoes" };

@@ -13,6 +13,7 @@ mod delivery;
 mod faults;
 mod freshness;
 mod jobs;
+mod looks;
 mod migrate;
 mod remedies;
 mod runs;

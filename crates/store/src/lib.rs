@@ -1,8 +1,8 @@
 //! All SQL, and the only crate that names `sqlx`.
 //!
 //! Five rooms: `db` at the bottom, then `delivery`, `jobs`, `catalogue` (each may use those before
-//! it), and `upstream`. `ledger`, `lost_streams` and `status` take from several rooms and stand
-//! above them.
+//! it), and `upstream`. `ledger`, `lost_streams`, `sample` and `status` take from several rooms and
+//! stand above them.
 
 mod catalogue;
 mod db;
@@ -10,6 +10,7 @@ mod delivery;
 mod jobs;
 mod ledger;
 mod lost_streams;
+mod sample;
 mod schema;
 mod status;
 mod upstream;

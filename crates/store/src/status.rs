@@ -1,4 +1,9 @@
-//! The state of everything, for people. Above the rooms: it counts in all of them.
+//! The state of everything, for people. Above the rooms: it reads in all of them.
+//!
+//! A look costs the same however large the catalogue and its history are: what grows with them is
+//! counted beside the looks ([`crate::sample`]).
+
+use time::OffsetDateTime;
 
 use crate::{
     Store, StoreError, jobs::schedule::UnreadableJob, schema::old_jobs::OldJob,
@@ -21,6 +26,9 @@ pub struct Band {
 /// The state of everything.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Status {
+    /// When titles, bands and tombstones were counted; `None`: never yet.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub counted_at: Option<OffsetDateTime>,
     /// Movies that TMDB still has.
     pub titles: i64,
     /// Those of them that are not due.
@@ -51,52 +59,53 @@ pub struct Status {
     pub old_jobs: Vec<OldJob>,
 }
 
-/// Rows of all rooms.
-struct Counts {
-    titles: i64,
-    fresh: i64,
-    removed: i64,
+/// What is to be done, what went wrong, and what was called.
+struct Backlog {
     queued: i64,
     processing: i64,
     open_runs: i64,
-    outbox: i64,
+    unsent: i64,
     dead_letters: i64,
-}
-
-/// TMDB calls within the last hour.
-struct Calls {
-    all: i64,
+    calls: i64,
     errors: i64,
     refused: i64,
 }
 
+/// What is counted beside the looks, and not by them.
+struct Counted {
+    at: Option<OffsetDateTime>,
+    removed: i64,
+    bands: Vec<Band>,
+}
+
 impl Store {
-    /// Counts everything.
+    /// Reads what was counted last (see [`Store::take_sample`]), and counts what is little.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn status(&self) -> Result<Status, StoreError> {
-        let (counts, calls) = (self.counts().await?, self.calls().await?);
+        let (counted, backlog) = (self.counted().await?, self.backlog().await?);
         Ok(Status {
-            titles: counts.titles,
-            fresh: counts.fresh,
-            removed: counts.removed,
-            bands: self.bands().await?,
-            queued: counts.queued,
-            processing: counts.processing,
-            open_runs: counts.open_runs,
-            outbox: counts.outbox,
-            dead_letters: counts.dead_letters,
-            calls_last_hour: calls.all,
-            errors_last_hour: calls.errors,
-            refused_last_hour: calls.refused,
+            counted_at: counted.at,
+            titles: counted.bands.iter().map(|band| band.titles).sum(),
+            fresh: counted.bands.iter().map(|band| band.fresh).sum(),
+            removed: counted.removed,
+            bands: counted.bands,
+            queued: backlog.queued,
+            processing: backlog.processing,
+            open_runs: backlog.open_runs,
+            outbox: backlog.unsent,
+            dead_letters: backlog.dead_letters,
+            calls_last_hour: backlog.calls,
+            errors_last_hour: backlog.errors,
+            refused_last_hour: backlog.refused,
             budget: self.budget().await?,
             unreadable_jobs: self.unreadable_jobs().await?,
             old_jobs: self.old_jobs().await?,
         })
     }
 
-    async fn bands(&self) -> Result<Vec<Band>, StoreError> {
+    async fn counted(&self) -> Result<Counted, StoreError> {
         let bands = sqlx::query_as!(
             Band,
             r#"
@@ -109,57 +118,36 @@ impl Store {
             order by max_age_days nulls last
             "#
         );
-        Ok(bands.fetch_all(&self.pool).await?)
+        let bands = bands.fetch_all(&self.pool).await?;
+        let sample = sqlx::query!(
+            "
+            select taken_at, removed
+            from status_sample
+            order by taken_at desc
+            limit 1
+            "
+        );
+        let sample = sample.fetch_optional(&self.pool).await?;
+        let removed = sample.as_ref().map_or(0, |sample| sample.removed);
+        Ok(Counted { at: sample.map(|sample| sample.taken_at), removed, bands })
     }
 
-    async fn counts(&self) -> Result<Counts, StoreError> {
-        let counts = sqlx::query_as!(
-            Counts,
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let backlog = sqlx::query_as!(
+            Backlog,
             r#"
             select
-                (
-                    select count(*)
-                    from title
-                    where removed_at is null and tmdb_id is not null
-                ) as "titles!",
-                (
-                    select count(*)
-                    from title
-                    where removed_at is null and tmdb_id is not null and due_at > now()
-                ) as "fresh!",
-                (select count(*) from title where removed_at is not null) as "removed!",
-                (select count(*) from refresh_item where status = 'queued') as "queued!",
-                (
-                    select count(*)
-                    from refresh_item
-                    where status = 'processing'
-                ) as "processing!",
-                (
-                    select count(*)
-                    from job_run
-                    where status in ('queued', 'running')
-                ) as "open_runs!",
-                (select count(*) from outbox where published_at is null) as "outbox!",
-                (select count(*) from dead_letter where replayed_as is null) as "dead_letters!"
+                queued as "queued!",
+                processing as "processing!",
+                open_runs as "open_runs!",
+                unsent as "unsent!",
+                dead_letters as "dead_letters!",
+                calls as "calls!",
+                errors as "errors!",
+                refused as "refused!"
+            from backlog()
             "#
         );
-        Ok(counts.fetch_one(&self.pool).await?)
-    }
-
-    async fn calls(&self) -> Result<Calls, StoreError> {
-        let calls = sqlx::query_as!(
-            Calls,
-            r#"
-            select
-                count(*) as "all!",
-                count(*) filter (
-                    where http_status is null or http_status >= 400
-                ) as "errors!",
-                count(*) filter (where http_status = 429) as "refused!"
-            from tmdb_call
-            where created_at > now() - interval '1 hour'
-            "#
-        );
-        Ok(calls.fetch_one(&self.pool).await?)
+        Ok(backlog.fetch_one(&self.pool).await?)
     }
 }

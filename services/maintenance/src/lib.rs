@@ -1,10 +1,11 @@
-//! Housekeeping: removes rows that are older than a job's payload says. Woken by ticks of action
-//! `maintain`. The only owner of every "older than".
+//! Housekeeping: removes rows that are older than a job's payload says, woken by ticks of action
+//! `maintain`; applies edits; counts what looks show. The only owner of every "older than".
 
 mod delivery_retention;
 mod edits;
 mod error;
 mod maintain;
+mod sampler;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
     vec![
         delivery_retention::child(tools.store.clone()),
         edits::child(tools.store.clone()),
+        sampler::child(tools.store.clone()),
         consumer_child(maintain, args),
     ]
 }

@@ -15,11 +15,12 @@ pub enum Fault {
     UnreadableJob(UnreadableJob),
 }
 
-/// Freshness, backlog, budget.
+/// Freshness, backlog, budget. Where no service runs that counts titles, they are counted here.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn read(store: &Store) -> Result<Status, OperatorError> {
+    store.replace_abandoned_sample().await?;
     Ok(store.status().await?)
 }
 

@@ -19,6 +19,13 @@ impl Database {
         self.movies().and("is_stale(work_id) <> (due_at <= now())")
     }
 
+    /// Waits until titles were counted after all that has been done so far, as looks show them.
+    pub async fn titles_are_counted(&self) {
+        let begun: String = self.value("select clock_timestamp()::text").await;
+        let samples: Rows<'_, Any> = self.rows("status_sample");
+        samples.and(format!("taken_at > '{begun}'")).becomes(1).await;
+    }
+
     /// In how many days a movie that comes out today is stale.
     pub async fn staleness_days_today(&self) -> i32 {
         self.value("select staleness_days(current_date)").await

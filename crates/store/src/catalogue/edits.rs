@@ -1,13 +1,19 @@
 //! Applies what people and the app edit beside us: the freshness policy, and the app's own works.
 
+use std::time::{Duration, Instant};
+
 use crate::{
     Store, StoreError,
     db::deadline::{SHORT, within},
 };
 
-/// Movies of one transaction that applies the policy: a refresh of one of them waits for as long
-/// as it takes.
-const POLICY_BATCH: i32 = 2_000;
+/// How long one transaction that applies the policy may take: a refresh of one of its movies waits
+/// for it. Each batch is as large as the one before says.
+const POLICY_BATCH_AIM: Duration = Duration::from_millis(25);
+/// Movies of the first batch, of the smallest and of the largest.
+const POLICY_BATCH_FIRST: i32 = 500;
+const POLICY_BATCH_MIN: i32 = 50;
+const POLICY_BATCH_MAX: i32 = 5_000;
 /// Edits of one transaction.
 const EDITS_BATCH: i32 = 1_000;
 
@@ -18,12 +24,14 @@ impl Store {
     /// # Errors
     /// When the database does not answer; the next call goes on where this one stopped.
     pub async fn apply_policy(&self) -> Result<u32, StoreError> {
-        let mut batches = 0;
+        let (mut batches, mut size) = (0, POLICY_BATCH_FIRST);
         loop {
-            let batch = sqlx::query_scalar!(r#"select apply_policy($1) as "more!""#, POLICY_BATCH);
+            let begun = Instant::now();
+            let batch = sqlx::query_scalar!(r#"select apply_policy($1) as "more!""#, size);
             if !within(SHORT, async { Ok(batch.fetch_one(&self.pool).await?) }).await? {
                 return Ok(batches);
             }
+            size = next_batch(size, begun.elapsed());
             batches += 1;
         }
     }
@@ -42,5 +50,29 @@ impl Store {
                 return Ok(all);
             }
         }
+    }
+}
+
+/// The size of a batch after one of this size took so long.
+#[expect(clippy::cast_possible_truncation, reason = "it is clamped to a few thousand")]
+fn next_batch(size: i32, took: Duration) -> i32 {
+    let fits = f64::from(size) * POLICY_BATCH_AIM.as_secs_f64() / took.as_secs_f64().max(0.001);
+    let fits = fits.clamp(f64::from(POLICY_BATCH_MIN), f64::from(POLICY_BATCH_MAX));
+    // One quick batch says little about the next one.
+    (fits.round() as i32).min(size * 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_takes_as_long_as_a_refresh_may_wait() {
+        let next = |size, millis| next_batch(size, Duration::from_millis(millis));
+        assert_eq!(next(500, 25), 500, "as it should be");
+        assert_eq!(next(500, 50), 250, "too long");
+        assert_eq!(next(500, 10), 1_000, "quick: no more than double");
+        assert_eq!(next(500, 30_000), POLICY_BATCH_MIN, "it waited for somebody");
+        assert_eq!(next(4_000, 0), POLICY_BATCH_MAX);
     }
 }

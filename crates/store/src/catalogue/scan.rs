@@ -105,7 +105,8 @@ async fn queue_due(
     Ok(queued)
 }
 
-/// The rows come without their run, which is the same for all of a million.
+/// The rows come without their run, which is the same for all of a million. Each date is compared
+/// with the policy once; no date is as one that no calendar has.
 async fn insert_rows(
     tx: &mut PgConnection,
     run: &RunId,
@@ -114,6 +115,14 @@ async fn insert_rows(
     let rows = sqlx::query_as!(
         QueueRow,
         r#"
+        with due as materialized (
+            select work_id, tmdb_id, release_date, due_at
+            from due_titles($1)
+        ),
+        ages as (
+            select release_date, staleness_days(release_date) <= $4 as is_fresh
+            from (select distinct coalesce(release_date, 'infinity') as release_date from due) d
+        )
         insert into refresh_item (
             work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id, released_at
         )
@@ -127,10 +136,8 @@ async fn insert_rows(
             'due',
             $2,
             case when $3 then now() end
-        from due_titles($1) s,
-            lateral (
-                select staleness_days(s.release_date) <= $4 as is_fresh
-            ) f
+        from due s
+        join ages f on f.release_date = coalesce(s.release_date, 'infinity')
         order by s.due_at
         on conflict do nothing
         returning

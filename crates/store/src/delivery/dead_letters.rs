@@ -51,9 +51,9 @@ pub struct DeadRow {
 pub struct DeadGroup {
     pub consumer: String,
     pub reason: String,
-    /// How many there are.
+    /// How many there are; counted up to one more than [`Self::LETTERS_MAX`].
     pub letters: i64,
-    /// How many of them were replayed.
+    /// How many of those that were counted, the newest, were replayed.
     pub replayed: i64,
     /// When the oldest was written.
     #[serde(with = "time::serde::rfc3339")]
@@ -65,6 +65,11 @@ pub struct DeadGroup {
     pub latest_error: String,
 }
 
+impl DeadGroup {
+    /// No more of one group are counted: a look costs the same however many there are.
+    pub const LETTERS_MAX: i64 = 10_000;
+}
+
 impl Store {
     /// Dead letters by consumer and reason, the largest group first.
     ///
@@ -74,19 +79,61 @@ impl Store {
         let groups = sqlx::query_as!(
             DeadGroup,
             r#"
+            with recursive groups as (
+                (
+                    select consumer, reason
+                    from dead_letter
+                    order by consumer, reason
+                    limit 1
+                )
+                union all
+                select next.consumer, next.reason
+                from groups g
+                cross join lateral (
+                    select d.consumer, d.reason
+                    from dead_letter d
+                    where (d.consumer, d.reason) > (g.consumer, g.reason)
+                    order by d.consumer, d.reason
+                    limit 1
+                ) next
+            )
             select
-                consumer,
-                reason,
-                count(*) as "letters!",
-                count(replayed_as) as "replayed!",
-                min(died_at) as "first_at!",
-                max(died_at) as "last_at!",
-                max(id) as "latest_id!",
-                (array_agg(error order by id desc))[1] as "latest_error!"
-            from dead_letter
-            group by consumer, reason
-            order by count(*) desc, consumer, reason
-            "#
+                g.consumer as "consumer!",
+                g.reason as "reason!",
+                n.letters as "letters!",
+                n.replayed as "replayed!",
+                oldest.died_at as "first_at!",
+                newest.died_at as "last_at!",
+                newest.id as "latest_id!",
+                newest.error as "latest_error!"
+            from groups g
+            cross join lateral (
+                select count(*) as letters, count(d.replayed_as) as replayed
+                from (
+                    select replayed_as
+                    from dead_letter d
+                    where d.consumer = g.consumer and d.reason = g.reason
+                    order by d.id desc
+                    limit $1
+                ) d
+            ) n
+            cross join lateral (
+                select died_at
+                from dead_letter d
+                where d.consumer = g.consumer and d.reason = g.reason
+                order by d.id
+                limit 1
+            ) oldest
+            cross join lateral (
+                select id, died_at, error
+                from dead_letter d
+                where d.consumer = g.consumer and d.reason = g.reason
+                order by d.id desc
+                limit 1
+            ) newest
+            order by n.letters desc, g.consumer, g.reason
+            "#,
+            DeadGroup::LETTERS_MAX + 1
         );
         Ok(groups.fetch_all(&self.pool).await?)
     }

@@ -94,8 +94,8 @@ pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<
 }
 
 impl Store {
-    /// Whether an event has been unsent for longer than this many seconds, and no stream was
-    /// created within that time: after that all its events are unsent again.
+    /// Whether the oldest unsent event has been unsent for longer than this many seconds, and no
+    /// stream was created within that time: after that all its events are unsent again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -103,11 +103,15 @@ impl Store {
         let late = sqlx::query_scalar!(
             r#"
             select
-                exists (
-                    select 1
-                    from outbox
-                    where published_at is null
-                        and created_at < now() - make_interval(secs => $1)
+                coalesce(
+                    (
+                        select created_at < now() - make_interval(secs => $1)
+                        from outbox
+                        where published_at is null
+                        order by id
+                        limit 1
+                    ),
+                    false
                 )
                 and coalesce(
                     (select max(noted_at) from stream_generation)

@@ -104,6 +104,7 @@ pub struct RunRow {
     pub cancelled: i64,
     /// Movies that are not settled yet.
     pub pending: i64,
+    /// Among other runs counted up to one more than [`Self::CALLS_MAX`].
     pub tmdb_calls: i64,
     /// Milliseconds from start to end, or until now.
     pub duration_ms: i64,
@@ -112,6 +113,10 @@ pub struct RunRow {
 }
 
 impl RunRow {
+    /// In a list of runs no more calls of one are counted: a look costs the same however many there
+    /// were.
+    pub const CALLS_MAX: i64 = 10_000;
+
     /// Items that are settled.
     #[must_use]
     pub const fn settled(&self) -> i64 {
@@ -232,8 +237,7 @@ impl Store {
                 checked, skipped, done, failed, not_needed, cancelled, pending,
                 (
                     select count(*)
-                    from tmdb_call l
-                    where l.run_id = r.run_id
+                    from (select from tmdb_call l where l.run_id = r.run_id limit $4) l
                 ) as "tmdb_calls!",
                 (
                     extract(
@@ -249,7 +253,8 @@ impl Store {
             "#,
             job,
             run,
-            limit
+            limit,
+            run.is_none().then_some(RunRow::CALLS_MAX + 1)
         )
         .fetch_all(&self.pool)
         .await?;

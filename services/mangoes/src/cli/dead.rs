@@ -126,13 +126,22 @@ fn group_row(group: &DeadGroup, now: OffsetDateTime) -> Vec<String> {
     vec![
         group.reason.clone(),
         group.consumer.clone(),
-        group.letters.to_string(),
+        letters(group),
         group.replayed.to_string(),
         relative(Some(group.first_at), now),
         relative(Some(group.last_at), now),
         group.latest_id.to_string(),
         cut(&group.latest_error),
     ]
+}
+
+/// The exact number, where all were counted.
+fn letters(group: &DeadGroup) -> String {
+    if group.letters > DeadGroup::LETTERS_MAX {
+        format!("{}+", DeadGroup::LETTERS_MAX)
+    } else {
+        group.letters.to_string()
+    }
 }
 
 async fn list(

@@ -35,10 +35,15 @@ fn row(run: &RunRow, now: OffsetDateTime) -> Vec<String> {
         run.done.to_string(),
         run.failed.to_string(),
         run.not_needed.to_string(),
-        run.tmdb_calls.to_string(),
+        calls(run.tmdb_calls),
         millis(run.duration_ms),
         note(run),
     ]
+}
+
+/// The exact number, where all were counted.
+fn calls(n: i64) -> String {
+    if n == RunRow::CALLS_MAX + 1 { format!("{}+", RunRow::CALLS_MAX) } else { n.to_string() }
 }
 
 /// How far it is, or what went wrong.

@@ -45,14 +45,16 @@ pub(super) async fn show(store: &Store, out: Output) -> Result<Status> {
         out.value(&status);
         return Ok(status);
     }
+    let now = store.now().await?;
     output::line(&format!(
-        "Fresh: {} of {} titles within policy",
+        "Fresh: {} of {} titles within policy, counted {}",
         percent(status.fresh, status.titles),
-        status.titles
+        status.titles,
+        relative(status.counted_at, now)
     ));
     let rows = status.bands.iter().map(band_row).collect();
     out.table(&status.bands, &["BAND", "EVERY", "TITLES", "FRESH", "DUE"], rows);
-    out.pairs(&totals(&status, store.now().await?));
+    out.pairs(&totals(&status, now));
     for job in &status.unreadable_jobs {
         out.pairs(&[("paused job", format!("{}: {}", job.name, job.reason))]);
     }

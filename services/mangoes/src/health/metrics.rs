@@ -20,10 +20,11 @@ const fn metric(name: &'static str, help: &'static str, value: f64) -> Metric {
 
 /// Everything as Prometheus text.
 pub(crate) async fn text(process: &Process) -> Result<String> {
-    let status = process.store.status().await?;
+    let (status, now) = (process.store.status().await?, process.store.now().await?);
+    let age = status.counted_at.map(|at| sample_age(now - at));
     let registry = Registry::new();
     for Metric { name, help, value } in
-        of_installation(&status).into_iter().chain(of_process(process))
+        of_installation(&status).into_iter().chain(age).chain(of_process(process))
     {
         let gauge = GaugeVec::new(Opts::new(name, help), &[])?;
         gauge.with_label_values::<&str>(&[]).set(value);
@@ -36,6 +37,15 @@ pub(crate) async fn text(process: &Process) -> Result<String> {
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
     Ok(String::from_utf8(text)?)
+}
+
+/// What a scrape does not count itself was counted so long ago.
+fn sample_age(age: time::Duration) -> Metric {
+    metric(
+        "mangoes_sample_age_seconds",
+        "Time since titles were counted by band",
+        age.as_seconds_f64().max(0.0),
+    )
 }
 
 fn by_band(

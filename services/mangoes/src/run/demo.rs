@@ -20,6 +20,7 @@ use proto::{RunId, RunState};
 use runtime::Config;
 use serde_json::{Value, json};
 use store::{RunRow, Store};
+use time::OffsetDateTime;
 
 use super::{
     servers::{ServerOptions, Servers},
@@ -144,12 +145,25 @@ impl Demo<'_> {
         Ok(self.store.events_published(&subjects).await?)
     }
 
+    /// Waits until titles were counted after this time.
+    async fn counted_since(&self, work_ended_at: OffsetDateTime) -> Result<()> {
+        let begun = Instant::now();
+        while self.store.sampled_at().await?.is_none_or(|at| at <= work_ended_at) {
+            if begun.elapsed() > STEP_LIMIT {
+                bail!("titles are still not counted after {} s", STEP_LIMIT.as_secs());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
     async fn print(&self, runs: &[&RunRow], events: i64) -> Result<()> {
         // TMDB calls are logged in batches: the counts are complete only now.
         let mut complete = Vec::new();
         for run in runs {
             complete.push(jobs::run_of(self.store, &run.run_id).await?.run);
         }
+        self.counted_since(self.store.now().await?).await?;
         let status = status::read(self.store).await?;
         if self.out.json {
             self.out.value(&json!({
