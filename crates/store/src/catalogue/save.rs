@@ -43,9 +43,10 @@ impl Store {
         titles::write(&mut tx, &changes, &written).await?;
         details::write(&mut tx, &changes).await?;
         ratings::write(&mut tx, &changes).await?;
-        events::write(&mut tx, &changes).await?;
+        events::write(&mut tx, &changes, self.relay_wake.waking()).await?;
         settle(&mut tx, &todo).await?;
         tx.commit().await?;
+        self.relay_wake.written();
         let stored: HashMap<&MessageRef, RefreshOutcome> =
             changes.iter().map(|c| (&c.save.message, c.outcome)).collect();
         let answer = |save: &Save| match stored.get(&save.message) {
