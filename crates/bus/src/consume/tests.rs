@@ -205,7 +205,7 @@ impl Stage {
         let message = InFlight {
             delivery,
             payload: payload.to_owned().into(),
-            headers: serde_json::json!({}),
+            headers: async_nats::HeaderMap::new(),
             receipt: Box::new(receipt),
         };
         self.worker.run(message, attempts).await

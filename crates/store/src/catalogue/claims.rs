@@ -51,38 +51,30 @@ impl Batch for Claims {
     /// out. The commit does not wait for the disk: where a crash of Postgres forgets that a row was
     /// `processing`, the row is `queued` as before, and its message is delivered again.
     async fn run(&self, events: &[MovieStale]) -> Result<Vec<RefreshClaim>, StoreError> {
-        let column = |of: fn(&MovieStale) -> String| events.iter().map(of).collect::<Vec<_>>();
-        let movies: Vec<i64> = events.iter().map(|event| event.tmdb_id.get()).collect();
-        let rows: Vec<Option<i64>> = events.iter().map(|event| event.queue_id).collect();
-        let runs: Vec<Option<String>> =
-            events.iter().map(|event| event.run_id.as_ref().map(ToString::to_string)).collect();
-        let priorities: Vec<i32> = events.iter().map(|event| event.lane.priority()).collect();
+        let Columns { movies, rows, runs, priorities, lanes, reasons } = Columns::of(events);
         let claims = sqlx::query!(
             r#"
             with without_waiting as (
                 select set_config('synchronous_commit', 'off', true)
             ),
             asked as (
-                select a.*, t.work_id
+                select
+                    a.*,
+                    t.work_id,
+                    t.work_id is not null and (
+                        a.queue_id is null
+                        or exists (
+                            select 1
+                            from refresh_item o
+                            where o.id = a.queue_id and o.status in ('queued', 'processing')
+                        )
+                    ) as is_open
                 from without_waiting,
                     unnest(
                         $1::bigint[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::text[]
                     ) with ordinality
                         as a (tmdb_id, queue_id, priority, lane, reason, run_id, n)
                 left join title t on t.tmdb_id = a.tmdb_id
-            ),
-            open as (
-                select *
-                from asked
-                where work_id is not null
-                    and (
-                        queue_id is null
-                        or exists (
-                            select 1
-                            from refresh_item o
-                            where o.id = queue_id and o.status in ('queued', 'processing')
-                        )
-                    )
             ),
             claimed as (
                 insert into refresh_item (
@@ -92,7 +84,8 @@ impl Batch for Claims {
                 select distinct on (work_id)
                     work_id, tmdb_id, 'processing', priority, now(), lane, reason, run_id,
                     now(), now() + make_interval(secs => $7)
-                from open
+                from asked
+                where is_open
                 order by work_id, n
                 on conflict (work_id) where status in ('queued', 'processing')
                 do update set
@@ -100,29 +93,53 @@ impl Batch for Claims {
                     lease_until = excluded.lease_until,
                     released_at = excluded.released_at
             )
-            select
-                work_id is not null as "is_known!",
-                n in (select n from open) as "is_open!"
+            select work_id is not null as "is_known!", is_open as "is_open!"
             from asked
             order by n
             "#,
             &movies,
             &rows as &[Option<i64>],
             &priorities,
-            &column(|event| event.lane.as_str().to_owned()),
-            &column(|event| event.reason.clone()),
+            &lanes,
+            &reasons,
             &runs as &[Option<String>],
             LEASE_SECS
         );
-        let claims = claims.fetch_all(&self.0).await?.into_iter().map(|claim| {
-            if claim.is_open {
-                RefreshClaim::Claimed
-            } else if claim.is_known {
-                RefreshClaim::AlreadyDone
-            } else {
-                RefreshClaim::UnknownMovie
-            }
-        });
-        Ok(claims.collect())
+        let claims = claims.fetch_all(&self.0).await?;
+        Ok(claims.iter().map(|claim| claim_of(claim.is_known, claim.is_open)).collect())
+    }
+}
+
+const fn claim_of(is_known: bool, is_open: bool) -> RefreshClaim {
+    if is_open {
+        RefreshClaim::Claimed
+    } else if is_known {
+        RefreshClaim::AlreadyDone
+    } else {
+        RefreshClaim::UnknownMovie
+    }
+}
+
+/// What messages ask for, column by column.
+struct Columns {
+    movies: Vec<i64>,
+    rows: Vec<Option<i64>>,
+    runs: Vec<Option<String>>,
+    priorities: Vec<i32>,
+    lanes: Vec<String>,
+    reasons: Vec<String>,
+}
+
+impl Columns {
+    fn of(events: &[MovieStale]) -> Self {
+        let run = |event: &MovieStale| event.run_id.as_ref().map(ToString::to_string);
+        Self {
+            movies: events.iter().map(|event| event.tmdb_id.get()).collect(),
+            rows: events.iter().map(|event| event.queue_id).collect(),
+            runs: events.iter().map(run).collect(),
+            priorities: events.iter().map(|event| event.lane.priority()).collect(),
+            lanes: events.iter().map(|event| event.lane.as_str().to_owned()).collect(),
+            reasons: events.iter().map(|event| event.reason.clone()).collect(),
+        }
     }
 }
