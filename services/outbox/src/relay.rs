@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Rows of one step.
-const BATCH_MAX: i64 = 512;
+const BATCH_MAX: usize = 512;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How soon a relay that was woken looks again while another process publishes: that one may have
@@ -178,7 +178,9 @@ impl State {
             let step = self.store.relay(&withheld, BATCH_MAX, publish).await?;
             let Some(step) = step else { return Ok(Looked::Elsewhere) };
             self.bus.pulse().beat(COMPONENT);
-            if step.sent + step.left == 0 || !self.bus.is_connected() {
+            // Fewer rows than asked for were all that there were; whatever is written after them
+            // wakes the relay again.
+            if (step.left == 0 && step.sent < BATCH_MAX) || !self.bus.is_connected() {
                 break;
             }
             if step.sent == 0 {

@@ -102,7 +102,7 @@ impl Store {
     pub async fn relay<F, Fut>(
         &self,
         withheld: &Withheld,
-        limit: i64,
+        limit: usize,
         publish: F,
     ) -> Result<Option<RelayStep>, StoreError>
     where
@@ -198,7 +198,7 @@ async fn sign_of_life(tx: &mut PgConnection) -> Result<(), StoreError> {
 async fn unsent(
     tx: &mut PgConnection,
     withheld: &Withheld,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<OutboxRow>, StoreError> {
     let rows = sqlx::query_as!(
         OutboxRow,
@@ -211,7 +211,7 @@ async fn unsent(
         order by id
         limit $1
         "#,
-        limit,
+        i64::try_from(limit).unwrap_or(i64::MAX),
         &withheld.keys,
         &like_patterns(&withheld.subjects)
     );
