@@ -20,8 +20,10 @@ create table attempt (
     first_at timestamptz not null default now(),
     last_at timestamptz not null default now(),
     primary key (consumer, message_key)
-);
-create index attempt_age on attempt (last_at);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+comment on table attempt is
+    'Messages whose work began and is not committed. Few rows at any time, each for a moment: '
+    'looking through all of them costs less than an index by age.';
 comment on column attempt.alone is
     'How often the process died under a message that ran alone in it: only that makes it poison.';
 comment on column attempt.holder is
@@ -32,15 +34,16 @@ create table outbox (
     subject text not null,
     message_id text not null,
     ordering_key text not null,
-    headers jsonb not null,
-    payload jsonb not null,
+    headers json not null,
+    payload json not null,
     created_at timestamptz not null default now(),
     published_at timestamptz
 );
 create index outbox_open on outbox (id) where published_at is null;
 create index outbox_published on outbox (published_at) where published_at is not null;
-create index outbox_message on outbox (message_id);
 comment on table outbox is 'Events, written with what they tell of; the relay publishes them.';
+comment on column outbox.payload is
+    'As text: it is written and published, and nobody asks for a part of it.';
 
 create table dead_letter (
     id bigserial primary key,

@@ -15,7 +15,7 @@ language sql set search_path from current as $$
             'traceparent', '00-'
                 || encode(substr(sha256(convert_to(p_cause, 'UTF8')), 1, 16), 'hex') || '-'
                 || encode(substr(sha256(convert_to(p_id, 'UTF8')), 1, 8), 'hex') || '-01'
-        ),
-        p_payload
+        )::json,
+        p_payload::json
     )
 $$;

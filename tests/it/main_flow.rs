@@ -96,3 +96,28 @@ async fn an_idle_consumer_is_prompt() {
         assert!(begun.elapsed().as_secs_f64() < 2.5, "after {idle_secs} s: {:?}", begun.elapsed());
     }
 }
+
+/// Messages that come together are claimed in one statement: several for one movie, and one for a
+/// movie that the catalogue does not have, disturb no other.
+#[tokio::test]
+async fn messages_that_come_together_are_claimed_together() {
+    let world = World::start("together").await;
+    let movies = 1001..=1020;
+    world.add_fresh_movies(movies.clone()).await;
+    world.titles().becomes(20).await;
+    for _ in 0..3 {
+        for id in movies.clone() {
+            world.stale(id).await;
+        }
+        world.stale(1).await;
+    }
+    world.dead_letters().because("not-in-catalogue").becomes(3).await;
+    world.nothing_left_in("MOVIES_STALE").await;
+    assert_eq!(world.dead_letters().await, 3);
+    assert_eq!(world.queue().ended().await, world.queue().completed().await);
+    world.queue().completed().reaches(20).await;
+    for id in movies {
+        assert!(world.events(&format!("movies.refreshed.{id}")).await >= 1, "{id}");
+    }
+    world.all_published().await;
+}

@@ -5,6 +5,8 @@ use proto::MessageKey;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+/// The header with the id that a sender gave.
+pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Longest message id that is taken as it is; an index of Postgres holds no more than 2,700 bytes.
 const ID_MAX_BYTES: usize = 500;
 /// Text of Postgres holds no U+0000.
@@ -28,14 +30,19 @@ pub(crate) fn headers(map: Option<&HeaderMap>) -> Map<String, Value> {
         .collect()
 }
 
-/// `Nats-Msg-Id`, else stream, time and sequence: sequences start again when a store is lost, the
-/// time of storing does not.
-pub(crate) fn message_key(headers: &Map<String, Value>, stored: &StoredAt<'_>) -> MessageKey {
-    MessageKey::new(key_text(headers, stored))
+/// The first `Nats-Msg-Id`.
+pub(crate) fn id_of(map: Option<&HeaderMap>) -> Option<String> {
+    map?.get(MESSAGE_ID).map(|id| clean(id.as_str()))
 }
 
-fn key_text(headers: &Map<String, Value>, stored: &StoredAt<'_>) -> String {
-    match headers.get("Nats-Msg-Id").and_then(Value::as_str) {
+/// The id, else stream, time and sequence: sequences start again when a store is lost, the time of
+/// storing does not.
+pub(crate) fn message_key(id: Option<&str>, stored: &StoredAt<'_>) -> MessageKey {
+    MessageKey::new(key_text(id, stored))
+}
+
+fn key_text(id: Option<&str>, stored: &StoredAt<'_>) -> String {
+    match id {
         Some(id) if id.len() <= ID_MAX_BYTES => id.to_owned(),
         Some(id) => {
             let hash: String = Sha256::digest(id).iter().map(|b| format!("{b:02x}")).collect();
@@ -57,10 +64,10 @@ mod tests {
     fn key(id: Option<&str>) -> String {
         let mut map = HeaderMap::new();
         if let Some(id) = id {
-            map.insert("Nats-Msg-Id", id);
+            map.insert(MESSAGE_ID, id);
         }
         let stored = StoredAt { stream: "S", nanos: 5, sequence: 7 };
-        message_key(&headers(Some(&map)), &stored).to_string()
+        message_key(id_of(Some(&map)).as_deref(), &stored).to_string()
     }
 
     #[test]

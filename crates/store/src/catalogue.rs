@@ -3,6 +3,7 @@
 
 pub(crate) mod aging;
 pub(crate) mod change;
+pub(crate) mod claims;
 pub(crate) mod details;
 pub(crate) mod edits;
 pub(crate) mod events;

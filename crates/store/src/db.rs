@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod connect;
 pub(crate) mod deadline;
 pub(crate) mod error;
+pub(crate) mod group_commit;
 pub(crate) mod notifications;
 mod password;
 mod pooler;

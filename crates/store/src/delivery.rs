@@ -7,3 +7,4 @@ pub(crate) mod old_rows;
 pub(crate) mod outbox;
 pub(crate) mod relay;
 pub(crate) mod subjects;
+pub(crate) mod wake;

@@ -17,13 +17,19 @@ mod upstream;
 
 use sqlx::PgPool;
 
+use self::{
+    catalogue::{claims::Claims, read::KnownMovies},
+    db::group_commit::GroupCommit,
+    delivery::wake::RelayWake,
+};
+
 pub use self::{
     catalogue::{
         change::{Save, Saved},
+        claims::RefreshClaim,
         fan_out::FanOut,
         missing::{MissingMovie, NotFoundUpstream},
         read::{ListedMovie, MovieRow, WorkEvent},
-        refresh_queue::RefreshClaim,
         scan::{ScanOrder, ScanPreview},
         writer::{Writer, writer_children},
     },
@@ -73,4 +79,21 @@ pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) side: db::sessions::SideConnection,
     pub(crate) notifications: db::notifications::Notifications,
+    pub(crate) relay_wake: RelayWake,
+    claims: GroupCommit<Claims>,
+    known: GroupCommit<KnownMovies>,
+}
+
+impl Store {
+    /// Over these connections.
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self {
+            side: Default::default(),
+            notifications: Default::default(),
+            relay_wake: Default::default(),
+            claims: GroupCommit::new(Claims(pool.clone())),
+            known: GroupCommit::new(KnownMovies(pool.clone())),
+            pool,
+        }
+    }
 }

@@ -40,7 +40,7 @@ impl Handler for Movie {
         delivery: &Delivery,
     ) -> Result<Outcome, IngestError> {
         let (store, clock) = (&self.lists.store, &self.lists.clock);
-        if !event.force && store.known(&[event.tmdb_id]).await?.iter().any(|m| !m.is_due) {
+        if !event.force && store.is_fresh(event.tmdb_id).await? {
             let run = event.run_id.as_ref();
             store.skip_item(&delivery.message, run, event.tmdb_id).await?;
             return Ok(Outcome::Skipped(

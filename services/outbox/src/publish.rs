@@ -12,7 +12,7 @@ use store::{OutboxRow, PublishOutcome, Refusal, Withheld};
 use tracing::{error, warn};
 
 /// Events that wait for their confirmation at once.
-const IN_FLIGHT: usize = 128;
+const IN_FLIGHT: usize = 512;
 /// After this a step begins no more rows: what is confirmed has to be marked before the database
 /// loses patience.
 const PASS_MAX: Duration = Duration::from_secs(15);
@@ -83,7 +83,7 @@ impl Publisher {
                 subject: row.subject,
                 message_id: row.message_id,
                 headers: row.headers,
-                payload: row.payload.to_string().into(),
+                payload: row.payload.into_bytes(),
             };
             match self.bus.publish(message).await {
                 Ok(_) => outcome.confirmed.push(id),

@@ -1,6 +1,13 @@
-//! The relay's actor: woken by the database's notification, and every second all the same.
+//! The relay's actor: woken by the writers of its process, for the writers of others by the
+//! database's notification, and every second all the same.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use bus::Bus;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -16,9 +23,12 @@ use crate::{
 };
 
 /// Rows of one step.
-const BATCH_MAX: i64 = 512;
+const BATCH_MAX: usize = 512;
 /// The look behind the notification.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How soon a relay that was woken looks again while another process publishes: that one may have
+/// looked a moment before the commit.
+const ANOTHER_LOOK: Duration = Duration::from_millis(20);
 /// A step ends at the latest when the database gives up on it, after 30 s.
 const COMPONENT: Component =
     Component { name: "outbox-relay", allowed: Duration::from_secs(45), vital: true };
@@ -31,8 +41,9 @@ struct State {
     bus: Bus,
     store: Store,
     streams_seen_at: Option<Instant>,
-    /// Ends with the actor, however that ends.
-    _listening: AbortOnDropHandle<()>,
+    waker: Waker,
+    /// End with the actor, however that ends.
+    _listening: [AbortOnDropHandle<()>; 2],
 }
 
 /// What the relay starts with.
@@ -43,8 +54,43 @@ struct RelayArgs {
 }
 
 /// Something may wait in the outbox.
-#[derive(Debug)]
-struct Look;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Time has passed.
+    Sweep,
+    /// Somebody has written an event.
+    Woken,
+}
+
+/// Wakes the relay, however often it is called once before its next look.
+#[derive(Clone)]
+struct Waker {
+    relay: ActorRef<Look>,
+    is_awaited: Arc<AtomicBool>,
+}
+
+impl Waker {
+    fn wake(&self) {
+        if !self.is_awaited.swap(true, Ordering::AcqRel) {
+            // A relay that has ended needs no waking.
+            let _ = self.relay.cast(Look::Woken);
+        }
+    }
+
+    /// The relay looks now.
+    fn looks(&self) {
+        self.is_awaited.store(false, Ordering::Release);
+    }
+}
+
+/// What a look left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    /// Everything that could be sent is sent.
+    Through,
+    /// Another process publishes.
+    Elsewhere,
+}
 
 /// The child that runs the relay.
 #[must_use]
@@ -62,32 +108,36 @@ impl Actor for Relay {
         myself: ActorRef<Look>,
         RelayArgs { bus, store }: RelayArgs,
     ) -> Result<State, ActorProcessingErr> {
-        myself.send_interval(SWEEP_EVERY, || Look);
-        let (listener, listening) = (myself.clone(), store.clone());
-        let listening = tokio::spawn(async move {
-            // A relay that has ended needs no notification.
-            let look = || {
-                let _ = listener.cast(Look);
-            };
-            listening.listen(Channel::Outbox, look).await;
-        });
+        myself.send_interval(SWEEP_EVERY, || Look::Sweep);
+        let waker = Waker { relay: myself, is_awaited: Arc::default() };
+        let listening = [
+            tokio::spawn(wake_for_others(store.clone(), waker.clone())),
+            tokio::spawn(wake_for_own(store.clone(), waker.clone())),
+        ];
         bus.pulse().beat(COMPONENT);
         Ok(State {
             bus,
             store,
             streams_seen_at: None,
-            _listening: AbortOnDropHandle::new(listening),
+            waker,
+            _listening: listening.map(AbortOnDropHandle::new),
         })
     }
 
     async fn handle(
         &self,
-        _: ActorRef<Look>,
-        _: Look,
+        myself: ActorRef<Look>,
+        look: Look,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
+        state.waker.looks();
         match state.send_all().await {
-            Ok(()) => state.bus.pulse().works(COMPONENT.name),
+            Ok(looked) => {
+                state.bus.pulse().works(COMPONENT.name);
+                if look == Look::Woken && looked == Looked::Elsewhere {
+                    myself.send_after(ANOTHER_LOOK, || Look::Woken);
+                }
+            }
             Err(e) => {
                 let error = runtime::chain(&e);
                 warn!(error, "events cannot be published now; they stay unsent");
@@ -99,10 +149,21 @@ impl Actor for Relay {
     }
 }
 
+async fn wake_for_others(store: Store, waker: Waker) {
+    store.listen(Channel::Outbox, || waker.wake()).await;
+}
+
+async fn wake_for_own(store: Store, waker: Waker) {
+    loop {
+        store.events_written().await;
+        waker.wake();
+    }
+}
+
 impl State {
     /// Everything that is unsent, once. A row that cannot be sent holds up those of its own key and
     /// no others.
-    async fn send_all(&mut self) -> Result<(), RelayError> {
+    async fn send_all(&mut self) -> Result<Looked, RelayError> {
         if self.streams_seen_at.is_none_or(|at| at.elapsed() >= STREAMS_EVERY) {
             self.look_at_streams().await?;
         }
@@ -114,16 +175,19 @@ impl State {
         while begun.elapsed() < STREAMS_EVERY {
             let (bus, withheld) = (self.bus.clone(), blocked.withheld());
             let publish = |rows| publish(bus, rows, blocked.clone());
-            let Some(step) = self.store.relay(&withheld, BATCH_MAX, publish).await? else { break };
+            let step = self.store.relay(&withheld, BATCH_MAX, publish).await?;
+            let Some(step) = step else { return Ok(Looked::Elsewhere) };
             self.bus.pulse().beat(COMPONENT);
-            if step.sent + step.left == 0 || !self.bus.is_connected() {
+            // Fewer rows than asked for were all that there were; whatever is written after them
+            // wakes the relay again.
+            if (step.left == 0 && step.sent < BATCH_MAX) || !self.bus.is_connected() {
                 break;
             }
             if step.sent == 0 {
                 self.look_at_streams().await?;
             }
         }
-        Ok(())
+        Ok(Looked::Through)
     }
 
     /// Looks whether streams were recreated, while nobody publishes.

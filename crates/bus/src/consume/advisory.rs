@@ -15,7 +15,7 @@ use tracing::warn;
 use super::work::{Unhandled, Worker};
 use crate::{
     Bus,
-    message_key::{StoredAt, headers, message_key},
+    message_key::{StoredAt, headers, id_of, message_key},
 };
 
 #[derive(Deserialize)]
@@ -62,7 +62,10 @@ async fn give_up(
     };
     let consumer = worker.durable();
     let unhandled = Unhandled {
-        message: MessageRef { consumer, key: message_key(&headers, &stored) },
+        message: MessageRef {
+            consumer,
+            key: message_key(id_of(Some(&message.headers)).as_deref(), &stored),
+        },
         subject: message.subject.to_string(),
         payload: message.payload.to_vec(),
         headers: headers.into(),

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Bus, BusError,
-    message_key::{StoredAt, clean, headers, message_key},
+    message_key::{StoredAt, clean, id_of, message_key},
     topology,
 };
 
@@ -31,6 +31,9 @@ use crate::{
 /// async-nats 0.51 answers a heartbeat within a batch with `Pending` and no wake-up, and the batch
 /// sleeps until its end (docs/adr/0006).
 const PULL_EXPIRES: Duration = Duration::from_secs(4);
+/// How long a pull is put off for a group of free permits: work that hangs with the rest of them
+/// holds up no other message for longer.
+const GROUP_AFTER: Duration = Duration::from_millis(20);
 /// A pull ends after [`PULL_EXPIRES`] and work in flight is settled all the time: a consumer that
 /// is out of sight for longer gets nothing from its stream, or all that it has in flight waits.
 const OUT_OF_SIGHT: Duration = Duration::from_secs(15);
@@ -79,7 +82,16 @@ struct Source {
 struct Flight {
     tracker: TaskTracker,
     permits: Arc<Semaphore>,
+    /// So many permits are free before more messages are asked for.
+    group: usize,
     pauses: mpsc::Sender<Duration>,
+}
+
+/// Permits that are awaited before a pull: a quarter of all, so that messages come in groups and
+/// what is asked of the database before their work is asked for many at once. While little is in
+/// flight that many are free, and nobody waits.
+const fn group_of(permits: usize) -> usize {
+    permits.div_ceil(4)
 }
 
 impl Puller {
@@ -148,7 +160,8 @@ impl Puller {
     async fn pull(&self, source: &Source, tracker: &TaskTracker) -> Result<(), PullError> {
         let (pauses, mut asked_pauses) = mpsc::channel(1);
         let permits = Arc::new(Semaphore::new(self.permits));
-        let flight = Flight { tracker: tracker.clone(), permits, pauses };
+        let group = group_of(self.permits);
+        let flight = Flight { tracker: tracker.clone(), permits, group, pauses };
         let mut connections = self.bus.connections();
         loop {
             let mut free = tokio::select! {
@@ -274,7 +287,11 @@ impl Puller {
 }
 
 impl Flight {
+    /// A group of them, or after a while those that there are, at least one.
     async fn free_permits(&self) -> Vec<OwnedSemaphorePermit> {
+        let group = u32::try_from(self.group).unwrap_or(u32::MAX);
+        // They are taken below: nobody else takes permits.
+        let _ = tokio::time::timeout(GROUP_AFTER, self.permits.acquire_many(group)).await;
         let mut free = Vec::new();
         if let Ok(first) = Arc::clone(&self.permits).acquire_owned().await {
             free.push(first);
@@ -291,7 +308,6 @@ fn beat(bus: &Bus, durable: &'static str, wait: Duration) {
 }
 
 fn in_flight(consumer: &'static str, message: jetstream::Message) -> Result<InFlight, PullError> {
-    let headers = headers(message.headers.as_ref());
     let key: MessageKey = {
         let info = message.info().map_err(|e| {
             PullError::Pull(format!("a message came without the facts of JetStream: {e}"))
@@ -301,7 +317,7 @@ fn in_flight(consumer: &'static str, message: jetstream::Message) -> Result<InFl
             nanos: info.published.unix_timestamp_nanos(),
             sequence: info.stream_sequence,
         };
-        message_key(&headers, &stored)
+        message_key(id_of(message.headers.as_ref()).as_deref(), &stored)
     };
     let subject = clean(&message.subject);
     let (message, acker) = message.split();
@@ -309,7 +325,46 @@ fn in_flight(consumer: &'static str, message: jetstream::Message) -> Result<InFl
     Ok(InFlight {
         delivery,
         payload: message.payload,
-        headers: headers.into(),
+        headers: message.headers.unwrap_or_default(),
         receipt: Box::new(acker),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pull_awaits_a_quarter_of_the_permits_and_one_at_least() {
+        for (permits, group) in [(1, 1), (2, 1), (4, 1), (5, 2), (64, 16)] {
+            assert_eq!(group_of(permits), group, "of {permits}");
+        }
+    }
+
+    fn flight(permits: usize) -> Flight {
+        Flight {
+            tracker: TaskTracker::new(),
+            permits: Arc::new(Semaphore::new(permits)),
+            group: group_of(permits),
+            pauses: mpsc::channel(1).0,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_are_asked_for_in_groups_and_nobody_waits_for_long() {
+        let flight = flight(8);
+        let begun = tokio::time::Instant::now();
+        let mut taken = flight.free_permits().await;
+        assert_eq!((taken.len(), begun.elapsed()), (8, Duration::ZERO), "an idle consumer");
+        // One permit is no group: it is given after a while.
+        taken.truncate(7);
+        assert_eq!(flight.free_permits().await.len(), 1);
+        assert_eq!(begun.elapsed(), GROUP_AFTER);
+        // Two are: they are given as soon as they are free.
+        let mut next = Box::pin(flight.free_permits());
+        assert!(futures::poll!(&mut next).is_pending());
+        taken.truncate(5);
+        assert_eq!(next.await.len(), 3);
+        assert_eq!(begun.elapsed(), GROUP_AFTER);
+    }
 }

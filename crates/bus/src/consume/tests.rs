@@ -205,7 +205,7 @@ impl Stage {
         let message = InFlight {
             delivery,
             payload: payload.to_owned().into(),
-            headers: serde_json::json!({}),
+            headers: async_nats::HeaderMap::new(),
             receipt: Box::new(receipt),
         };
         self.worker.run(message, attempts).await
@@ -315,11 +315,16 @@ async fn a_suspect_runs_alone_and_is_poison_when_it_kills_the_process_again_and_
     let suspect = Attempts { crashed: 2, ..attempts(0) };
     let innocent = Stage::new([End::Done]);
     innocent.work(MATRIX, suspect.clone()).await;
-    assert_eq!(innocent.protocol.said(), [Said::Alone, HANDLED, ACK]);
+    // The work of other tests may keep it waiting for so long that it reports progress.
+    let mut said = innocent.protocol.said();
+    said.retain(|said| *said != Said::Broker(Settlement::InProgress));
+    assert_eq!(said, [Said::Alone, HANDLED, ACK]);
     let ledger = FakeLedger { crashed_alone: 3, ..FakeLedger::default() };
     let guilty = Stage::with([], ledger);
     guilty.work(MATRIX, suspect).await;
-    assert_eq!(guilty.protocol.said(), [Said::Alone, dead(Reason::Poison, 1), TERM]);
+    let mut said = guilty.protocol.said();
+    said.retain(|said| *said != Said::Broker(Settlement::InProgress));
+    assert_eq!(said, [Said::Alone, dead(Reason::Poison, 1), TERM]);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tracing::warn;
 use super::work::{Unhandled, Worker};
 use crate::{
     Bus,
-    message_key::{StoredAt, clean, message_key},
+    message_key::{MESSAGE_ID, StoredAt, clean, message_key},
 };
 
 /// How long a look may take: few messages are in flight, and work waits meanwhile.
@@ -116,8 +116,9 @@ fn unhandled(
     let headers = as_far_as_readable(headers);
     let stored =
         StoredAt { stream, nanos: stored_at.unix_timestamp_nanos(), sequence: message.seq };
+    let id = headers.get(MESSAGE_ID).and_then(Value::as_str);
     Ok(Unhandled {
-        message: MessageRef { consumer, key: message_key(&headers, &stored) },
+        message: MessageRef { consumer, key: message_key(id, &stored) },
         subject: clean(&message.subject),
         payload,
         headers: headers.into(),

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use async_nats::HeaderMap;
 use delivery::{
     Attempts, DeadMessage, Delivery, Effect, Fate, Ledger, LedgerError, MAX_CRASHES_ALONE,
     MessageRef, Outcome, SUSPECT_AFTER, Verdict, verdict,
@@ -22,7 +23,7 @@ use super::{
     handler::{AnyHandler, Failure, Work},
     settle::{Receipt, Settlement},
 };
-use crate::message_key::clean;
+use crate::message_key::{clean, headers};
 
 /// Work in flight shares it, a suspect has it for itself: when the process dies then, no other
 /// message is to blame.
@@ -36,7 +37,7 @@ const ERROR_MAX_CHARS: usize = 2_000;
 pub(super) struct InFlight {
     pub(super) delivery: Delivery,
     pub(super) payload: bytes::Bytes,
-    pub(super) headers: serde_json::Value,
+    pub(super) headers: HeaderMap,
     pub(super) receipt: Box<dyn Receipt>,
 }
 
@@ -258,7 +259,7 @@ fn dead(message: &InFlight, attempts: &Attempts, reason: Reason, error: String) 
         error: clean(&error),
         attempts: attempts.failed + 1,
         payload: message.payload.to_vec(),
-        headers: message.headers.clone(),
+        headers: headers(Some(&message.headers)).into(),
         first_at: attempts.first_at,
     }
 }

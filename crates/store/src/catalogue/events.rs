@@ -9,12 +9,16 @@ use time::OffsetDateTime;
 use crate::{
     StoreError,
     catalogue::change::Change,
-    delivery::outbox::{self, Entry, Envelope},
+    delivery::outbox::{self, Entry, Envelope, Waking},
 };
 
-pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
+pub(crate) async fn write(
+    tx: &mut PgConnection,
+    changes: &[Change<'_>],
+    waking: Waking,
+) -> Result<(), StoreError> {
     let entries: Vec<Entry> = changes.iter().flat_map(entries).collect();
-    outbox::enqueue(tx, &entries).await?;
+    outbox::enqueue_and_wake(tx, &entries, waking).await?;
     let timeline: Vec<TimelineRow<'_>> = changes.iter().filter_map(TimelineRow::of).collect();
     if timeline.is_empty() {
         return Ok(());

@@ -1,12 +1,16 @@
 //! Movies as people and lists read them.
 
+use std::collections::HashSet;
+
 use proto::TmdbId;
+use sqlx::PgPool;
 use time::OffsetDateTime;
 
 use crate::{
     Store, StoreError,
     db::{
         deadline::{SHORT, within},
+        group_commit::Batch,
         row::Row,
     },
 };
@@ -142,9 +146,37 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn known(&self, ids: &[TmdbId]) -> Result<Vec<ListedMovie>, StoreError> {
-        let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-        let rows = sqlx::query!(
-            r#"
+        within(SHORT, known(&self.pool, ids)).await
+    }
+
+    /// Whether the catalogue has a movie that is not due. One question to the database stands for
+    /// all messages that ask at the same time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_fresh(&self, movie: TmdbId) -> Result<bool, StoreError> {
+        self.known.ask(movie).await
+    }
+}
+
+/// Which of some movies are fresh.
+pub(crate) struct KnownMovies(pub(crate) PgPool);
+
+impl Batch for KnownMovies {
+    type Request = TmdbId;
+    type Answer = bool;
+
+    async fn run(&self, movies: &[TmdbId]) -> Result<Vec<bool>, StoreError> {
+        let known = known(&self.0, movies).await?;
+        let fresh: HashSet<TmdbId> = known.iter().filter(|m| !m.is_due).map(|m| m.movie).collect();
+        Ok(movies.iter().map(|movie| fresh.contains(movie)).collect())
+    }
+}
+
+async fn known(pool: &PgPool, ids: &[TmdbId]) -> Result<Vec<ListedMovie>, StoreError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+    let rows = sqlx::query!(
+        r#"
             select
                 t.work_id,
                 t.tmdb_id as "tmdb_id!",
@@ -153,16 +185,15 @@ impl Store {
             join works w using (work_id)
             where t.tmdb_id = any ($1::bigint[]) and w.ingestion_status is distinct from 'pending'
             "#,
-            &ids
-        );
-        let rows = within(SHORT, async { Ok(rows.fetch_all(&self.pool).await?) }).await?;
-        rows.iter()
-            .map(|r| {
-                let row = Row::of("title", &r.work_id);
-                let movie = TmdbId::try_from(i64::from(r.tmdb_id));
-                let movie = movie.map_err(|e| row.unreadable("tmdb_id", &e))?;
-                Ok(ListedMovie { movie, is_due: r.is_due })
-            })
-            .collect()
-    }
+        &ids
+    );
+    let rows = rows.fetch_all(pool).await?;
+    rows.iter()
+        .map(|r| {
+            let row = Row::of("title", &r.work_id);
+            let movie = TmdbId::try_from(i64::from(r.tmdb_id));
+            let movie = movie.map_err(|e| row.unreadable("tmdb_id", &e))?;
+            Ok(ListedMovie { movie, is_due: r.is_due })
+        })
+        .collect()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{MovieStale, TmdbId};
+use proto::TmdbId;
 use sqlx::PgConnection;
 
 use crate::{
@@ -15,21 +15,6 @@ use crate::{
 /// After a failed refresh, scans leave the movie alone for this many hours times two to the power
 /// of the failures, at most a day.
 const HOLD_AFTER_FAILURE_HOURS: i32 = 1;
-/// How long a row may be `processing` before the sweep counts it as lost. Longer than work that is
-/// in flight waits at the gate.
-const LEASE_SECS: f64 = 60.0;
-
-/// Whether a message may refresh its movie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefreshClaim {
-    /// Its row is `processing`.
-    Claimed,
-    /// The row that the message was sent for is not open any more: another message did its work.
-    AlreadyDone,
-    /// The catalogue has no such movie.
-    UnknownMovie,
-}
-
 /// A movie with the run that a message names.
 #[derive(Clone, Copy)]
 pub(crate) struct QueueItem<'a> {
@@ -45,72 +30,6 @@ pub(crate) struct Ending<'a> {
 }
 
 impl Store {
-    /// Records that the refresh of a movie begins: its open row becomes `processing`, or a new row
-    /// does.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn claim_refresh(&self, event: &MovieStale) -> Result<RefreshClaim, StoreError> {
-        match self.claim_known(event).await? {
-            // The app may have added it a moment ago.
-            RefreshClaim::UnknownMovie if self.apply_work_edits().await? > 0 => {
-                self.claim_known(event).await
-            }
-            claim @ (RefreshClaim::Claimed
-            | RefreshClaim::AlreadyDone
-            | RefreshClaim::UnknownMovie) => Ok(claim),
-        }
-    }
-
-    async fn claim_known(&self, event: &MovieStale) -> Result<RefreshClaim, StoreError> {
-        let claim = sqlx::query_scalar!(
-            r#"
-            with work as (
-                select work_id
-                from title
-                where tmdb_id = $1::bigint
-            ),
-            claimed as (
-                insert into refresh_item (
-                    work_id, tmdb_id, status, priority, queued_at, lane, reason, run_id,
-                    released_at, lease_until
-                )
-                select
-                    work_id, $1, 'processing', $2, now(), $3, $4, $5,
-                    now(), now() + make_interval(secs => $6)
-                from work
-                where $7::bigint is null
-                    or exists (
-                        select 1
-                        from refresh_item o
-                        where o.id = $7 and o.status in ('queued', 'processing')
-                    )
-                on conflict (work_id) where status in ('queued', 'processing')
-                do update set
-                    status = 'processing',
-                    lease_until = excluded.lease_until,
-                    released_at = excluded.released_at
-                returning 1
-            )
-            select exists (select 1 from claimed) as "claimed!"
-            from work
-            "#,
-            event.tmdb_id.get(),
-            event.lane.priority(),
-            event.lane.as_str(),
-            event.reason,
-            event.run_id.as_deref(),
-            LEASE_SECS,
-            event.queue_id
-        );
-        let claim = within(SHORT, async { Ok(claim.fetch_optional(&self.pool).await?) }).await?;
-        Ok(match claim {
-            Some(true) => RefreshClaim::Claimed,
-            Some(false) => RefreshClaim::AlreadyDone,
-            None => RefreshClaim::UnknownMovie,
-        })
-    }
-
     /// Puts a row back to `queued`, with what went wrong; the message itself is delivered again.
     /// `counts`: it was a failed attempt.
     ///

@@ -46,9 +46,10 @@ impl Store {
         titles::write(&mut tx, &changes, &clashes).await?;
         details::write(&mut tx, &changes).await?;
         ratings::write(&mut tx, &changes).await?;
-        events::write(&mut tx, &changes).await?;
+        events::write(&mut tx, &changes, self.relay_wake.waking()).await?;
         settle(&mut tx, &todo).await?;
         tx.commit().await?;
+        self.relay_wake.written();
         let stored: HashMap<&MessageRef, RefreshOutcome> =
             changes.iter().map(|c| (&c.save.message, c.outcome)).collect();
         let answer = |save: &Save| match stored.get(&save.message) {
@@ -133,17 +134,25 @@ fn document(work_id: i64, body: &[u8]) -> Option<String> {
 /// Ends the queue rows and run items of everything that this batch handled, also of what a newer
 /// answer superseded. A queue row may belong to another run than the message: that run's item is
 /// settled with it, because no other message will come for it.
+///
+/// Rows are locked in the order in which they are claimed, so that nobody locks another out.
 async fn settle(tx: &mut PgConnection, todo: &[&Save]) -> Result<(), StoreError> {
     let ids: Vec<i64> = todo.iter().map(|s| s.look.tmdb_id.get()).collect();
     let queued = sqlx::query!(
         r#"
+        with open as (
+            select q.id, t.tmdb_id
+            from title t
+            join refresh_item q using (work_id)
+            where t.tmdb_id = any ($1::bigint[]) and q.status in ('queued', 'processing')
+            order by work_id
+            for update of q
+        )
         update refresh_item q
         set status = 'completed', processed_at = now(), lease_until = null, last_error = null
-        from title t
-        where t.tmdb_id = any ($1::bigint[])
-            and q.work_id = t.work_id
-            and q.status in ('queued', 'processing')
-        returning q.run_id, t.tmdb_id::bigint as "tmdb_id!"
+        from open
+        where q.id = open.id
+        returning q.run_id, open.tmdb_id::bigint as "tmdb_id!"
         "#,
         &ids
     )

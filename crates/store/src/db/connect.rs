@@ -48,7 +48,7 @@ impl Store {
             let follow = Follow { pool: pool.clone(), source, url: options.url, session_name };
             tokio::spawn(follow.until_closed());
         }
-        Ok(Self { pool, side: Default::default(), notifications: Default::default() })
+        Ok(Self::new(pool))
     }
 
     /// The id of the installation that this database belongs to.

@@ -32,6 +32,9 @@ pub enum Outage {
     /// The batch that the work was part of met the outage.
     #[error("a batch of movies was not stored")]
     Batch(#[source] Arc<Outage>),
+    /// What asked the database for many at once is gone; a fault of ours.
+    #[error("the batch that this was part of stopped unexpectedly")]
+    BatchStopped,
     /// A row that is there could not be written.
     #[error(
         "table {0} hides rows from this role by row security: log in as the owner of the table, \
@@ -98,7 +101,11 @@ impl Outage {
             Self::NotWritable(_) => PAUSE_FOR_A_PERSON,
             Self::Sql(error) if code_of(error).as_deref() == Some(NO_RIGHT) => PAUSE_FOR_A_PERSON,
             Self::Batch(outage) => outage.pause(),
-            Self::Sql(_) | Self::Login(_) | Self::NoAnswer(_) | Self::WriterRestarts => PAUSE,
+            Self::Sql(_)
+            | Self::Login(_)
+            | Self::NoAnswer(_)
+            | Self::BatchStopped
+            | Self::WriterRestarts => PAUSE,
         }
     }
 }

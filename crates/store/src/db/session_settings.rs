@@ -34,7 +34,8 @@ const SETTINGS: &str = "
     set extra_float_digits = 1;
     -- What \"already exists\" is no news.
     set client_min_messages = 'warning';
-    -- Acknowledged means on disk. Whoever wants more than that keeps it.
+    -- Acknowledged means on disk. Whoever wants more than that keeps it. A few transactions, whose
+    -- loss only has work done again, take it back for themselves.
     select set_config('synchronous_commit', 'on', false)
     where current_setting('synchronous_commit') = 'off';
     -- Since Postgres 17; as statement_timeout.

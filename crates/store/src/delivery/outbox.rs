@@ -1,7 +1,9 @@
 //! Writes events into `outbox`, in the transaction of their cause; the relay publishes them later.
 
+use std::fmt::Write;
+
 use proto::Event;
-use serde_json::{Value, json};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -13,8 +15,31 @@ pub(crate) struct Entry {
     subject: String,
     message_id: String,
     ordering_key: String,
-    headers: Value,
-    payload: Value,
+    /// JSON.
+    headers: String,
+    /// JSON.
+    payload: String,
+}
+
+/// Who tells the relay after the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waking {
+    /// The database notifies every process.
+    Database,
+    /// The writer calls [`RelayWake::written`](super::wake::RelayWake::written).
+    Writer,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Headers<'a> {
+    ce_id: &'a str,
+    ce_source: &'static str,
+    ce_type: &'static str,
+    ce_time: String,
+    ce_specversion: &'static str,
+    #[serde(rename = "traceparent")]
+    traceparent: String,
 }
 
 /// What an event gets from its cause.
@@ -31,27 +56,29 @@ pub(crate) struct Envelope<'a> {
 
 impl Entry {
     pub(crate) fn new<E: Event>(event: &E, envelope: Envelope<'_>) -> Self {
-        let Envelope { message_id, ordering_key, cause, at } = envelope;
-        let headers = json!({
-            "ce-id": message_id,
-            "ce-source": "mangoes",
-            "ce-type": E::TYPE,
-            "ce-time": at.format(&Rfc3339).unwrap_or_default(),
-            "ce-specversion": "1.0",
-            "traceparent": traceparent(&trace_id(cause), &message_id),
-        });
-        let payload = serde_json::to_value(event).unwrap_or_default();
-        Self { subject: event.subject(), message_id, ordering_key, headers, payload }
+        let trace_id = trace_id(envelope.cause);
+        Self::in_trace(event, envelope, &trace_id)
     }
 
-    /// The same event in a trace that is known.
-    pub(crate) fn in_trace(mut self, trace_id: &str) -> Self {
-        let own = traceparent(trace_id, &self.message_id);
-        if let Some(headers) = self.headers.as_object_mut() {
-            headers.insert("traceparent".to_owned(), own.into());
-        }
-        self
+    /// An event in a trace that is known.
+    pub(crate) fn in_trace<E: Event>(event: &E, envelope: Envelope<'_>, trace_id: &str) -> Self {
+        let Envelope { message_id, ordering_key, cause: _, at } = envelope;
+        let headers = Headers {
+            ce_id: &message_id,
+            ce_source: "mangoes",
+            ce_type: E::TYPE,
+            ce_time: at.format(&Rfc3339).unwrap_or_default(),
+            ce_specversion: "1.0",
+            traceparent: traceparent(trace_id, &message_id),
+        };
+        let (headers, payload) = (json(&headers), json(event));
+        Self { subject: event.subject(), message_id, ordering_key, headers, payload }
     }
+}
+
+/// Our own types are always written.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// W3C trace context: one span per message, the same on every repetition.
@@ -65,28 +92,47 @@ pub(crate) fn trace_id(cause: &str) -> String {
 }
 
 fn hex_digest(text: &str, bytes: usize) -> String {
-    Sha256::digest(text).iter().take(bytes).map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(text).iter().take(bytes).fold(String::new(), |mut hex, byte| {
+        // Text that is written to memory is always written.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Writes events in the caller's transaction.
 pub(crate) async fn enqueue(tx: &mut PgConnection, entries: &[Entry]) -> Result<(), StoreError> {
+    enqueue_and_wake(tx, entries, Waking::Database).await
+}
+
+/// [`enqueue`] for whoever can wake the relay without the database.
+pub(crate) async fn enqueue_and_wake(
+    tx: &mut PgConnection,
+    entries: &[Entry],
+    waking: Waking,
+) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
     }
     let texts = |f: fn(&Entry) -> &String| entries.iter().map(|e| f(e).clone()).collect::<Vec<_>>();
-    let values = |f: fn(&Entry) -> &Value| entries.iter().map(|e| f(e).clone()).collect::<Vec<_>>();
+    // The trigger of outbox reads the setting when all rows are there.
     sqlx::query!(
         "
+        with waking as (
+            select set_config('mangoes.wakes_relay', $6, true)
+        )
         insert into outbox (subject, message_id, ordering_key, headers, payload)
-        select subject, message_id, ordering_key, headers, payload
-        from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[])
-            as t (subject, message_id, ordering_key, headers, payload)
+        select subject, message_id, ordering_key, headers::json, payload::json
+        from waking,
+            unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+                with ordinality as t (subject, message_id, ordering_key, headers, payload, n)
+        order by n
         ",
         &texts(|e| &e.subject),
         &texts(|e| &e.message_id),
         &texts(|e| &e.ordering_key),
-        &values(|e| &e.headers),
-        &values(|e| &e.payload)
+        &texts(|e| &e.headers),
+        &texts(|e| &e.payload),
+        if waking == Waking::Writer { "on" } else { "off" }
     )
     .execute(tx)
     .await?;

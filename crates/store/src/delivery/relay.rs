@@ -78,7 +78,8 @@ pub struct OutboxRow {
     pub ordering_key: String,
     /// CloudEvents headers and `traceparent`.
     pub headers: Value,
-    pub payload: Value,
+    /// JSON, as it was written.
+    pub payload: String,
 }
 
 /// Whether to wait for the relay's lock while another process holds it.
@@ -101,7 +102,7 @@ impl Store {
     pub async fn relay<F, Fut>(
         &self,
         withheld: &Withheld,
-        limit: i64,
+        limit: usize,
         publish: F,
     ) -> Result<Option<RelayStep>, StoreError>
     where
@@ -174,16 +175,18 @@ impl Store {
         may_idle: &str,
     ) -> Result<Option<PgTransaction<'static>>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        transaction::may_idle(&mut tx, may_idle).await?;
-        let locked = sqlx::query_scalar!(
+        let lock = sqlx::query!(
             r#"
-            select pg_try_advisory_xact_lock($1) as "locked!"
+            select
+                pg_try_advisory_xact_lock($1) as "is_ours!",
+                set_config('idle_in_transaction_session_timeout', $2, true)
             "#,
-            RELAY_LOCK
+            RELAY_LOCK,
+            may_idle
         )
         .fetch_one(&mut *tx)
         .await?;
-        Ok(locked.then_some(tx))
+        Ok(lock.is_ours.then_some(tx))
     }
 }
 
@@ -195,20 +198,20 @@ async fn sign_of_life(tx: &mut PgConnection) -> Result<(), StoreError> {
 async fn unsent(
     tx: &mut PgConnection,
     withheld: &Withheld,
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<OutboxRow>, StoreError> {
     let rows = sqlx::query_as!(
         OutboxRow,
-        "
-        select id, subject, message_id, ordering_key, headers, payload
+        r#"
+        select id, subject, message_id, ordering_key, headers, payload::text as "payload!"
         from outbox
         where published_at is null
             and ordering_key <> all ($2)
             and subject not like all ($3)
         order by id
         limit $1
-        ",
-        limit,
+        "#,
+        i64::try_from(limit).unwrap_or(i64::MAX),
         &withheld.keys,
         &like_patterns(&withheld.subjects)
     );
@@ -222,13 +225,20 @@ async fn settle(tx: &mut PgConnection, outcome: &PublishOutcome) -> Result<(), S
     }
     let refused = outcome.refused.iter().map(|refusal| refusal.id);
     let done: Vec<i64> = outcome.confirmed.iter().copied().chain(refused).collect();
+    // A mark need not wait for the disk: where a crash of Postgres forgets it, the event is
+    // published again with the same id. A dead letter does wait.
     sqlx::query!(
         "
+        with waiting as (
+            select case when $2 then set_config('synchronous_commit', 'off', true) end
+        )
         update outbox
         set published_at = clock_timestamp()
+        from waiting
         where id = any ($1)
         ",
-        &done
+        &done,
+        outcome.refused.is_empty()
     )
     .execute(tx)
     .await?;
@@ -237,11 +247,11 @@ async fn settle(tx: &mut PgConnection, outcome: &PublishOutcome) -> Result<(), S
 
 async fn dead_letter(tx: &mut PgConnection, refusal: &Refusal) -> Result<(), StoreError> {
     let row = sqlx::query!(
-        "
-        select message_id, subject, payload, headers, created_at
+        r#"
+        select message_id, subject, payload::text as "payload!", headers, created_at
         from outbox
         where id = $1
-        ",
+        "#,
         refusal.id
     )
     .fetch_one(&mut *tx)
@@ -252,7 +262,7 @@ async fn dead_letter(tx: &mut PgConnection, refusal: &Refusal) -> Result<(), Sto
         reason: Reason::NotPublishable,
         error: refusal.error.clone(),
         attempts: 1,
-        payload: row.payload.to_string().into_bytes(),
+        payload: row.payload.into_bytes(),
         headers: row.headers,
         first_at: row.created_at,
     };

@@ -54,12 +54,18 @@ impl Store {
     /// Leases a slice of calls from the shared budget: `share` of a second's worth at the current
     /// rate, one call at least. `rate`: the configured calls per second, at least 1.
     ///
+    /// The commit does not wait for the disk: a crash of Postgres forgets the slots of its last
+    /// moment, and as many calls more are made in the next one.
+    ///
     /// # Errors
     /// When the database does not answer; nothing is leased then.
     pub async fn lease_calls(&self, share: f64, rate: u32) -> Result<Lease, StoreError> {
         let leased = sqlx::query!(
             r#"
-            with risen as (
+            with without_waiting as (
+                select set_config('synchronous_commit', 'off', true)
+            ),
+            risen as (
                 select
                     clock_timestamp() as at,
                     least(
@@ -71,8 +77,8 @@ impl Store {
                             $2::float8
                         )
                     ) as rate
-                from tmdb_budget b
-                for update
+                from without_waiting, tmdb_budget b
+                for update of b
             ),
             slice as (
                 select at, rate, greatest(1, floor(rate * $1::float8)) as calls
@@ -102,6 +108,22 @@ impl Store {
             wait: Duration::from_secs_f64(row.wait.max(0.0)),
             interval: Duration::from_secs_f64(1.0 / row.rate.max(0.01)),
         })
+    }
+
+    /// Whether the calls of all processes pause, or go on at a rate that a 429 lowered.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn calls_are_refused(&self) -> Result<bool, StoreError> {
+        let refused = sqlx::query_scalar!(
+            r#"
+            select
+                rate_now is not null or coalesce(paused_until > clock_timestamp(), false)
+                    as "refused!"
+            from tmdb_budget
+            "#
+        );
+        within(SHORT, async { Ok(refused.fetch_one(&self.pool).await?) }).await
     }
 
     /// Records a 429: pauses the calls of every process and lowers the rate. Those that were in

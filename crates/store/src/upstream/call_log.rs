@@ -1,8 +1,9 @@
 //! One row per TMDB call (`tmdb_call`, and the app's `tmdb_api_logs`), written in batches off the
 //! hot path.
 
-use serde_json::{Value, json};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::{
     Store, StoreError,
@@ -41,22 +42,48 @@ pub struct ApiCall {
 const WRITTEN_BY: &str = "mangoes";
 
 /// A row of the app's `tmdb_api_logs`.
-fn app_row(call: &ApiCall) -> Value {
-    json!({
-        "endpoint": call.endpoint,
-        "method": call.method,
-        "http_status": call.http_status,
-        "query_params": call.query_params,
-        "response_size_bytes": call.response_size_bytes,
-        "response_time_ms": call.response_time_ms,
-        "results_count": call.results_count,
-        "edge_function": call.service,
-        "tmdb_id": call.tmdb_id.map(|id| id.to_string()),
-        "error_message": call.error_message,
-        "retry_count": call.retry_count,
-        "metadata": { "written_by": WRITTEN_BY, "run_id": call.run_id },
-        "created_at": call.created_at.format(&Rfc3339).ok(),
-    })
+#[derive(Serialize)]
+struct AppRow<'a> {
+    endpoint: &'a str,
+    method: &'a str,
+    http_status: Option<i32>,
+    query_params: &'a Value,
+    response_size_bytes: Option<i64>,
+    response_time_ms: i64,
+    results_count: Option<i32>,
+    edge_function: &'a str,
+    tmdb_id: Option<String>,
+    error_message: Option<&'a str>,
+    retry_count: i32,
+    metadata: Metadata<'a>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    written_by: &'static str,
+    run_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a ApiCall> for AppRow<'a> {
+    fn from(call: &'a ApiCall) -> Self {
+        Self {
+            endpoint: &call.endpoint,
+            method: &call.method,
+            http_status: call.http_status,
+            query_params: &call.query_params,
+            response_size_bytes: call.response_size_bytes,
+            response_time_ms: call.response_time_ms,
+            results_count: call.results_count,
+            edge_function: &call.service,
+            tmdb_id: call.tmdb_id.map(|id| id.to_string()),
+            error_message: call.error_message.as_deref(),
+            retry_count: call.retry_count,
+            metadata: Metadata { written_by: WRITTEN_BY, run_id: call.run_id.as_deref() },
+            created_at: call.created_at,
+        }
+    }
 }
 
 /// One column of a batch.
@@ -68,7 +95,8 @@ where
 }
 
 impl Store {
-    /// Writes a batch of calls.
+    /// Writes a batch of calls. The commits do not wait for the disk: a crash of Postgres forgets
+    /// the calls of its last moment.
     ///
     /// # Errors
     /// When the database does not answer; none is written then.
@@ -78,17 +106,20 @@ impl Store {
         }
         let insert = sqlx::query!(
             "
+            with without_waiting as (
+                select set_config('synchronous_commit', 'off', true)
+            )
             insert into tmdb_call (
                 endpoint, method, http_status, query_params, response_size_bytes,
                 response_time_ms, results_count, service, tmdb_id, error_message,
                 retry_count, run_id, created_at
             )
             select
-                endpoint, method, http_status, query_params, response_size_bytes,
+                endpoint, method, http_status, query_params::jsonb, response_size_bytes,
                 response_time_ms, results_count, service, tmdb_id, error_message,
                 retry_count, run_id, created_at
-            from unnest(
-                $1::text[], $2::text[], $3::int[], $4::jsonb[], $5::bigint[],
+            from without_waiting, unnest(
+                $1::text[], $2::text[], $3::int[], $4::text[], $5::bigint[],
                 $6::bigint[], $7::int[], $8::text[], $9::bigint[], $10::text[],
                 $11::int[], $12::text[], $13::timestamptz[]
             ) as t (
@@ -100,7 +131,7 @@ impl Store {
             &column(calls, |c| &c.endpoint),
             &column(calls, |c| &c.method),
             &column(calls, |c| &c.http_status) as &[Option<i32>],
-            &column(calls, |c| &c.query_params),
+            &calls.iter().map(|c| c.query_params.to_string()).collect::<Vec<_>>(),
             &column(calls, |c| &c.response_size_bytes) as &[Option<i64>],
             &column(calls, |c| &c.response_time_ms),
             &column(calls, |c| &c.results_count) as &[Option<i32>],
@@ -118,12 +149,16 @@ impl Store {
     /// The same calls in the app's own table and shape. What it does not take is noted in
     /// `bookkeeping_problem`.
     async fn show_calls_to_app(&self, calls: &[ApiCall]) -> Result<(), StoreError> {
-        let rows: Vec<Value> = calls.iter().map(app_row).collect();
-        let insert = sqlx::query_scalar!(
+        let rows: Vec<AppRow<'_>> = calls.iter().map(AppRow::from).collect();
+        // Our own types are always written.
+        let rows = serde_json::to_string(&rows).unwrap_or_default();
+        let insert = sqlx::query!(
             r#"
-            select insert_into_app('tmdb_api_logs', $1) as "written!"
+            select
+                set_config('synchronous_commit', 'off', true),
+                insert_into_app('tmdb_api_logs', $1::text::jsonb) as "written!"
             "#,
-            Value::from(rows)
+            rows
         );
         within(SHORT, async { Ok(insert.fetch_one(&self.pool).await.map(drop)?) }).await
     }

@@ -32,7 +32,7 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// A client under this configuration.
     pub(crate) fn start(config: &Config, store: &Store) -> Result<Self> {
-        let rate: Arc<dyn tmdb::Rate> = Arc::new(SharedRate::new(store.clone(), config.tmdb_rate));
+        let rate: Arc<dyn tmdb::Rate> = SharedRate::start(store.clone(), config.tmdb_rate);
         let calls = CallRows::start(store.clone());
         let client = tmdb::Client::new(settings(config)?, Arc::new(calls.clone()), rate)?;
         tokio::spawn(watch_cancelled(store.clone(), client.cancelled().clone()));

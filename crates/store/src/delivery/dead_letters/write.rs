@@ -49,7 +49,7 @@ pub(crate) async fn write(tx: &mut PgConnection, dead: &DeadMessage) -> Result<(
     let envelope =
         Envelope { message_id: id.clone(), ordering_key: id, cause: &dead.message.key, at: now };
     let event = event(dead, trace_id.clone(), now);
-    outbox::enqueue(tx, &[Entry::new(&event, envelope).in_trace(&trace_id)]).await
+    outbox::enqueue(tx, &[Entry::in_trace(&event, envelope, &trace_id)]).await
 }
 
 fn event(dead: &DeadMessage, trace_id: String, now: OffsetDateTime) -> DeadLetter {

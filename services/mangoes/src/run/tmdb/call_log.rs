@@ -15,7 +15,9 @@ use tracing::warn;
 
 /// Calls that may wait to be written; further ones are counted and dropped.
 const WAITING_MAX: usize = 20_000;
-const BATCH_MAX: usize = 500;
+const BATCH_MAX: usize = 2_000;
+/// A batch is written at this age: what a batch costs beside its rows is worth that of many rows.
+const BATCH_AGE: Duration = Duration::from_millis(250);
 /// Pause before a batch is tried again while the database does not answer.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -23,6 +25,12 @@ enum Entry {
     Call(Box<ApiCall>),
     /// Answered when everything before it is written.
     Flush(oneshot::Sender<()>),
+}
+
+impl Entry {
+    const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Flush(_))
+    }
 }
 
 /// The way to the log. Cheap to clone.
@@ -81,6 +89,7 @@ impl tmdb::CallLog for CallRows {
 async fn write(store: Store, mut waiting: mpsc::Receiver<Entry>, lost: Arc<AtomicU64>) {
     let mut entries = Vec::new();
     while waiting.recv_many(&mut entries, BATCH_MAX).await > 0 {
+        fill(&mut entries, &mut waiting).await;
         let (mut calls, mut flushes) = (Vec::new(), Vec::new());
         for entry in entries.drain(..) {
             match entry {
@@ -92,6 +101,21 @@ async fn write(store: Store, mut waiting: mpsc::Receiver<Entry>, lost: Arc<Atomi
         for done in flushes {
             // Whoever waited has given up.
             let _ = done.send(());
+        }
+    }
+}
+
+/// Waits for more, until the batch is full or old, or somebody waits for it.
+async fn fill(entries: &mut Vec<Entry>, waiting: &mut mpsc::Receiver<Entry>) {
+    let old = tokio::time::Instant::now() + BATCH_AGE;
+    let mut seen = 0;
+    while entries.len() < BATCH_MAX && !entries.iter().skip(seen).any(Entry::is_awaited) {
+        seen = entries.len();
+        let room = BATCH_MAX - entries.len();
+        // The end of the channel: what is there is written.
+        let more = tokio::time::timeout_at(old, waiting.recv_many(entries, room)).await;
+        if more.is_err() || more == Ok(0) {
+            return;
         }
     }
 }
@@ -115,5 +139,47 @@ async fn write_batch(store: &Store, calls: &[ApiCall], lost: &AtomicU64) {
     let missing = lost.swap(0, Ordering::Relaxed);
     if missing > 0 && store.note_unlogged(missing).await.is_err() {
         lost.fetch_add(missing, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> Entry {
+        Entry::Call(Box::new(ApiCall {
+            endpoint: "/movie/603".to_owned(),
+            method: "GET".to_owned(),
+            http_status: Some(200),
+            query_params: serde_json::Value::Null,
+            response_size_bytes: None,
+            response_time_ms: 1,
+            results_count: None,
+            service: "refresh".to_owned(),
+            tmdb_id: Some(603),
+            error_message: None,
+            retry_count: 0,
+            run_id: None,
+            created_at: time::OffsetDateTime::UNIX_EPOCH,
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_written_when_it_is_old_or_full_or_awaited() {
+        let (entries, mut waiting) = mpsc::channel(WAITING_MAX);
+        let begun = tokio::time::Instant::now();
+        let mut batch = vec![call()];
+        entries.send(call()).await.unwrap();
+        fill(&mut batch, &mut waiting).await;
+        assert_eq!((batch.len(), begun.elapsed()), (2, BATCH_AGE), "an old one");
+        let begun = tokio::time::Instant::now();
+        for _ in 0..2 * BATCH_MAX {
+            entries.send(call()).await.unwrap();
+        }
+        fill(&mut batch, &mut waiting).await;
+        assert_eq!((batch.len(), begun.elapsed()), (BATCH_MAX, Duration::ZERO), "a full one");
+        let mut batch = vec![Entry::Flush(oneshot::channel().0)];
+        fill(&mut batch, &mut waiting).await;
+        assert_eq!((batch.len(), begun.elapsed()), (1, Duration::ZERO), "an awaited one");
     }
 }
