@@ -1,8 +1,12 @@
 //! The reference's process: claims jobs in batches, fetches each movie, stores it whole.
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
+use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use sqlx::{
     PgPool,
@@ -45,7 +49,6 @@ pub(crate) async fn run() -> Result<()> {
     let http = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(30))
-        .gzip(true)
         .build()?;
     let mut news = PgListener::connect(&url).await?;
     news.listen(CHANNEL).await?;
@@ -92,7 +95,10 @@ impl Worker {
         let parts = tmdb::PARTS.join(",");
         let query = [("language", "en-US"), ("append_to_response", &parts)];
         let request = self.http.get(url).query(&query).bearer_auth("bench");
-        let body = request.send().await?.error_for_status()?.bytes().await?;
+        let request = request.header("accept-encoding", "gzip");
+        let packed = request.send().await?.error_for_status()?.bytes().await?;
+        let mut body = Vec::new();
+        MultiGzDecoder::new(&*packed).read_to_end(&mut body)?;
         Ok(serde_json::from_slice(&body)?)
     }
 }

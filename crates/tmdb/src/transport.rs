@@ -33,6 +33,8 @@ impl Transport {
         let http = reqwest::Client::builder()
             .connect_timeout(config.connect_timeout)
             .timeout(config.total_timeout)
+            // Whatever features another part of the build asks of the library.
+            .no_gzip()
             .default_headers(
                 // Unpacked here, because the answer is stored as it came.
                 [(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))].into_iter().collect(),
