@@ -26,20 +26,20 @@ FROM toolchain AS build
 COPY --from=manifests /src .
 # What was built of the stubs goes at once: Cargo compares times, and the files of a checkout may
 # be older than the stubs.
-RUN cargo build --release --locked -p mangoes && cargo clean --release --workspace
+RUN cargo build --profile dist --locked -p mangoes && cargo clean --profile dist --workspace
 ARG VERSION
 RUN grep -qx "version = \"$VERSION\"" Cargo.toml \
     || { echo "Dockerfile says version $VERSION, Cargo.toml another one: make them equal"; exit 1; }
 COPY --from=libraries /src .
-RUN cargo build --release --locked -p mangoes && cargo clean --release -p mangoes
+RUN cargo build --profile dist --locked -p mangoes && cargo clean --profile dist -p mangoes
 # The commit comes last, because every commit has another one: it builds the program alone again.
 COPY services/mangoes services/mangoes
 ARG COMMIT
-RUN MANGOES_COMMIT=$COMMIT cargo build --release --locked -p mangoes
+RUN MANGOES_COMMIT=$COMMIT cargo build --profile dist --locked -p mangoes
 COPY LICENSE LICENSE
 COPY docker docker
 # Modes are given here: those of a checkout depend on its owner's umask.
-RUN install -D -m 0755 target/release/mangoes /image/usr/local/bin/mangoes \
+RUN install -D -m 0755 target/dist/mangoes /image/usr/local/bin/mangoes \
     && install -D -m 0755 docker/init /image/usr/local/bin/mangoes-init \
     && install -D -m 0644 nats/server.conf /image/usr/local/share/mangoes/server.conf \
     && install -D -m 0644 LICENSE /image/usr/share/doc/mangoes/LICENSE \

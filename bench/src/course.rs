@@ -15,6 +15,7 @@ use crate::{
     program::Program,
     reference::Reference,
     scene::Scene,
+    statements,
 };
 
 /// A process that has just come up comes to rest.
@@ -29,6 +30,8 @@ struct Field<'a> {
     reference: Option<Reference>,
     laps: Vec<Lap>,
     paced: Vec<Paced>,
+    /// What each statement cost is shown.
+    statements: bool,
 }
 
 /// Starts the contenders and runs all laps.
@@ -42,7 +45,14 @@ pub(crate) async fn run(scene: &Scene, options: &Options) -> Result<Figures> {
     tokio::time::sleep(REST).await;
     let idle_bytes = scene.parties(program.pids()).resident_bytes();
     let empty = scene.database.size_bytes().await?;
-    let mut field = Field { scene, program, reference, laps: Vec::new(), paced: Vec::new() };
+    let mut field = Field {
+        scene,
+        program,
+        reference,
+        laps: Vec::new(),
+        paced: Vec::new(),
+        statements: options.statements,
+    };
 
     let movies = usize::try_from(options.movies())?;
     let rounds = usize::try_from(options.rounds())?;
@@ -90,7 +100,13 @@ impl Field<'_> {
         };
         self.scene.serve(places.clone(), edition).await?;
         let ids = self.scene.bodies.ids(places);
+        if self.statements {
+            statements::begin(&self.scene.database).await?;
+        }
         self.laps.push(said(lap::run(self.scene, &mut self.program, kind, &ids).await?));
+        if self.statements {
+            statements::show(&self.scene.database, kind.name(), ids.len()).await?;
+        }
         if let Some(reference) = &mut self.reference {
             self.laps.push(said(lap::run(self.scene, reference, kind, &ids).await?));
         }

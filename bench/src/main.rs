@@ -20,6 +20,7 @@ mod program;
 mod reference;
 mod report;
 mod scene;
+mod statements;
 mod upstream;
 mod usage;
 

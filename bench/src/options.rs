@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// Leave out the reference.
     #[arg(long, conflicts_with_all = ["check", "bless"])]
     pub(crate) alone: bool,
+    /// Print which statements of each lap cost Postgres most.
+    #[arg(long)]
+    pub(crate) statements: bool,
     /// Write all figures to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

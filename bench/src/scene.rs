@@ -7,7 +7,7 @@ use embedded::{Nats, Postgres};
 
 use crate::{
     bodies::Bodies, broker::Broker, database::Database, folder::Folder, options::Options,
-    output::note, upstream::Upstream,
+    output::note, statements, upstream::Upstream,
 };
 
 /// Above the settings of embedded servers, which are made for small machines. Four processes of the
@@ -38,9 +38,13 @@ impl Scene {
         let data_dir = folder.servers();
         let servers = embedded::Options { data_dir, nats_port: None, durable: true };
         let bodies = usize::try_from(options.movies() * options.rounds())?;
+        let mut settings = POSTGRES.to_vec();
+        if options.statements {
+            settings.push(statements::PRELOAD);
+        }
         let (nats, postgres, bodies) = tokio::try_join!(
             async { anyhow::Ok(Nats::start(&servers).await?) },
-            async { anyhow::Ok(Postgres::start_with(&servers, &POSTGRES).await?) },
+            async { anyhow::Ok(Postgres::start_with(&servers, &settings).await?) },
             Bodies::render(bodies),
         )?;
         note(&format!("servers and movies are ready after {:.1?}", begun.elapsed()));
