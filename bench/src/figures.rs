@@ -49,6 +49,15 @@ pub(crate) struct Weight {
     pub(crate) mean_packed_bytes: usize,
 }
 
+/// Program to reference by kind of lap; more is better.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Ratios {
+    /// Of movies per second.
+    pub(crate) speed: BTreeMap<String, f64>,
+    /// Of movies per CPU second.
+    pub(crate) thrift: BTreeMap<String, f64>,
+}
+
 /// What a lap took.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Lap {
@@ -89,6 +98,21 @@ pub(crate) struct Paced {
 }
 
 impl Figures {
+    /// Everything as JSON, with the ratios.
+    ///
+    /// # Errors
+    /// A figure is no number: a lap took no time.
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            #[serde(flatten)]
+            figures: &'a Figures,
+            ratios: Ratios,
+        }
+        let whole = Whole { figures: self, ratios: self.ratios() };
+        Ok(serde_json::to_string_pretty(&whole)? + "\n")
+    }
+
     /// The fastest lap of a contender.
     pub(crate) fn fastest(&self, contender: &str, kind: &str) -> Option<&Lap> {
         self.of(contender, kind).max_by(|a, b| a.speed().total_cmp(&b.speed()))
@@ -99,19 +123,19 @@ impl Figures {
         self.of(contender, kind).max_by(|a, b| a.thrift().total_cmp(&b.thrift()))
     }
 
-    /// Program to reference by name, more is better; empty where there is no reference. The best
-    /// lap of each counts: what disturbs a lap only ever makes it slower. The paced lap is not
-    /// among them: a movie that waits for a busy machine says nothing about the program.
-    pub(crate) fn ratios(&self) -> BTreeMap<String, f64> {
-        let mut ratios = BTreeMap::new();
+    /// Program to reference; empty where there is no reference. The best lap of each counts: what
+    /// disturbs a lap only ever makes it slower. The paced lap is not among them: a movie that
+    /// waits for a busy machine says nothing about the program.
+    pub(crate) fn ratios(&self) -> Ratios {
+        let mut ratios = Ratios::default();
         for kind in Kind::ALL.map(Kind::name) {
             let both = |of: fn(&Self, &str, &str) -> Option<f64>| {
                 Some(of(self, "mangoes", kind)? / of(self, "reference", kind)?)
             };
             let speed = both(|figures, who, kind| Some(figures.fastest(who, kind)?.speed()));
             let thrift = both(|figures, who, kind| Some(figures.thriftiest(who, kind)?.thrift()));
-            ratios.extend(speed.map(|ratio| (format!("{kind}, movies/s"), ratio)));
-            ratios.extend(thrift.map(|ratio| (format!("{kind}, movies per CPU second"), ratio)));
+            ratios.speed.extend(speed.map(|ratio| (kind.to_owned(), ratio)));
+            ratios.thrift.extend(thrift.map(|ratio| (kind.to_owned(), ratio)));
         }
         ratios
     }

@@ -58,7 +58,7 @@ async fn bench(options: &Options) -> Result<ExitCode> {
     let measured = measured?;
     report::print(&measured);
     if let Some(path) = &options.json {
-        std::fs::write(path, serde_json::to_string_pretty(&measured)? + "\n")?;
+        std::fs::write(path, measured.json()?)?;
     }
     baseline::compare(options, &measured)
 }

@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// Titles that the catalogue holds before the first lap.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2_000_000))]
     pub(crate) titles: u32,
-    /// The form for CI: few movies, a minute.
+    /// The form for CI: few movies, about a minute.
     #[arg(long)]
     short: bool,
     /// Leave out the reference.
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Write all figures to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Fail where a ratio to the reference is a third below the baseline.
+    /// Fail where a ratio to the reference is far below the baseline.
     #[arg(long)]
     pub(crate) check: bool,
     /// Make what was measured the baseline.

@@ -22,7 +22,7 @@ const LAPS: [&str; 11] = [
     "UPSTREAM",
 ];
 const PACED: [&str; 5] = ["20 A SECOND", "MOVIES", "P50 MS", "P99 MS", "CPU"];
-const RATIOS: [&str; 2] = ["MANGOES / REFERENCE", "MORE IS BETTER"];
+const RATIOS: [&str; 3] = ["MANGOES / REFERENCE", "MOVIES/S", "MOVIES PER CPU SECOND"];
 const MB: f64 = 1e6;
 const KB: f64 = 1e3;
 
@@ -37,10 +37,13 @@ pub(crate) fn print(figures: &Figures) {
     line("");
     table(&PACED, figures.paced.iter().map(paced).collect());
     let ratios = figures.ratios();
-    if !ratios.is_empty() {
+    if !ratios.speed.is_empty() {
         line("");
-        let ratio = |(name, value): (String, f64)| vec![name, format!("{value:.2}")];
-        table(&RATIOS, ratios.into_iter().map(ratio).collect());
+        let both = ratios.speed.iter().zip(ratios.thrift.values());
+        let row = both.map(|((kind, speed), thrift)| {
+            vec![kind.clone(), format!("{speed:.2}"), format!("{thrift:.2}")]
+        });
+        table(&RATIOS, row.collect());
     }
     let Figures { idle_bytes, disk_bytes_created, disk_bytes_per_title, weight, form, .. } =
         figures;
