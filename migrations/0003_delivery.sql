@@ -20,7 +20,7 @@ create table attempt (
     first_at timestamptz not null default now(),
     last_at timestamptz not null default now(),
     primary key (consumer, message_key)
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 comment on table attempt is
     'Messages whose work began and is not committed. Few rows at any time, each for a moment: '
     'looking through all of them costs less than an index by age.';
