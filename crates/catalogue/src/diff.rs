@@ -6,11 +6,7 @@ use proto::FieldChange;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{
-    Movie,
-    fingerprint::fingerprint,
-    movie::{FieldVisitor, Prints},
-};
+use crate::{Movie, Prints, fingerprint::fingerprint, movie::FieldVisitor};
 
 /// Longest text or JSON in a diff, in characters; what is longer is cut and ends in `…`.
 const DIFF_TEXT_MAX_CHARS: usize = 1_000;
@@ -21,9 +17,13 @@ const LIST_MAX_ITEMS: usize = 50;
 /// The fields that a person would call changed, by name.
 #[must_use]
 pub fn diff(old: &Movie<'_>, new: &Movie<'_>) -> BTreeMap<String, FieldChange> {
-    let (mut was, mut is) = (Prints::default(), Prints::default());
-    old.visit(&mut was);
-    new.visit(&mut is);
+    diff_of(old, new, &new.prints())
+}
+
+/// [`diff`], where the prints of the new movie are known.
+#[must_use]
+pub fn diff_of(old: &Movie<'_>, new: &Movie<'_>, is: &Prints) -> BTreeMap<String, FieldChange> {
+    let was = old.prints();
     let both = was.0.iter().zip(&is.0);
     let names: Vec<&'static str> =
         both.filter(|(was, is)| was != is).map(|(_, is)| is.name).collect();

@@ -18,11 +18,11 @@ mod parts;
 
 pub use answer::{AnswerError, PARTS};
 pub use app::{AppRow, Card, Score, card, details};
-pub use diff::diff;
+pub use diff::{diff, diff_of};
 pub use document::{UnpackError, pack, unpack};
 pub use look::{Body, Facts, Look, Merged};
 pub use map::{MAPPING_VERSION, MapOptions, is_imdb_id};
-pub use movie::{Movie, Rating};
+pub use movie::{Movie, Prints, Rating};
 pub use parts::{
     AlternativeTitle, CastMember, Collection, Company, CountryReleases, CrewMember, ExternalIds,
     Id, Image, Images, Offers, Provider, Release, Text, TranslatedTexts, Translation, Video,

@@ -11,7 +11,7 @@ use crate::{
     document::pack,
     map::{self, MapOptions},
     merge,
-    movie::{Movie, Rating},
+    movie::{Movie, Prints, Rating},
 };
 
 /// A body as it came: its text, and compressed where it came so.
@@ -37,10 +37,11 @@ pub struct Look {
     pub tmdb_id: TmdbId,
     pub facts: Facts,
     pub rating: Rating,
-    /// [`Movie::fingerprint`] of the answer alone.
+    /// [`Prints::fingerprint`] of the answer alone.
     pub fingerprint: Vec<u8>,
     /// It lacked a part: [`Look::merge`] is needed before it is compared or stored.
     pub is_incomplete: bool,
+    prints: Prints,
     body: Body,
     options: Arc<MapOptions>,
 }
@@ -50,6 +51,8 @@ pub struct Look {
 pub struct Merged<'a> {
     /// The movie as it is from now on.
     pub movie: Movie<'a>,
+    /// Of this movie.
+    pub prints: Prints,
     /// As it was: mapped from the stored answer. `None`: there is none that can be read.
     pub before: Option<Movie<'a>>,
 }
@@ -66,8 +69,9 @@ impl Look {
         let is_incomplete = !answer.lacks().is_empty();
         let movie = map::movie(answer, id, &options);
         let facts = Facts::of(&movie);
-        let (rating, fingerprint) = (movie.rating, movie.fingerprint());
-        Ok(Self { tmdb_id: id, facts, rating, fingerprint, is_incomplete, body, options })
+        let (rating, prints) = (movie.rating, movie.prints());
+        let fingerprint = prints.fingerprint();
+        Ok(Self { tmdb_id: id, facts, rating, fingerprint, is_incomplete, prints, body, options })
     }
 
     /// The answer with what it lacks from the stored answer, or, where there is none, from the
@@ -88,22 +92,29 @@ impl Look {
                 *merged_body = merge::with_kept(&self.body.text, text, &kept);
             }
         }
+        let merged_body = &*merged_body;
         if let Some(body) = merged_body.as_deref() {
             new = Answer::read(body).unwrap_or_default();
         }
         let mut movie = map::movie(new, self.tmdb_id, &self.options);
         movie.offers_are_kept = offers_are_kept;
         let before = stored.map(|stored| map::movie(stored, self.tmdb_id, &self.options));
-        match row.movie(&movie) {
-            // An adopted movie has no document: its rows tell what an odd answer may not erase.
-            Some(of_row) if before.is_none() => movie.keep_missing(&of_row),
-            // Boards do not take a certificate back.
-            Some(of_row) if movie.certification.is_none() => {
+        let is_as_received = if before.is_some() && movie.certification.is_some() {
+            merged_body.is_none()
+        } else if let Some(of_row) = row.movie(&movie) {
+            if before.is_some() {
+                // Boards do not take a certificate back.
                 movie.certification = of_row.certification;
+            } else {
+                // An adopted movie has no document: its rows tell what may not be erased.
+                movie.keep_missing(&of_row);
             }
-            Some(_) | None => {}
-        }
-        Merged { movie, before }
+            false
+        } else {
+            merged_body.is_none()
+        };
+        let prints = if is_as_received { self.prints.clone() } else { movie.prints() };
+        Merged { movie, prints, before }
     }
 
     /// The body to store, compressed: as it came, or as it was merged.

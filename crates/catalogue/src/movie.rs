@@ -164,21 +164,30 @@ impl Movie<'_> {
         visitor.field("release_dates", &self.release_dates);
     }
 
-    /// Equal means that nothing a person would call a change happened. 16 bytes.
+    /// The fingerprint of each field.
     #[must_use]
-    pub fn fingerprint(&self) -> Vec<u8> {
+    pub fn prints(&self) -> Prints {
         let mut prints = Prints::default();
         self.visit(&mut prints);
-        of_all(prints.0.iter().map(|print| print.of)).to_be_bytes().to_vec()
+        prints
     }
 }
 
-/// The fingerprint of each field.
-#[derive(Debug, Default)]
-pub(crate) struct Prints(pub(crate) Vec<Print>);
+/// The fingerprint of each field of a movie.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prints(pub(crate) Vec<Print>);
+
+impl Prints {
+    /// The fingerprint of the movie: equal means that nothing a person would call a change
+    /// happened. 16 bytes.
+    #[must_use]
+    pub fn fingerprint(&self) -> Vec<u8> {
+        of_all(self.0.iter().map(|print| print.of)).to_be_bytes().to_vec()
+    }
+}
 
 /// The fingerprint of one field.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Print {
     pub(crate) name: &'static str,
     pub(crate) of: u128,

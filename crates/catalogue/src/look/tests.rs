@@ -211,7 +211,9 @@ fn a_part_that_the_answer_lacks_is_that_of_the_stored_answer() {
             let merged = new.merge(Some(&old), &row, &mut body);
             let changed = diff(&merged.before.unwrap(), &merged.movie);
             assert_eq!(changed.keys().collect::<Vec<_>>(), ["title"], "{part}");
-            let (print, kept) = (merged.movie.fingerprint(), merged.movie.offers_are_kept);
+            assert_eq!(merged.prints, merged.movie.prints(), "{part}");
+            let print = merged.prints.fingerprint();
+            let kept = merged.movie.offers_are_kept;
             assert_eq!(kept, part == "watch/providers");
             let stored = unpack(&new.packed(body.as_deref()), 1 << 20).unwrap();
             let again = Look::read(Body { text: stored, packed: None }, options()).unwrap();

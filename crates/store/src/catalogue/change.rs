@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use catalogue::{AppRow, Card, Facts, Look, MAPPING_VERSION, Rating, Score, app::SimilarRow, diff};
+use catalogue::{
+    AppRow, Card, Facts, Look, MAPPING_VERSION, Rating, Score, app::SimilarRow, diff_of,
+};
 use delivery::{MessageRef, Outcome};
 use proto::{FieldChange, RefreshOutcome, RunId};
 use serde_json::Value;
@@ -202,8 +204,8 @@ pub(crate) fn compare<'a>(
     let mut merged_body = None;
     let merged = save.look.merge(document.as_deref(), &row, &mut merged_body);
     let (movie, at) = (&merged.movie, save.fetched_at);
-    let fingerprint = movie.fingerprint();
-    let diff = merged.before.as_ref().map(|before| diff(before, movie));
+    let fingerprint = merged.prints.fingerprint();
+    let diff = merged.before.as_ref().map(|before| diff_of(before, movie, &merged.prints));
     let outcome = if known.revision == 0 {
         RefreshOutcome::Created
     } else if known.fingerprint.as_ref() == Some(&fingerprint)
