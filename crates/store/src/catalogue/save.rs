@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Far above what the client takes from TMDB.
-const DOCUMENT_MAX_BYTES: usize = 256 << 20;
+pub(crate) const DOCUMENT_MAX_BYTES: usize = 256 << 20;
 
 impl Store {
     /// Stores a batch; at most one message per movie. The answers come in the order of the batch.
@@ -50,9 +50,9 @@ impl Store {
         settle(&mut tx, &todo).await?;
         tx.commit().await?;
         self.relay_wake.written();
-        let stored: HashMap<&MessageRef, RefreshOutcome> =
-            changes.iter().map(|c| (&c.save.message, c.outcome)).collect();
-        let answer = |save: &Save| match stored.get(&save.message) {
+        let stored: HashMap<TmdbId, RefreshOutcome> =
+            changes.iter().map(|c| (c.tmdb_id, c.outcome)).collect();
+        let answer = |save: &Save| match stored.get(&save.look.tmdb_id) {
             Some(outcome) => Saved::Stored(*outcome),
             None if !fresh.contains(&save.message) => Saved::Duplicate,
             None if !known.contains_key(&save.look.tmdb_id) => Saved::Deleted,
