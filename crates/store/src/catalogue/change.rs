@@ -167,8 +167,10 @@ pub(crate) struct Change<'a> {
     pub(crate) tmdb_id: TmdbId,
     pub(crate) facts: &'a Facts,
     pub(crate) rating: Rating,
-    /// When the answer was read.
+    /// When TMDB said so last.
     pub(crate) read_at: OffsetDateTime,
+    /// When the answer was read that the details come from; TMDB may have said the same later.
+    pub(crate) details_read_at: OffsetDateTime,
     /// The time of the change; that of a new answer is when it was read.
     pub(crate) changed_at: OffsetDateTime,
     pub(crate) work_id: i64,
@@ -220,6 +222,11 @@ impl Change<'_> {
         }
     }
 
+    /// A person would call it one.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.outcome != RefreshOutcome::Unchanged
+    }
+
     /// It comes from a look at TMDB, which moves the times of reading.
     pub(crate) const fn is_look(&self) -> bool {
         match self.origin {
@@ -241,6 +248,7 @@ pub(crate) fn compare<'a>(
         facts: &save.look.facts,
         rating: save.look.rating,
         read_at: save.fetched_at,
+        details_read_at: save.fetched_at,
         changed_at: save.fetched_at,
         work_id: known.work_id,
         revision: known.revision,

@@ -22,7 +22,7 @@ async fn write_meta(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(),
         let Some(row) = &change.details else { continue };
         ids.push(change.work_id);
         metas.push(row);
-        read.push(change.read_at);
+        read.push(change.details_read_at);
         changed.push(change.changed_at);
     }
     if ids.is_empty() {

@@ -78,8 +78,7 @@ async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Resu
 
 /// A look has an event also where nothing changed.
 fn entries(change: &Change<'_>) -> Vec<Entry> {
-    let is_changed = change.outcome != RefreshOutcome::Unchanged;
-    if !is_changed && !change.is_look() {
+    if !change.is_changed() && !change.is_look() {
         return Vec::new();
     }
     let id = change.tmdb_id;

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use catalogue::Facts;
-use proto::RefreshOutcome;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -63,7 +62,7 @@ pub(crate) async fn write(
 impl Change<'_> {
     /// Something else than the time of reading is written to `works`.
     fn is_new_to_works(&self) -> bool {
-        self.writes_work || self.outcome != RefreshOutcome::Unchanged
+        self.writes_work || self.is_changed()
     }
 }
 
@@ -108,18 +107,17 @@ async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clash
     let dates: Vec<Option<String>> = facts.iter().map(|f| f.release_date.clone()).collect();
     let read = |c: &&Change<'_>| c.is_look().then_some(c.read_at);
     let read: Vec<Option<OffsetDateTime>> = changes.iter().map(read).collect();
-    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.changed_at).collect();
-    let changed: Vec<bool> =
-        changes.iter().map(|c| c.outcome != RefreshOutcome::Unchanged).collect();
+    let changed = |c: &&Change<'_>| c.is_changed().then_some(c.changed_at);
+    let changed: Vec<Option<OffsetDateTime>> = changes.iter().map(changed).collect();
     let written = sqlx::query!(
         r#"
         with new as (
             select work_id, imdb_id, title, original_title, released::date as release_date,
-                read_at, at, is_changed
+                read_at, changed_at
             from unnest(
                 $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-                $7::timestamptz[], $8::boolean[]
-            ) as t (work_id, imdb_id, title, original_title, released, read_at, at, is_changed)
+                $7::timestamptz[]
+            ) as t (work_id, imdb_id, title, original_title, released, read_at, changed_at)
         ),
         claims as (
             select
@@ -148,7 +146,7 @@ async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clash
             year = extract(year from c.release_date)::int,
             last_refreshed_at = coalesce(c.read_at, w.last_refreshed_at),
             ingestion_status = 'complete',
-            updated_at = case when c.is_changed then c.at else w.updated_at end
+            updated_at = coalesce(c.changed_at, w.updated_at)
         from claims c
         where w.work_id = c.work_id
         returning w.work_id, c.is_taken as "is_taken!"
@@ -159,8 +157,7 @@ async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clash
         &originals as &[Option<String>],
         &dates as &[Option<String>],
         &read as &[Option<OffsetDateTime>],
-        &times,
-        &changed
+        &changed as &[Option<OffsetDateTime>]
     )
     .fetch_all(tx)
     .await?;
