@@ -117,3 +117,16 @@ create table policy_edit (
 );
 comment on table policy_edit is
     'An edit of staleness_policy that is still being applied to the due times, batch by batch.';
+
+create table remap (
+    only_row boolean primary key default true check (only_row),
+    next_work_id bigint not null default -9223372036854775808,
+    maps_all boolean not null,
+    mapping text not null,
+    started_at timestamptz not null default now(),
+    finished_at timestamptz
+);
+comment on table remap is
+    'How far the stored answers are mapped again; what was killed goes on here.';
+comment on column remap.mapping is
+    'The version of the mapping, and what it prefers: another one begins from the start.';

@@ -39,6 +39,7 @@ mod readiness;
 mod readme;
 mod recorded;
 mod regressions;
+mod remap;
 mod schedulers;
 mod schedules;
 mod schema;

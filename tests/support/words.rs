@@ -15,6 +15,7 @@ mod freshness;
 mod jobs;
 mod looks;
 mod migrate;
+mod remap;
 mod remedies;
 mod runs;
 mod schedules;

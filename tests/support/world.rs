@@ -232,6 +232,13 @@ impl World {
         Said::by(command.args(args))
     }
 
+    /// As `try_verb`, with these settings.
+    pub fn try_verb_with(&self, args: &[&str], env: &[(&str, &str)]) -> Said {
+        let mut command = mangoes(&self.folder.0);
+        command.envs(self.given.iter().cloned()).envs(env.iter().copied());
+        Said::by(command.args(args))
+    }
+
     /// What the program wrote so far.
     pub fn log(&self) -> String {
         self.folder.read("up.log")

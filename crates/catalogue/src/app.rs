@@ -24,8 +24,8 @@ mod tests;
 mod texts;
 mod trailers;
 
-pub use card::{Card, card};
+pub use card::{Card, Rendered, card, card_over};
 pub use details::{SCHEMA_VERSION, details};
-pub use row::AppRow;
+pub use row::{AppRow, RowDifference};
 pub use score::Score;
 pub use similar::{SIMILAR_CONFIDENCE, SIMILAR_MAX, SIMILAR_SOURCE, SimilarRow};

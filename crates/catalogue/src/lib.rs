@@ -15,9 +15,10 @@ mod map;
 mod merge;
 mod movie;
 mod parts;
+mod remap;
 
 pub use answer::{AnswerError, PARTS};
-pub use app::{AppRow, Card, Score, card, details};
+pub use app::{AppRow, Card, Rendered, RowDifference, Score, card, card_over, details};
 pub use diff::{diff, diff_of};
 pub use document::{UnpackError, pack, unpack};
 pub use look::{Body, Facts, Look, Merged};
@@ -27,3 +28,4 @@ pub use parts::{
     AlternativeTitle, CastMember, Collection, Company, CountryReleases, CrewMember, ExternalIds,
     Id, Image, Images, Offers, Provider, Release, Text, TranslatedTexts, Translation, Video,
 };
+pub use remap::{MovieRows, diff_of_rows, remap};

@@ -12,6 +12,7 @@ pub(crate) mod missing;
 pub(crate) mod ratings;
 pub(crate) mod read;
 pub(crate) mod refresh_queue;
+pub(crate) mod remap;
 pub(crate) mod save;
 pub(crate) mod scan;
 pub(crate) mod stale_events;

@@ -30,6 +30,7 @@ pub use self::{
         fan_out::FanOut,
         missing::{MissingMovie, NotFoundUpstream},
         read::{ListedMovie, MovieRow, WorkEvent},
+        remap::{RemapCounts, RemapNews, RemapScope},
         scan::{ScanOrder, ScanPreview},
         writer::{Writer, writer_children},
     },

@@ -16,6 +16,7 @@ mod migrate;
 mod migration_plan;
 mod movie;
 mod refresh;
+mod remap;
 mod run_table;
 mod serve;
 mod status;
@@ -63,6 +64,9 @@ pub(crate) enum Command {
     Refresh(refresh::RefreshArgs),
     /// Apply the migrations to the database; with --plan only look.
     Migrate(migrate::MigrateArgs),
+    /// Map TMDB's stored answers again, without a call: after an update of mangoes, or with another
+    /// region.
+    Remap(remap::RemapArgs),
     /// Bring streams and consumers to what nats/*.json says.
     Topology(topology::TopologyArgs),
     /// Ask a running process whether it does its work; exit 1 when it does not.
@@ -105,6 +109,7 @@ impl Command {
             | Self::Ingest(_)
             | Self::Refresh(_)
             | Self::Migrate(_)
+            | Self::Remap(_)
             | Self::Doctor
             | Self::Topology(_)
             | Self::Health(_)
@@ -145,6 +150,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Ingest(args) => ingest::run(&config, args, out).await,
         Command::Refresh(args) => refresh::run(&config, args, out).await,
         Command::Migrate(args) => migrate::run(&config, &args, out).await,
+        Command::Remap(args) => remap::run(&config, args, out).await,
         Command::Doctor => doctor::run(&config, out).await,
         Command::Topology(args) => topology::run(&config, &args, out).await,
         Command::Health(args) => health::run(&config, &args, out).await,

@@ -19,11 +19,6 @@ use operator::{Noun, OperatorError};
 
 use run::services::Service;
 
-/// A movie is many small texts: the allocator of the system library takes a third of their time,
-/// and gives little back.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

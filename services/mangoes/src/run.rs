@@ -6,5 +6,5 @@ pub(crate) mod serve;
 pub(crate) mod servers;
 pub(crate) mod services;
 pub(crate) mod simulator;
-mod tmdb;
+pub(crate) mod tmdb;
 pub(crate) mod up;

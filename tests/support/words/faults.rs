@@ -6,7 +6,7 @@ use crate::database::Database;
 
 /// A table that nobody else can read, until it is released.
 #[derive(Debug)]
-pub struct Lock(sqlx::Transaction<'static, sqlx::Postgres>);
+pub struct Lock(pub(super) sqlx::Transaction<'static, sqlx::Postgres>);
 
 impl Lock {
     /// Lets the others go on.

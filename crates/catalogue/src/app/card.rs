@@ -35,12 +35,27 @@ pub struct Card {
 /// only the app knows stay. `at` is the time of the answer.
 #[must_use]
 pub fn card(work_id: i64, movie: &Movie<'_>, row: &AppRow, at: OffsetDateTime) -> Card {
+    card_over(work_id, movie, row, Rendered { details: &details(movie, row, at), at })
+}
+
+/// A row of `works_meta` that is written with a card.
+#[derive(Debug, Clone, Copy)]
+pub struct Rendered<'a> {
+    /// As [`details`] made it.
+    pub details: &'a Value,
+    /// When the movie was last known to be so.
+    pub at: OffsetDateTime,
+}
+
+/// As [`card`], over details that were made already.
+#[must_use]
+pub fn card_over(work_id: i64, movie: &Movie<'_>, row: &AppRow, rendered: Rendered<'_>) -> Card {
+    let Rendered { details, at } = rendered;
     let mut full = kept(row);
-    let details = details(movie, row, at);
-    for own in [identity(work_id, movie), facts(&details), pictures(movie, row), scores(movie)] {
+    for own in [identity(work_id, movie), facts(details), pictures(movie, row), scores(movie)] {
         full.extend(own);
     }
-    full.insert("cast".to_owned(), first_of_cast(&details));
+    full.insert("cast".to_owned(), first_of_cast(details));
     full.insert("last_updated".to_owned(), timestamp(at).into());
     let full = Value::Object(full);
     let short = json!({

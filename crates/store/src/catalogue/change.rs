@@ -7,7 +7,7 @@ use catalogue::{
     AppRow, Card, Facts, Look, MAPPING_VERSION, Rating, Score, app::SimilarRow, diff_of,
 };
 use delivery::{MessageRef, Outcome};
-use proto::{FieldChange, RefreshOutcome, RunId};
+use proto::{FieldChange, RefreshOutcome, RunId, TmdbId};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -142,16 +142,39 @@ impl KnownMovie {
 
     /// Whether the row in `works` says something else, or is not marked as ingested.
     fn work_differs(&self, facts: &Facts) -> bool {
-        let KnownWork { facts: known, imdb_id_clash, is_complete } = &self.work;
+        !self.work.is_complete || self.facts_differ(facts)
+    }
+
+    /// Whether a person would see something else in the row in `works`.
+    pub(crate) fn facts_differ(&self, facts: &Facts) -> bool {
+        let KnownWork { facts: known, imdb_id_clash, is_complete: _ } = &self.work;
         let has_imdb_id = known.imdb_id == facts.imdb_id || *imdb_id_clash == facts.imdb_id;
         let as_known = Facts { imdb_id: known.imdb_id.clone(), ..facts.clone() };
-        !is_complete || !has_imdb_id || as_known != *known
+        !has_imdb_id || as_known != *known
     }
 }
 
-/// What a save changes.
+/// What a change comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin<'a> {
+    /// An answer that a message asked for.
+    Answer(&'a Save),
+    /// A stored answer that was mapped again.
+    Remap,
+}
+
+/// What is written of a movie.
 pub(crate) struct Change<'a> {
-    pub(crate) save: &'a Save,
+    pub(crate) origin: Origin<'a>,
+    pub(crate) tmdb_id: TmdbId,
+    pub(crate) facts: &'a Facts,
+    pub(crate) rating: Rating,
+    /// When TMDB said so last.
+    pub(crate) read_at: OffsetDateTime,
+    /// When the answer was read that the details come from; TMDB may have said the same later.
+    pub(crate) details_read_at: OffsetDateTime,
+    /// The time of the change; that of a new answer is when it was read.
+    pub(crate) changed_at: OffsetDateTime,
     pub(crate) work_id: i64,
     pub(crate) revision: i64,
     pub(crate) fingerprint: Vec<u8>,
@@ -163,19 +186,56 @@ pub(crate) struct Change<'a> {
     pub(crate) writes_work: bool,
     /// The votes moved.
     pub(crate) writes_rating: bool,
-    /// The movie changed, or somebody removed its rows.
-    pub(crate) details: Option<Details>,
+    /// The row of `works_meta`: the movie changed, or somebody removed its rows.
+    pub(crate) details: Option<Value>,
+    /// TMDB's answer, compressed; written with the details.
+    pub(crate) document: Option<Vec<u8>>,
+    /// Empty: the stored ones stay.
+    pub(crate) similar: Vec<SimilarRow>,
     /// It differs from the stored one.
     pub(crate) card: Option<Card>,
 }
 
-/// The detail rows of a movie.
-pub(crate) struct Details {
-    /// The row of `works_meta`.
-    pub(crate) row: Value,
-    /// TMDB's answer, compressed.
-    pub(crate) document: Vec<u8>,
-    pub(crate) similar: Vec<SimilarRow>,
+/// The cause of a change by [`Origin::Remap`]; a word for people.
+const REMAP: &str = "remap";
+
+impl Change<'_> {
+    /// Why it is made; a word for people.
+    pub(crate) fn cause(&self) -> &str {
+        match self.origin {
+            Origin::Answer(save) => &save.cause,
+            Origin::Remap => REMAP,
+        }
+    }
+
+    /// Ends the ids of its events: the same on every repetition, and never that of another change.
+    pub(crate) fn event_key(&self) -> String {
+        match self.origin {
+            Origin::Answer(save) => format!("{}:{}", save.message.consumer, save.message.key),
+            Origin::Remap => format!("{REMAP}:{}:{}", self.work_id, self.revision),
+        }
+    }
+
+    /// What else it shares a trace with.
+    pub(crate) fn trace(&self) -> Option<&str> {
+        match self.origin {
+            Origin::Answer(save) => Some(save.run_id.as_deref().unwrap_or(&save.message.key)),
+            Origin::Remap => None,
+        }
+    }
+
+    /// A person would call it one.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.outcome != RefreshOutcome::Unchanged
+    }
+
+    /// It comes from a look at TMDB, which moves the times of reading.
+    pub(crate) const fn is_look(&self) -> bool {
+        match self.origin {
+            Origin::Answer(_) => true,
+            Origin::Remap => false,
+        }
+    }
 }
 
 /// Compares the answer with what is known and, where it was needed, with what is stored.
@@ -185,7 +245,13 @@ pub(crate) fn compare<'a>(
     stored: Option<StoredMovie>,
 ) -> Change<'a> {
     let unchanged = Change {
-        save,
+        origin: Origin::Answer(save),
+        tmdb_id: save.look.tmdb_id,
+        facts: &save.look.facts,
+        rating: save.look.rating,
+        read_at: save.fetched_at,
+        details_read_at: save.fetched_at,
+        changed_at: save.fetched_at,
         work_id: known.work_id,
         revision: known.revision,
         fingerprint: save.look.fingerprint.clone(),
@@ -195,6 +261,8 @@ pub(crate) fn compare<'a>(
         writes_work: known.work_differs(&save.look.facts),
         writes_rating: known.votes_moved(save),
         details: None,
+        document: None,
+        similar: Vec::new(),
         card: None,
     };
     if known.revision > 0 && known.is_same(save) {
@@ -220,15 +288,16 @@ pub(crate) fn compare<'a>(
     let card = (writes_details || known.score_moved(save))
         .then(|| catalogue::card(known.work_id, movie, &row, at))
         .filter(|card| known.card_etag.as_ref() != Some(&card.etag));
-    let details = writes_details
-        .then(|| (catalogue::details(movie, &row, at), movie.similar_of_app()))
-        .map(|(row, similar)| (row, similar, save.look.packed(merged_body.as_deref())));
+    let details = writes_details.then(|| catalogue::details(movie, &row, at));
+    let similar = details.as_ref().map(|_| movie.similar_of_app()).unwrap_or_default();
     Change {
         revision: known.revision + i64::from(is_changed),
         fingerprint,
         outcome,
         diff: diff.filter(|_| outcome == RefreshOutcome::Updated).unwrap_or_default(),
-        details: details.map(|(row, similar, document)| Details { row, document, similar }),
+        document: details.as_ref().map(|_| save.look.packed(merged_body.as_deref())),
+        details,
+        similar,
         card,
         ..unchanged
     }
@@ -346,7 +415,7 @@ mod tests {
         assert_eq!((change.outcome, change.details.is_some()), (RefreshOutcome::Unchanged, false));
         let bare = KnownMovie { has_details: false, ..known(&old) };
         let change = compare(&save, &bare, Some(held(&old)));
-        assert_eq!(change.details.unwrap().row["genres"], json!(["Action"]));
+        assert_eq!(change.details.unwrap()["genres"], json!(["Action"]));
     }
 
     #[test]
@@ -421,7 +490,7 @@ mod tests {
         assert!(known.needs_stored(&save));
         let stored = StoredMovie { document: None, row: AppRow::read(Some(&row), None) };
         let change = compare(&save, &known, Some(stored));
-        let details = change.details.unwrap().row;
+        let details = change.details.unwrap();
         assert_eq!(details["certification"], "R");
         assert!(details["cast_members"].to_string().contains("Keanu Reeves"));
         assert_eq!((change.outcome, change.diff.len()), (RefreshOutcome::Created, 0));

@@ -6,33 +6,28 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::{
-    StoreError,
-    catalogue::change::{Change, Details},
-};
+use crate::{StoreError, catalogue::change::Change};
 
 pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    let of = |change| Some(Written { change, details: change.details.as_ref()? });
-    let written: Vec<Written<'_>> = changes.iter().filter_map(of).collect();
-    if !written.is_empty() {
-        write_meta(&mut *tx, &written).await?;
-        write_documents(&mut *tx, &written).await?;
-        write_similar(&mut *tx, &written).await?;
-    }
+    write_meta(&mut *tx, changes).await?;
+    write_documents(&mut *tx, changes).await?;
+    write_similar(&mut *tx, changes).await?;
     write_cards(tx, changes).await
 }
 
-/// A change whose detail rows are written.
-struct Written<'a> {
-    change: &'a Change<'a>,
-    details: &'a Details,
-}
-
 /// The columns that the app's own ingest writes; all others are the app's.
-async fn write_meta(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<(), StoreError> {
-    let ids: Vec<i64> = written.iter().map(|w| w.change.work_id).collect();
-    let metas: Vec<&Value> = written.iter().map(|w| &w.details.row).collect();
-    let times: Vec<OffsetDateTime> = written.iter().map(|w| w.change.save.fetched_at).collect();
+async fn write_meta(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    let (mut ids, mut metas, mut read, mut changed) = (vec![], vec![], vec![], vec![]);
+    for change in changes {
+        let Some(row) = &change.details else { continue };
+        ids.push(change.work_id);
+        metas.push(row);
+        read.push(change.details_read_at);
+        changed.push(change.changed_at);
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         r#"
         insert into works_meta (
@@ -44,8 +39,9 @@ async fn write_meta(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<()
             revenue_worldwide, collection, still_images, trailers, schema_version, fetched_at,
             updated_at
         )
-        select t.work_id, r.*, t.at, t.at
-        from unnest($1::bigint[], $2::jsonb[], $3::timestamptz[]) as t (work_id, doc, at),
+        select t.work_id, r.*, t.read_at, t.changed_at
+        from unnest($1::bigint[], $2::jsonb[], $3::timestamptz[], $4::timestamptz[])
+                as t (work_id, doc, read_at, changed_at),
             jsonb_to_record(t.doc) as r (
                 runtime_minutes int, runtime_display text, tagline text, overview text,
                 overview_short text, genres text[], certification text, poster_url_small text,
@@ -82,16 +78,20 @@ async fn write_meta(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<()
         "#,
         &ids,
         &metas as &[&Value],
-        &times
+        &read as &[OffsetDateTime],
+        &changed as &[OffsetDateTime]
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn write_documents(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<(), StoreError> {
-    let ids: Vec<i64> = written.iter().map(|w| w.change.work_id).collect();
-    let bodies: Vec<&[u8]> = written.iter().map(|w| w.details.document.as_slice()).collect();
+async fn write_documents(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    let written = changes.iter().filter_map(|c| Some((c.work_id, c.document.as_deref()?)));
+    let (ids, bodies): (Vec<i64>, Vec<&[u8]>) = written.unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "
         insert into document (work_id, body)
@@ -110,14 +110,17 @@ async fn write_documents(tx: &mut PgConnection, written: &[Written<'_>]) -> Resu
 
 /// Only the rows of our own source are ours, and only those that differ are written. Where the
 /// answer lacked the list, the stored one stays.
-async fn write_similar(tx: &mut PgConnection, written: &[Written<'_>]) -> Result<(), StoreError> {
+async fn write_similar(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
     let (mut works, mut ids, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
-    for w in written {
-        for row in &w.details.similar {
-            works.push(w.change.work_id);
+    for change in changes {
+        for row in &change.similar {
+            works.push(change.work_id);
             ids.push(row.similar_tmdb_id.clone());
             ranks.push(row.rank_order);
         }
+    }
+    if works.is_empty() {
+        return Ok(());
     }
     sqlx::query!(
         "

@@ -46,14 +46,14 @@ impl<'a> TimelineRow<'a> {
 
 async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Result<(), StoreError> {
     let works: Vec<i64> = rows.iter().map(|row| row.change.work_id).collect();
-    let ids: Vec<i64> = rows.iter().map(|row| row.change.save.look.tmdb_id.get()).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.change.tmdb_id.get()).collect();
     let kinds: Vec<String> = rows.iter().map(|row| row.kind.to_owned()).collect();
-    let causes: Vec<String> = rows.iter().map(|row| row.change.save.cause.clone()).collect();
+    let causes: Vec<String> = rows.iter().map(|row| row.change.cause().to_owned()).collect();
     let revisions: Vec<i64> = rows.iter().map(|row| row.change.revision).collect();
     let diff = |row: &TimelineRow<'_>| serde_json::to_value(&row.change.diff).unwrap_or_default();
     let diffs: Vec<Value> = rows.iter().map(diff).collect();
     // The time of the answer: two writers of one movie commit in either order.
-    let read_at: Vec<OffsetDateTime> = rows.iter().map(|row| row.change.save.fetched_at).collect();
+    let times: Vec<OffsetDateTime> = rows.iter().map(|row| row.change.changed_at).collect();
     sqlx::query!(
         "
         insert into work_event (work_id, tmdb_id, kind, cause, revision, diff, at)
@@ -69,30 +69,35 @@ async fn write_timeline(tx: &mut PgConnection, rows: &[TimelineRow<'_>]) -> Resu
         &causes,
         &revisions,
         &diffs,
-        &read_at
+        &times
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
+/// A look has an event also where nothing changed.
 fn entries(change: &Change<'_>) -> Vec<Entry> {
-    let (save, id) = (change.save, change.save.look.tmdb_id);
+    if !change.is_changed() && !change.is_look() {
+        return Vec::new();
+    }
+    let id = change.tmdb_id;
     let refreshed = MovieRefreshed {
         work_id: change.work_id,
         tmdb_id: id,
-        title: save.look.facts.title.clone(),
+        title: change.facts.title.clone(),
         outcome: change.outcome,
         revision: change.revision,
         changed: change.diff.keys().cloned().collect(),
-        refreshed_at: save.fetched_at,
-        cause: save.cause.clone(),
+        refreshed_at: change.read_at,
+        cause: change.cause().to_owned(),
     };
+    let key = change.event_key();
     let envelope = |kind: &str| Envelope {
-        message_id: format!("{kind}:{id}:{}:{}", save.message.consumer, save.message.key),
+        message_id: format!("{kind}:{id}:{key}"),
         ordering_key: id.to_string(),
-        cause: save.run_id.as_deref().unwrap_or(&save.message.key),
-        at: save.fetched_at,
+        cause: change.trace().unwrap_or(&key),
+        at: change.changed_at,
     };
     let mut entries = vec![Entry::new(&refreshed, envelope("refreshed"))];
     if change.outcome == RefreshOutcome::Updated {

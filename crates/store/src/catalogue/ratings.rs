@@ -21,14 +21,14 @@ pub(crate) async fn write(tx: &mut PgConnection, changes: &[Change<'_>]) -> Resu
         return Ok(());
     }
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
-    let scores: Vec<Score> = changes.iter().map(|c| Score::of(&c.save.look.rating)).collect();
+    let scores: Vec<Score> = changes.iter().map(|c| Score::of(&c.rating)).collect();
     let averages: Vec<f64> = scores.iter().map(|s| s.average).collect();
     let values: Vec<f64> = scores.iter().map(|s| s.value).collect();
     let lows: Vec<f64> = scores.iter().map(|s| s.low).collect();
     let highs: Vec<f64> = scores.iter().map(|s| s.high).collect();
     let votes: Vec<i64> = scores.iter().map(|s| s.votes).collect();
     let by_source: Vec<Value> = scores.iter().map(Score::source_scores).collect();
-    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
+    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.read_at).collect();
     sqlx::query!(
         "
         with new as (

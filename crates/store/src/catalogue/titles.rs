@@ -51,7 +51,8 @@ fn number(id: TmdbId) -> i32 {
     i32::try_from(id.get()).unwrap_or(i32::MAX)
 }
 
-async fn lock_known(
+/// Locks titles and works in the order of these ids, as every writer of movies does.
+pub(crate) async fn lock_known(
     tx: &mut PgConnection,
     ids: &[i32],
 ) -> Result<HashMap<TmdbId, KnownMovie>, StoreError> {
@@ -157,9 +158,8 @@ pub(crate) async fn write(
     clashes: &Clashes,
 ) -> Result<(), StoreError> {
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
-    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
-    let dates: Vec<Option<String>> =
-        changes.iter().map(|c| c.save.look.facts.release_date.clone()).collect();
+    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.read_at).collect();
+    let dates: Vec<Option<String>> = changes.iter().map(|c| c.facts.release_date.clone()).collect();
     let revisions: Vec<i64> = changes.iter().map(|c| c.revision).collect();
     let fingerprints: Vec<Vec<u8>> = changes.iter().map(|c| c.fingerprint.clone()).collect();
     let clashes: Vec<Option<String>> = changes.iter().map(|c| clashes.of(c)).collect();
@@ -189,6 +189,40 @@ pub(crate) async fn write(
         &dates as &[Option<String>],
         &revisions,
         &fingerprints,
+        &clashes as &[Option<String>],
+        MAPPING_VERSION
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what a stored answer that was mapped again says; when it was read and is due stays.
+pub(crate) async fn write_mapping(
+    tx: &mut PgConnection,
+    changes: &[Change<'_>],
+    clashes: &Clashes,
+) -> Result<(), StoreError> {
+    let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
+    let revisions: Vec<i64> = changes.iter().map(|c| c.revision).collect();
+    let fingerprints: Vec<&[u8]> = changes.iter().map(|c| c.fingerprint.as_slice()).collect();
+    let clashes: Vec<Option<String>> = changes.iter().map(|c| clashes.of(c)).collect();
+    sqlx::query!(
+        "
+        update title t
+        set revision = n.revision,
+            fingerprint = n.fingerprint,
+            mapping_version = $5,
+            imdb_id_clash = n.clash
+        from unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::text[])
+            as n (work_id, revision, fingerprint, clash)
+        where t.work_id = n.work_id
+            and (t.revision, t.fingerprint, t.mapping_version, t.imdb_id_clash)
+                is distinct from (n.revision, n.fingerprint, $5, n.clash)
+        ",
+        &works,
+        &revisions,
+        &fingerprints as &[&[u8]],
         &clashes as &[Option<String>],
         MAPPING_VERSION
     )

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use catalogue::Facts;
-use proto::RefreshOutcome;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -22,7 +21,7 @@ impl Clashes {
         if !change.writes_work {
             return change.imdb_id_clash.clone();
         }
-        let wanted = change.save.look.facts.imdb_id.clone();
+        let wanted = change.facts.imdb_id.clone();
         wanted.filter(|_| self.works.contains(&change.work_id))
     }
 }
@@ -45,7 +44,7 @@ pub(crate) async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Writes the works whose values differ, and of the others when they were read.
+/// Writes the works whose values differ, and of the others when they were read, if they were.
 ///
 /// # Errors
 /// `Unavailable` where a row could not be written: row security hides it from us.
@@ -54,7 +53,8 @@ pub(crate) async fn write(
     changes: &[Change<'_>],
 ) -> Result<Clashes, StoreError> {
     let differ: Vec<&Change<'_>> = changes.iter().filter(|c| c.is_new_to_works()).collect();
-    let same: Vec<&Change<'_>> = changes.iter().filter(|c| !c.is_new_to_works()).collect();
+    let is_only_read = |c: &&Change<'_>| c.is_look() && !c.is_new_to_works();
+    let same: Vec<&Change<'_>> = changes.iter().filter(is_only_read).collect();
     touch(&mut *tx, &same).await?;
     replace(tx, &differ).await
 }
@@ -62,7 +62,7 @@ pub(crate) async fn write(
 impl Change<'_> {
     /// Something else than the time of reading is written to `works`.
     fn is_new_to_works(&self) -> bool {
-        self.writes_work || self.outcome != RefreshOutcome::Unchanged
+        self.writes_work || self.is_changed()
     }
 }
 
@@ -71,7 +71,7 @@ async fn touch(tx: &mut PgConnection, same: &[&Change<'_>]) -> Result<(), StoreE
         return Ok(());
     }
     let works: Vec<i64> = same.iter().map(|c| c.work_id).collect();
-    let times: Vec<OffsetDateTime> = same.iter().map(|c| c.save.fetched_at).collect();
+    let times: Vec<OffsetDateTime> = same.iter().map(|c| c.read_at).collect();
     let touched = sqlx::query!(
         "
         update works w
@@ -99,24 +99,25 @@ async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clash
     if changes.is_empty() {
         return Ok(Clashes::default());
     }
-    let facts: Vec<&Facts> = changes.iter().map(|c| &c.save.look.facts).collect();
+    let facts: Vec<&Facts> = changes.iter().map(|c| c.facts).collect();
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
     let imdb_ids: Vec<Option<String>> = facts.iter().map(|f| f.imdb_id.clone()).collect();
     let titles: Vec<String> = facts.iter().map(|f| f.title.clone()).collect();
     let originals: Vec<Option<String>> = facts.iter().map(|f| f.original_title.clone()).collect();
     let dates: Vec<Option<String>> = facts.iter().map(|f| f.release_date.clone()).collect();
-    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.save.fetched_at).collect();
-    let changed: Vec<bool> =
-        changes.iter().map(|c| c.outcome != RefreshOutcome::Unchanged).collect();
+    let read = |c: &&Change<'_>| c.is_look().then_some(c.read_at);
+    let read: Vec<Option<OffsetDateTime>> = changes.iter().map(read).collect();
+    let changed = |c: &&Change<'_>| c.is_changed().then_some(c.changed_at);
+    let changed: Vec<Option<OffsetDateTime>> = changes.iter().map(changed).collect();
     let written = sqlx::query!(
         r#"
         with new as (
-            select work_id, imdb_id, title, original_title, released::date as release_date, at,
-                is_changed
+            select work_id, imdb_id, title, original_title, released::date as release_date,
+                read_at, changed_at
             from unnest(
                 $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-                $7::boolean[]
-            ) as t (work_id, imdb_id, title, original_title, released, at, is_changed)
+                $7::timestamptz[]
+            ) as t (work_id, imdb_id, title, original_title, released, read_at, changed_at)
         ),
         claims as (
             select
@@ -143,9 +144,9 @@ async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clash
             original_title = c.original_title,
             release_date = c.release_date,
             year = extract(year from c.release_date)::int,
-            last_refreshed_at = c.at,
+            last_refreshed_at = coalesce(c.read_at, w.last_refreshed_at),
             ingestion_status = 'complete',
-            updated_at = case when c.is_changed then c.at else w.updated_at end
+            updated_at = coalesce(c.changed_at, w.updated_at)
         from claims c
         where w.work_id = c.work_id
         returning w.work_id, c.is_taken as "is_taken!"
@@ -155,8 +156,8 @@ async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clash
         &titles,
         &originals as &[Option<String>],
         &dates as &[Option<String>],
-        &times,
-        &changed
+        &read as &[Option<OffsetDateTime>],
+        &changed as &[Option<OffsetDateTime>]
     )
     .fetch_all(tx)
     .await?;

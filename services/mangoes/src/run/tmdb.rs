@@ -7,6 +7,7 @@ mod rate;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
+use catalogue::MapOptions;
 use runtime::{Config, Secret};
 use store::Store;
 use tracing::warn;
@@ -72,6 +73,15 @@ fn settings(config: &Config) -> Result<tmdb::Config> {
         streaming_regions: config.tmdb_streaming_regions.clone(),
         ..Default::default()
     })
+}
+
+/// What the mapping of answers prefers.
+pub(crate) fn map_options(config: &Config) -> MapOptions {
+    MapOptions {
+        language: config.tmdb_language.clone(),
+        region: config.tmdb_region.clone(),
+        streaming_regions: config.tmdb_streaming_regions.clone(),
+    }
 }
 
 /// TMDB itself answers nobody without a credential. What replaces it, a simulator or a cache, may
