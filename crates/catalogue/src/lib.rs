@@ -2,7 +2,7 @@
 //! what changed between two states, and the rows and cards that the app reads.
 //!
 //! Pure: `tmdb` fetches a [`Look`], `store` keeps it. An answer is typed and borrows its texts from
-//! the body ([`answer`]); a [`Movie`] is what it says, with one name a field; what the app's tables
+//! the body (`answer`); a [`Movie`] is what it says, with one name a field; what the app's tables
 //! hold has the app's shapes, and [`app`] is the only place that knows them.
 
 mod answer;

@@ -200,7 +200,7 @@ impl FieldVisitor for Prints {
 }
 
 /// Fills the parts that an answer lacked from what is stored, so that a missing part erases
-/// nothing. Where an answer was compared with the stored answer, [`crate::merge`] has done so; this
+/// nothing. Where an answer was compared with the stored answer, `merge` has done so; this
 /// is for rows of the app that were adopted, of which there is no answer.
 impl<'a> Movie<'a> {
     /// A part that is there and empty replaces: a person may have emptied it. But where three or
