@@ -229,6 +229,30 @@ impl<'a> Movie<'a> {
         keep(&mut self.certification, &stored.certification);
     }
 
+    /// Whether [`Movie::keep_missing`] could change more than the certificate.
+    pub(crate) fn may_lack_parts(&self) -> bool {
+        let lacks = self.genres.is_none()
+            || self.trailers.is_none()
+            || self.cast_members.is_none()
+            || self.crew_members.is_none()
+            || self.keywords.is_none()
+            || self.streaming.is_none()
+            || self.spoken_languages.is_none()
+            || self.production_companies.is_none()
+            || self.production_countries.is_none()
+            || self.collection.is_none()
+            || self.similar.is_none();
+        let emptied = [
+            is_empty(&self.cast_members),
+            is_empty(&self.crew_members),
+            is_empty(&self.trailers),
+            is_empty(&self.keywords),
+            is_empty(&self.similar),
+            is_empty(&self.genres),
+        ];
+        lacks || emptied.iter().filter(|empty| **empty).count() >= TRUNCATED_PARTS
+    }
+
     fn drop_emptied(&mut self, stored: &Self) {
         let emptied = [
             is_emptied(&self.cast_members, &stored.cast_members),
@@ -257,7 +281,11 @@ fn keep<T: Clone>(new: &mut Option<T>, stored: &Option<T>) {
     }
 }
 
+fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_some_and(Vec::is_empty)
+}
+
 /// Whether a list that was full is there and empty.
 pub(crate) fn is_emptied<T, S>(new: &Option<Vec<T>>, stored: &Option<Vec<S>>) -> bool {
-    new.as_ref().is_some_and(Vec::is_empty) && stored.as_ref().is_some_and(|s| !s.is_empty())
+    is_empty(new) && stored.as_ref().is_some_and(|s| !s.is_empty())
 }

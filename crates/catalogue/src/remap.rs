@@ -27,9 +27,12 @@ pub fn remap<'a>(
     let answer = Answer::read(body)?;
     let id = answer.id.and_then(|id| TmdbId::try_from(id).ok()).ok_or(AnswerError::NoId)?;
     let mut movie = map::movie(answer, id, options);
-    if let Some(of_row) = row.movie(&movie) {
+    // Reading a row back as a movie costs as much as the answer, and few answers need it.
+    let of_row = movie.may_lack_parts().then(|| row.movie(&movie)).flatten();
+    if let Some(of_row) = of_row {
         movie.keep_missing(&of_row);
     }
+    movie.certification = movie.certification.or_else(|| row.certificate().map(Into::into));
     movie.offers_are_kept = true;
     Ok(movie)
 }

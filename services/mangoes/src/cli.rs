@@ -66,6 +66,11 @@ pub(crate) enum Command {
     Migrate(migrate::MigrateArgs),
     /// Map TMDB's stored answers again, without a call: after an update of mangoes, or with another
     /// region.
+    ///
+    /// Without --all and --movie it maps the answers that another version of mangoes mapped.
+    ///
+    /// TMDB_REGION and TMDB_STREAMING_REGIONS have to be those of the services. Texts stay in the
+    /// language in which TMDB was asked. A remap that was stopped goes on when it is started again.
     Remap(remap::RemapArgs),
     /// Bring streams and consumers to what nats/*.json says.
     Topology(topology::TopologyArgs),

@@ -6,7 +6,7 @@ use super::{Any, Lock};
 use crate::database::Database;
 
 impl Database {
-    /// Takes the votes that TMDB had at the time of each stored answer for old: as many looks later.
+    /// As many looks later: more people have voted than when the stored answers came.
     pub async fn let_votes_grow(&self) {
         self.execute("update rating_sources set votes_count = votes_count + 1000").await;
     }

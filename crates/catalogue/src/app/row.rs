@@ -66,6 +66,11 @@ impl AppRow {
         found
     }
 
+    /// The certificate in the row of `works_meta`.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        text(self.details.as_ref()?, "certification")
+    }
+
     /// This rating with the votes that the card shows: they grow each day, and the card is written
     /// when its score moves.
     #[must_use]

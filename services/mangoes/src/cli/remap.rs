@@ -18,10 +18,6 @@ use crate::{
     run::tmdb::map_options,
 };
 
-/// Without --all and --movie: the answers that another version of mangoes mapped. Settings are those
-/// of the services: give it the same TMDB_LANGUAGE, TMDB_REGION and TMDB_STREAMING_REGIONS. Texts
-/// stay in the language in which they were asked for. A run that was stopped goes on where it was
-/// when the same command is given again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RemapArgs {
     /// Map every stored answer, as after a change of the region.

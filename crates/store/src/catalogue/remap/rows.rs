@@ -121,7 +121,7 @@ async fn stored(
         select
             d.work_id,
             d.body,
-            to_jsonb(m)::text as "details?",
+            row_to_json(m)::text as "details?",
             m.fetched_at as "details_read_at?",
             c.payload::text as "card?",
             s.ids as "similar_ids!",
