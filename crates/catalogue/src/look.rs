@@ -99,20 +99,7 @@ impl Look {
         let mut movie = map::movie(new, self.tmdb_id, &self.options);
         movie.offers_are_kept = offers_are_kept;
         let before = stored.map(|stored| map::movie(stored, self.tmdb_id, &self.options));
-        let is_as_received = if before.is_some() && movie.certification.is_some() {
-            merged_body.is_none()
-        } else if let Some(of_row) = row.movie(&movie) {
-            if before.is_some() {
-                // Boards do not take a certificate back.
-                movie.certification = of_row.certification;
-            } else {
-                // An adopted movie has no document: its rows tell what may not be erased.
-                movie.keep_missing(&of_row);
-            }
-            false
-        } else {
-            merged_body.is_none()
-        };
+        let is_as_received = merged_body.is_none() && !keep_of_row(&mut movie, row);
         let prints = if is_as_received { self.prints.clone() } else { movie.prints() };
         Merged { movie, prints, before }
     }
@@ -126,6 +113,23 @@ impl Look {
             (None, None) => pack(&self.body.text),
         }
     }
+}
+
+/// Takes from the app's rows what no answer says: parts that the stored answer lacks as well, or
+/// that there is no stored answer of, and a certificate, which boards do not take back. Returns
+/// whether anything may have been taken.
+fn keep_of_row<'a>(movie: &mut Movie<'a>, row: &'a AppRow) -> bool {
+    let lacks = movie.may_lack_parts();
+    if !lacks && movie.certification.is_some() {
+        return false;
+    }
+    let Some(of_row) = row.movie(movie) else { return false };
+    if lacks {
+        movie.keep_missing(&of_row);
+    } else {
+        movie.certification = of_row.certification;
+    }
+    true
 }
 
 impl Facts {

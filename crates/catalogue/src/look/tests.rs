@@ -248,6 +248,21 @@ fn a_certificate_stays_where_the_answer_has_none() {
     assert_eq!(merged.movie.certification.as_deref(), Some("PG"));
 }
 
+/// An adopted movie whose first answers lacked its cast: the app's row is all that is known of it.
+#[test]
+fn what_no_answer_ever_had_stays_as_the_app_has_it() {
+    let cast = json!([{"person_id": "5", "name": "By the app"}]);
+    let row = AppRow::read(Some(&json!({"cast_members": cast})), None);
+    let mut bare = edited("/title", json!("Other"));
+    bare.as_object_mut().unwrap().remove("credits");
+    let stored = bare.to_string();
+    for stored in [None, Some(stored.as_str())] {
+        let (new, mut body) = (look(&bare), None);
+        let movie = new.merge(stored, &row, &mut body).movie;
+        assert_eq!(movie.cast_members.unwrap()[0].name.as_deref(), Some("By the app"));
+    }
+}
+
 #[test]
 fn a_stored_answer_that_cannot_be_read_is_as_if_there_were_none() {
     let (new, row) = (look(&answer()), AppRow::default());

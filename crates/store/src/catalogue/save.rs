@@ -98,7 +98,6 @@ async fn changes<'a>(
     Ok(changes)
 }
 
-/// Of a movie whose last answer is there, only what the app alone may have made.
 async fn stored(
     tx: &mut PgConnection,
     work_ids: &[i64],
@@ -111,25 +110,7 @@ async fn stored(
         select
             n.work_id as "work_id!",
             d.body as "document?",
-            case
-                when d.body is null then to_jsonb(m)
-                when m.work_id is not null then jsonb_build_object(
-                    'certification', m.certification,
-                    'poster_url_small', m.poster_url_small,
-                    'poster_url_medium', m.poster_url_medium,
-                    'poster_url_large', m.poster_url_large,
-                    'poster_url_original', m.poster_url_original,
-                    'backdrop_url', m.backdrop_url,
-                    'backdrop_url_mobile', m.backdrop_url_mobile,
-                    'trailer_thumbnail', m.trailer_thumbnail,
-                    'still_images', m.still_images,
-                    'cast_members', m.cast_members,
-                    'crew_members', m.crew_members,
-                    'trailers', m.trailers,
-                    'streaming', m.streaming,
-                    'schema_version', m.schema_version
-                )
-            end as "details?",
+            to_jsonb(m) as "details?",
             c.payload as "card?"
         from unnest($1::bigint[]) as n (work_id)
         left join document d using (work_id)
