@@ -86,19 +86,20 @@ struct WriterArgs {
 
 /// The children that run the writers.
 pub fn writer_children(store: &Store, writer: &Writer) -> Vec<ChildSpec> {
-    let child = |(name, slot): (&'static str, &Slot)| {
-        let (store, slot) = (store.clone(), slot.clone());
-        ChildSpec::new(name, move |root| {
-            let args = WriterArgs { store: store.clone(), slot: slot.clone() };
-            async move {
-                Actor::spawn_linked(None, WriterActor, args, root)
-                    .await
-                    .map(|(child, _)| child.get_cell())
-            }
-        })
-        .serving()
-    };
-    NAMES.into_iter().zip(&writer.actors).map(child).collect()
+    let slots = NAMES.into_iter().zip(&writer.actors);
+    slots.map(|slot| child(slot.0, store.clone(), slot.1.clone())).collect()
+}
+
+fn child(name: &'static str, store: Store, slot: Slot) -> ChildSpec {
+    ChildSpec::new(name, move |root| {
+        let args = WriterArgs { store: store.clone(), slot: slot.clone() };
+        async move {
+            Actor::spawn_linked(None, WriterActor, args, root)
+                .await
+                .map(|(child, _)| child.get_cell())
+        }
+    })
+    .serving()
 }
 
 impl Actor for WriterActor {
