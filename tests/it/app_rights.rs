@@ -191,6 +191,8 @@ async fn A4_row_security_that_comes_later_is_no_success() {
         said.as_ref().is_some_and(|(status, text)| *status == 503 && text.contains("works"))
     };
     world.eventually("it says that it does no work", ready, unready).await;
+    let refused = |log: &String| log.contains("table works hides rows from this role");
+    world.eventually("the refresh is refused", async || world.log(), refused).await;
     assert_eq!(world.events("movies.refreshed.603").await, 0);
     assert_eq!(world.dead_letters().await, 0);
     app.relax_row_security("works").await;

@@ -15,6 +15,7 @@ use crate::{
         works::{self, Clashes},
     },
     db::row::Row,
+    schema::rights,
 };
 
 /// Makes the rows of movies that are added, and locks all that are there, in the order of their
@@ -22,7 +23,7 @@ use crate::{
 /// is left out.
 ///
 /// # Errors
-/// `Unavailable` where a work can neither be seen nor made: row security hides it from us.
+/// `Unavailable` where a work is there, or could not be made, and row security hides it from us.
 pub(crate) async fn lock(
     tx: &mut PgConnection,
     todo: &[&Save],
@@ -34,16 +35,42 @@ pub(crate) async fn lock(
     let is_new = |save: &&&Save| save.adds && !known.contains_key(&save.look.tmdb_id);
     let mut new: Vec<i32> = todo.iter().filter(is_new).map(|s| number(s.look.tmdb_id)).collect();
     if new.is_empty() {
+        hides_none(tx, &ids, &known).await?;
         return Ok(known);
     }
     new.sort_unstable();
     works::add(&mut *tx, &new).await?;
     add(&mut *tx, &new).await?;
-    let known = lock_known(tx, &ids).await?;
+    let known = lock_known(&mut *tx, &ids).await?;
     if todo.iter().filter(|save| save.adds).any(|s| !known.contains_key(&s.look.tmdb_id)) {
-        return Err(StoreError::Unavailable(Outage::NotWritable("works")));
+        return Err(HIDDEN);
     }
+    hides_none(tx, &ids, &known).await?;
     Ok(known)
+}
+
+const HIDDEN: StoreError = StoreError::Unavailable(Outage::NotWritable("works"));
+
+/// Checks that the works of these titles that are not known are gone, and not hidden: what row
+/// security hides, or lets us see and not lock, is there.
+///
+/// # Errors
+/// `Unavailable` where one is hidden.
+pub(crate) async fn hides_none(
+    tx: &mut PgConnection,
+    ids: &[i32],
+    known: &HashMap<TmdbId, KnownMovie>,
+) -> Result<(), StoreError> {
+    if known.len() == ids.len() {
+        return Ok(());
+    }
+    let titles =
+        sqlx::query_scalar!(r#"select count(*) as "n!" from title where tmdb_id = any ($1)"#, ids);
+    let titles = usize::try_from(titles.fetch_one(&mut *tx).await?).unwrap_or_default();
+    if titles > known.len() && rights::hides_rows(tx, "works").await? {
+        return Err(HIDDEN);
+    }
+    Ok(())
 }
 
 /// As the column has it.

@@ -137,6 +137,17 @@ pub(crate) async fn refusals(
     Ok(refusals.fetch_all(connection).await?)
 }
 
+/// Whether row security keeps rows of this table of the app from this role.
+pub(crate) async fn hides_rows(
+    connection: &mut PgConnection,
+    table: &'static str,
+) -> Result<bool, StoreError> {
+    let role = own_role(&mut *connection).await?;
+    let wants: Vec<Want> = wants().into_iter().filter(|want| want.table == table).collect();
+    let refusals = refusals(connection, &role, &wants).await?;
+    Ok(refusals.iter().any(|refusal| refusal.by_row_security))
+}
+
 /// Rights on the app's tables that the services need.
 fn wants() -> Vec<Want> {
     let of = |t: &'static AppTable| {

@@ -94,12 +94,16 @@ pub(crate) async fn titles_of(
 
 /// Locks these titles, and reads what is stored of them. One whose answer went meanwhile is left
 /// out.
+///
+/// # Errors
+/// `Unavailable` where row security hides one from us.
 pub(crate) async fn lock(
     tx: &mut PgConnection,
     titles: &[Title],
 ) -> Result<Vec<StoredRows>, StoreError> {
     let ids: Vec<i32> = titles.iter().map(|title| title.tmdb_id).collect();
     let known = titles::lock_known(&mut *tx, &ids).await?;
+    titles::hides_none(&mut *tx, &ids, &known).await?;
     let by_work = known.into_iter().map(|(id, known)| (known.work_id, Locked { id, known }));
     stored(tx, by_work.collect()).await
 }
