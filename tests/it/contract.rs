@@ -34,7 +34,7 @@ fn mapped(body: &[u8]) -> Movie<'static> {
     };
     let body = Body { text: String::from_utf8(body.to_vec()).unwrap(), packed: None };
     let look = Box::leak(Box::new(read_movie(body, id, &options.into()).unwrap()));
-    look.merge(None, Box::leak(Box::default()), Box::leak(Box::default())).movie
+    look.merge(None, Box::leak(Box::default()), Box::leak(Box::default())).movie.into_owned()
 }
 
 /// What the app reads of a movie that is stored on these rows.

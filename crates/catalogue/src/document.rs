@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use libdeflater::{Decompressor, crc32};
 
 /// Why a compressed body cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,31 @@ pub enum UnpackError {
 /// # Errors
 /// See [`UnpackError`].
 pub fn unpack(packed: &[u8], limit_bytes: usize) -> Result<String, UnpackError> {
+    let body = match at_once(packed, limit_bytes) {
+        Some(body) => body,
+        None => bit_by_bit(packed, limit_bytes)?,
+    };
+    String::from_utf8(body).map_err(|_| UnpackError::NotText)
+}
+
+/// Takes half the time of a stream. `None`: the body is too large, is of several members, or is
+/// broken.
+fn at_once(packed: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
+    // What gzip ends with: checksum and size of its last member (RFC 1952, section 2.3.1).
+    let (rest, size) = packed.split_last_chunk()?;
+    let (size, checksum) = (u32::from_le_bytes(*size), u32::from_le_bytes(*rest.last_chunk()?));
+    let size = usize::try_from(size).ok().filter(|size| *size <= limit_bytes)?;
+    // No body shrinks more (RFC 1951): a size that somebody made up takes no memory.
+    if size / 1_032 > packed.len() {
+        return None;
+    }
+    let mut body = vec![0; size];
+    let written = Decompressor::new().gzip_decompress(packed, &mut body).ok()?;
+    // The first member may have the size of the last.
+    (written == size && crc32(&body) == checksum).then_some(body)
+}
+
+fn bit_by_bit(packed: &[u8], limit_bytes: usize) -> Result<Vec<u8>, UnpackError> {
     // Four times is what TMDB's bodies grow by.
     let mut body = Vec::with_capacity((packed.len() * 4 + 1_024).min(limit_bytes));
     let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX).saturating_add(1);
@@ -27,7 +53,7 @@ pub fn unpack(packed: &[u8], limit_bytes: usize) -> Result<String, UnpackError> 
     if body.len() > limit_bytes {
         return Err(UnpackError::TooLarge { limit_bytes });
     }
-    String::from_utf8(body).map_err(|_| UnpackError::NotText)
+    Ok(body)
 }
 
 /// The compressed body of a text, for one that came uncompressed or was put together.
@@ -55,5 +81,21 @@ mod tests {
             unpack(&packed[..packed.len() / 2], 1 << 20),
             Err(UnpackError::Broken(_))
         ));
+    }
+
+    #[test]
+    fn a_body_of_several_members_is_one_text() {
+        for (first, second) in [("żółw", " i zając"), ("", "a"), ("a", ""), ("same", "size")] {
+            let both = [pack(first), pack(second)].concat();
+            assert_eq!(unpack(&both, 100).unwrap(), format!("{first}{second}"));
+        }
+    }
+
+    #[test]
+    fn a_size_that_is_made_up_takes_no_memory() {
+        let mut packed = pack("żółw");
+        let size = packed.len() - 4;
+        packed[size..].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(matches!(unpack(&packed, usize::MAX), Err(UnpackError::Broken(_))));
     }
 }

@@ -1,9 +1,10 @@
 //! One look at a movie: the answer as it came, read as far as it takes to know whether anything
 //! changed.
 
-use std::sync::Arc;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use proto::TmdbId;
+use self_cell::self_cell;
 
 use crate::{
     AppRow,
@@ -31,7 +32,28 @@ pub struct Facts {
     pub release_date: Option<String>,
 }
 
-/// An answer about a movie.
+/// What came, and what it is mapped with.
+struct Received {
+    body: Body,
+    options: Arc<MapOptions>,
+}
+
+self_cell!(
+    /// An answer with the movie that it says; the movie's texts are the body's.
+    struct Parsed {
+        owner: Received,
+        #[covariant]
+        dependent: Movie,
+    }
+);
+
+impl fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.borrow_dependent().fmt(f)
+    }
+}
+
+/// An answer about a movie. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Look {
     pub tmdb_id: TmdbId,
@@ -42,15 +64,14 @@ pub struct Look {
     /// It lacked a part: [`Look::merge`] is needed before it is compared or stored.
     pub is_incomplete: bool,
     prints: Prints,
-    body: Body,
-    options: Arc<MapOptions>,
+    parsed: Arc<Parsed>,
 }
 
 /// An answer laid over what is stored.
 #[derive(Debug)]
 pub struct Merged<'a> {
-    /// The movie as it is from now on.
-    pub movie: Movie<'a>,
+    /// The movie as it is from now on; borrowed where it is the answer's.
+    pub movie: Cow<'a, Movie<'a>>,
     /// Of this movie.
     pub prints: Prints,
     /// As it was: mapped from the stored answer. `None`: there is none that can be read.
@@ -64,14 +85,34 @@ impl Look {
     /// It is no JSON object, or has no id. Whether it is the id that was asked for is the caller's
     /// question.
     pub fn read(body: Body, options: Arc<MapOptions>) -> Result<Self, AnswerError> {
-        let answer = Answer::read(&body.text)?;
-        let id = answer.id.and_then(|id| TmdbId::try_from(id).ok()).ok_or(AnswerError::NoId)?;
-        let is_incomplete = !answer.lacks().is_empty();
-        let movie = map::movie(answer, id, &options);
-        let facts = Facts::of(&movie);
-        let (rating, prints) = (movie.rating, movie.prints());
-        let fingerprint = prints.fingerprint();
-        Ok(Self { tmdb_id: id, facts, rating, fingerprint, is_incomplete, prints, body, options })
+        let mut is_incomplete = false;
+        let parsed = Parsed::try_new(Received { body, options }, |received| {
+            let answer = Answer::read(&received.body.text)?;
+            let id = answer.id.and_then(|id| TmdbId::try_from(id).ok()).ok_or(AnswerError::NoId)?;
+            is_incomplete = !answer.lacks().is_empty();
+            Ok(map::movie(answer, id, &received.options))
+        })?;
+        let movie = parsed.borrow_dependent();
+        let prints = movie.prints();
+        Ok(Self {
+            tmdb_id: movie.tmdb_id,
+            facts: Facts::of(movie),
+            rating: movie.rating,
+            fingerprint: prints.fingerprint(),
+            is_incomplete,
+            prints,
+            parsed: Arc::new(parsed),
+        })
+    }
+
+    /// What the answer alone says.
+    #[must_use]
+    pub fn movie(&self) -> &Movie<'_> {
+        self.parsed.borrow_dependent()
+    }
+
+    fn received(&self) -> &Received {
+        self.parsed.borrow_owner()
     }
 
     /// The answer with what it lacks from the stored answer, or, where there is none, from the
@@ -82,35 +123,47 @@ impl Look {
         row: &'a AppRow,
         merged_body: &'a mut Option<String>,
     ) -> Merged<'a> {
+        let Received { body, options } = self.received();
         let stored = document.and_then(|text| Answer::read(text).ok());
         let mut offers_are_kept = false;
-        let mut new = Answer::read(&self.body.text).unwrap_or_default();
-        if let (Some(text), Some(stored)) = (document, &stored) {
+        if let (Some(text), Some(stored)) = (document, &stored)
+            && self.may_keep_parts()
+        {
+            let new = Answer::read(&body.text).unwrap_or_default();
             let kept = merge::kept(&new, stored);
             if !kept.is_empty() {
                 offers_are_kept = kept.contains(&"watch/providers");
-                *merged_body = merge::with_kept(&self.body.text, text, &kept);
+                *merged_body = merge::with_kept(&body.text, text, &kept);
             }
         }
         let merged_body = &*merged_body;
+        let mut movie = Cow::Borrowed(self.movie());
         if let Some(body) = merged_body.as_deref() {
-            new = Answer::read(body).unwrap_or_default();
+            let answer = Answer::read(body).unwrap_or_default();
+            let merged = map::movie(answer, self.tmdb_id, options);
+            movie = Cow::Owned(Movie { offers_are_kept, ..merged });
         }
-        let mut movie = map::movie(new, self.tmdb_id, &self.options);
-        movie.offers_are_kept = offers_are_kept;
-        let before = stored.map(|stored| map::movie(stored, self.tmdb_id, &self.options));
-        let is_as_received = merged_body.is_none() && !keep_of_row(&mut movie, row);
+        let before = stored.map(|stored| map::movie(stored, self.tmdb_id, options));
+        let is_as_received = !keep_of_row(&mut movie, row) && merged_body.is_none();
         let prints = if is_as_received { self.prints.clone() } else { movie.prints() };
         Merged { movie, prints, before }
+    }
+
+    /// Whether the answer lacks a part, or so many of its lists are empty that it may be truncated:
+    /// then stored parts may stay.
+    #[must_use]
+    pub fn may_keep_parts(&self) -> bool {
+        self.is_incomplete || self.movie().may_lack_parts()
     }
 
     /// The body to store, compressed: as it came, or as it was merged.
     #[must_use]
     pub fn packed(&self, merged_body: Option<&str>) -> Vec<u8> {
-        match (merged_body, &self.body.packed) {
+        let body = &self.received().body;
+        match (merged_body, &body.packed) {
             (Some(merged), _) => pack(merged),
             (None, Some(packed)) => packed.clone(),
-            (None, None) => pack(&self.body.text),
+            (None, None) => pack(&body.text),
         }
     }
 }
@@ -118,17 +171,17 @@ impl Look {
 /// Takes from the app's rows what no answer says: parts that the stored answer lacks as well, or
 /// that there is no stored answer of, and a certificate, which boards do not take back. Returns
 /// whether anything may have been taken.
-fn keep_of_row<'a>(movie: &mut Movie<'a>, row: &'a AppRow) -> bool {
-    let lacks = movie.may_lack_parts();
-    if !lacks && movie.certification.is_some() {
+fn keep_of_row<'a>(movie: &mut Cow<'a, Movie<'a>>, row: &'a AppRow) -> bool {
+    if movie.may_lack_parts() {
+        let Some(of_row) = row.movie(movie) else { return false };
+        movie.to_mut().keep_missing(&of_row);
+        return true;
+    }
+    if movie.certification.is_some() {
         return false;
     }
-    let Some(of_row) = row.movie(movie) else { return false };
-    if lacks {
-        movie.keep_missing(&of_row);
-    } else {
-        movie.certification = of_row.certification;
-    }
+    let Some(certificate) = row.certificate() else { return false };
+    movie.to_mut().certification = Some(certificate.into());
     true
 }
 

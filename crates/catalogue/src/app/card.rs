@@ -17,6 +17,10 @@ use crate::Movie;
 
 /// Cast members on a full card.
 const CARD_CAST: usize = 8;
+/// When the movie was last known to be so.
+const UPDATED: &str = "last_updated";
+/// When the offers were read, within `streaming`.
+const OFFERS_AT: &str = "updated_at";
 /// Bytes of the hash in an etag.
 const ETAG_BYTES: usize = 16;
 
@@ -56,17 +60,16 @@ pub fn card_over(work_id: i64, movie: &Movie<'_>, row: &AppRow, rendered: Render
         full.extend(own);
     }
     full.insert("cast".to_owned(), first_of_cast(details));
-    full.insert("last_updated".to_owned(), timestamp(at).into());
-    let full = Value::Object(full);
+    let card = Timeless::of(full);
     let short = json!({
         "work_id": work_id,
         "tmdb_id": movie.tmdb_id.to_string(),
         "title": movie.title,
         "year": year(movie),
-        "poster": full.pointer("/poster/medium"),
+        "poster": card.full.pointer("/poster/medium"),
         "ai_score": Score::of(&movie.rating).value,
     });
-    Card { etag: etag(&full, &short), full, short }
+    Card { etag: card.etag(&short), full: card.updated(at), short }
 }
 
 /// Keys of the stored card. `similar_movie_ids` is the only one of them that readers know and
@@ -154,15 +157,34 @@ fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(fields) = value { fields } else { Map::new() }
 }
 
-/// Times would change it with every answer.
-fn etag(full: &Value, short: &Value) -> String {
-    let mut full = full.clone();
-    if let Some(fields) = full.as_object_mut() {
-        fields.remove("last_updated");
+/// Takes the times off a card and puts them on again: they would change the etag with every answer.
+struct Timeless {
+    full: Value,
+    offers_at: Option<Value>,
+}
+
+impl Timeless {
+    fn of(mut card: Map<String, Value>) -> Self {
+        card.remove(UPDATED);
+        let streaming = card.get_mut("streaming").and_then(Value::as_object_mut);
+        let offers_at = streaming.and_then(|streaming| streaming.remove(OFFERS_AT));
+        Self { full: Value::Object(card), offers_at }
     }
-    if let Some(streaming) = full.get_mut("streaming").and_then(Value::as_object_mut) {
-        streaming.remove("updated_at");
+
+    fn etag(&self, short: &Value) -> String {
+        let digest = Sha256::digest(format!("{}{short}", self.full));
+        digest.iter().take(ETAG_BYTES).map(|byte| format!("{byte:02x}")).collect()
     }
-    let digest = Sha256::digest(format!("{full}{short}"));
-    digest.iter().take(ETAG_BYTES).map(|byte| format!("{byte:02x}")).collect()
+
+    fn updated(self, at: OffsetDateTime) -> Value {
+        let Self { mut full, offers_at } = self;
+        let streaming = full.get_mut("streaming").and_then(Value::as_object_mut);
+        if let (Some(at), Some(streaming)) = (offers_at, streaming) {
+            streaming.insert(OFFERS_AT.to_owned(), at);
+        }
+        if let Some(card) = full.as_object_mut() {
+            card.insert(UPDATED.to_owned(), timestamp(at).into());
+        }
+        full
+    }
 }

@@ -50,6 +50,12 @@ impl AppRow {
         }
     }
 
+    /// Whether there is no row, or none was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.details.is_none() && self.card.is_null()
+    }
+
     /// Compares with a row as [`super::details`] makes it. Columns that it lacks are the app's.
     #[must_use]
     pub fn compare(&self, new: &Value) -> RowDifference {

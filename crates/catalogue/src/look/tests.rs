@@ -259,7 +259,7 @@ fn what_no_answer_ever_had_stays_as_the_app_has_it() {
     for stored in [None, Some(stored.as_str())] {
         let (new, mut body) = (look(&bare), None);
         let movie = new.merge(stored, &row, &mut body).movie;
-        assert_eq!(movie.cast_members.unwrap()[0].name.as_deref(), Some("By the app"));
+        assert_eq!(movie.cast_members.as_ref().unwrap()[0].name.as_deref(), Some("By the app"));
     }
 }
 
