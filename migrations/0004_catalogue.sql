@@ -28,6 +28,8 @@ create table title (
     removed_at timestamptz,
     fingerprint bytea,
     mapping_version smallint,
+    details_xid xid,
+    card_xid xid,
     imdb_id_clash text
 ) with (fillfactor = 80);
 create index title_scan on title (scan_at) where removed_at is null and tmdb_id is not null;
@@ -39,6 +41,10 @@ comment on column title.hold_until is
 comment on column title.fingerprint is 'Hash of the content as it was compared last.';
 comment on column title.mapping_version is
     'Which version of the mapping wrote the rows in the app''s tables.';
+comment on column title.details_xid is
+    'The transaction that wrote the row in works_meta last, where nothing in it is the app''s own. '
+    'While the row''s xmin is the same, nobody else has written it, and a save need not read it.';
+comment on column title.card_xid is 'As details_xid, for the row in work_cards_cache.';
 comment on column title.imdb_id_clash is
     'The imdb_id that TMDB gives this movie too, while another work has it.';
 

@@ -107,6 +107,34 @@ async fn A1_a_refreshed_card_keeps_its_shape_and_what_only_the_app_makes() {
     }
 }
 
+/// A save that finds its own rows does not read them. What the app writes between two saves is found
+/// all the same, wherever it writes it, and stays for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn A1_what_the_app_makes_between_two_refreshes_survives() {
+    let app = HostedApp::production("a1-between").await;
+    let sim = simulator().await;
+    let world = World::start_on(&app, &sim).await;
+    let (in_details, in_card, in_none) = (11, 12, 680);
+    for id in [in_details, in_card, in_none] {
+        world.verb(&["ingest", "--movie", &id.to_string(), "--follow"]);
+    }
+    app.keep_own_poster_in_details(in_details).await;
+    app.keep_own_poster_in_card(in_card).await;
+    for title in ["First", "Second", "Third"] {
+        for id in [in_details, in_card, in_none] {
+            sim.control().edit(u64::try_from(id).unwrap(), json!({"title": title}));
+            refresh(&world, &[id]);
+            let (details, card) = (app.details_row(id).await.unwrap(), app.card(id).await.unwrap());
+            assert_eq!(card.card.title, title, "{id}");
+            let posters = [&details["poster_url_medium"], &card.payload["poster"]["medium"]];
+            for poster in posters {
+                assert_eq!(is_own(poster), id != in_none, "{id}, {title}: {poster}");
+            }
+        }
+    }
+    assert_eq!(app.titles_whose_rows_are_ours(&[in_details, in_card, in_none]).await, 1);
+}
+
 /// One card that does not decode fails a whole watch list, and a search over all cards.
 #[tokio::test(flavor = "multi_thread")]
 async fn A1_a_watch_list_of_fifty_decodes_after_a_refresh() {

@@ -42,6 +42,21 @@ impl HostedApp {
         self.value("select count(*) from mangoes.title").await
     }
 
+    /// How many of these movies have rows of details and cards that nobody else has written since
+    /// we did, with nothing of the app's own in them.
+    pub async fn titles_whose_rows_are_ours(&self, tmdb_ids: &[i64]) -> i64 {
+        let ids: Vec<String> = tmdb_ids.iter().map(ToString::to_string).collect();
+        self.value(&format!(
+            "select count(*)
+             from mangoes.title t
+             join works_meta m using (work_id)
+             join work_cards_cache c using (work_id)
+             where t.tmdb_id in ({}) and m.xmin = t.details_xid and c.xmin = t.card_xid",
+            ids.join(", ")
+        ))
+        .await
+    }
+
     /// Movies of the app, and rows of ours, that have no counterpart.
     pub async fn movies_or_titles_alone(&self) -> i64 {
         self.apply_edits().await;

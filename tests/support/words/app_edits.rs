@@ -5,6 +5,9 @@ use sqlx::AssertSqlSafe;
 
 use super::app::{HostedApp, Login};
 
+/// Where the app keeps a poster.
+const OWN_POSTER: &str = "https://xyz.example.co/storage/v1/object/public/posters/own.jpg";
+
 impl HostedApp {
     /// Rows that years of edits by hand leave behind: ids that are no numbers, a date before
     /// Christ, cards of other types.
@@ -72,6 +75,28 @@ impl HostedApp {
     pub async fn limit_statements_of(&self, login: Login, limit: &str) {
         let role = login.role();
         self.as_superuser(&format!("alter role {role} set statement_timeout = '{limit}'")).await;
+    }
+
+    /// The app copies a movie's poster to its own storage, and says so in the row of details.
+    pub async fn keep_own_poster_in_details(&self, tmdb_id: i64) {
+        self.as_owner(&format!(
+            "update works_meta m
+             set poster_url_medium = '{OWN_POSTER}'
+             from works w
+             where m.work_id = w.work_id and w.tmdb_id = '{tmdb_id}'"
+        ))
+        .await;
+    }
+
+    /// As above, and says so in the card.
+    pub async fn keep_own_poster_in_card(&self, tmdb_id: i64) {
+        self.as_owner(&format!(
+            "update work_cards_cache c
+             set payload = jsonb_set(payload, '{{poster,medium}}', to_jsonb('{OWN_POSTER}'::text))
+             from works w
+             where c.work_id = w.work_id and w.tmdb_id = '{tmdb_id}'"
+        ))
+        .await;
     }
 
     /// Row security counts for the owner too.

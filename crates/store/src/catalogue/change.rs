@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use catalogue::{
-    AppRow, Card, Facts, Look, MAPPING_VERSION, Rating, Score, app::SimilarRow, diff_of,
+    AppRow, Card, Facts, Look, MAPPING_VERSION, Movie, Rating, Rendered, Score, app::SimilarRow,
+    diff_of,
 };
 use delivery::{MessageRef, Outcome};
 use proto::{FieldChange, RefreshOutcome, RunId, TmdbId};
@@ -77,6 +78,11 @@ pub(crate) struct KnownMovie {
     pub(crate) has_document: bool,
     /// Its row in works_meta is there.
     pub(crate) has_details: bool,
+    /// That row has a certificate.
+    pub(crate) has_certificate: bool,
+    /// Its rows in works_meta and work_cards_cache are as they were written here last, and nothing
+    /// in them is the app's own.
+    pub(crate) owns_rows: bool,
 }
 
 /// A movie's row in `works`.
@@ -94,7 +100,8 @@ pub(crate) struct KnownWork {
 pub(crate) struct StoredMovie {
     /// TMDB's last answer.
     pub(crate) document: Option<String>,
-    /// Its rows in the app's tables, with the values that only the app makes.
+    /// Its rows in the app's tables, with the values that only the app makes; empty where they
+    /// were not needed.
     pub(crate) row: AppRow,
 }
 
@@ -106,8 +113,20 @@ impl KnownMovie {
     /// Whether what is stored is needed to compare and to write: the movie is there, and the hash
     /// differs, the answer lacks a part, the score moved, or a row was never ours or is gone.
     pub(crate) fn needs_stored(&self, save: &Save) -> bool {
-        let has_rows = self.has_document || self.has_details || self.card_etag.is_some();
-        has_rows && !self.is_same(save)
+        (self.has_document || self.has_rows()) && !self.is_same(save)
+    }
+
+    /// Whether the app's rows are needed for it, too: something in them is the app's own, or may
+    /// stay because the answer does not say it.
+    pub(crate) fn needs_rows(&self, save: &Save) -> bool {
+        let look = &save.look;
+        !self.owns_rows
+            || look.may_keep_parts()
+            || (self.has_certificate && look.movie().certification.is_none())
+    }
+
+    const fn has_rows(&self) -> bool {
+        self.has_details || self.card_etag.is_some()
     }
 
     /// Whether the answer says what is stored, so that no row of details is written.
@@ -194,6 +213,8 @@ pub(crate) struct Change<'a> {
     pub(crate) similar: Vec<SimilarRow>,
     /// It differs from the stored one.
     pub(crate) card: Option<Card>,
+    /// Nothing in details and card is the app's own.
+    pub(crate) owns_rows: bool,
 }
 
 /// The cause of a change by [`Origin::Remap`]; a word for people.
@@ -264,6 +285,7 @@ pub(crate) fn compare<'a>(
         document: None,
         similar: Vec::new(),
         card: None,
+        owns_rows: false,
     };
     if known.revision > 0 && known.is_same(save) {
         return unchanged;
@@ -271,7 +293,7 @@ pub(crate) fn compare<'a>(
     let StoredMovie { document, row } = stored.unwrap_or_default();
     let mut merged_body = None;
     let merged = save.look.merge(document.as_deref(), &row, &mut merged_body);
-    let (movie, at) = (&merged.movie, save.fetched_at);
+    let (movie, at) = (&*merged.movie, save.fetched_at);
     let fingerprint = merged.prints.fingerprint();
     let diff = merged.before.as_ref().map(|before| diff_of(before, movie, &merged.prints));
     let outcome = if known.revision == 0 {
@@ -285,11 +307,17 @@ pub(crate) fn compare<'a>(
     };
     let is_changed = outcome != RefreshOutcome::Unchanged;
     let writes_details = is_changed || !known.is_whole();
-    let card = (writes_details || known.score_moved(save))
-        .then(|| catalogue::card(known.work_id, movie, &row, at))
-        .filter(|card| known.card_etag.as_ref() != Some(&card.etag));
-    let details = writes_details.then(|| catalogue::details(movie, &row, at));
-    let similar = details.as_ref().map(|_| movie.similar_of_app()).unwrap_or_default();
+    let rendered = (writes_details || known.score_moved(save))
+        .then(|| Rows::of(known.work_id, movie, &row, at));
+    let owns_rows = rendered.as_ref().is_some_and(|rows| {
+        row.is_empty() || *rows == Rows::of(known.work_id, movie, &AppRow::default(), at)
+    });
+    let (details, card) = rendered.map(|rows| (rows.details, rows.card)).unzip();
+    let details = details.filter(|_| writes_details);
+    let card = card.filter(|card| known.card_etag.as_ref() != Some(&card.etag));
+    let had_similar = merged.before.as_ref().filter(|_| known.is_whole());
+    let had_similar = had_similar.map(Movie::similar_of_app);
+    let similar = details.as_ref().map(|_| movie.similar_of_app());
     Change {
         revision: known.revision + i64::from(is_changed),
         fingerprint,
@@ -297,9 +325,26 @@ pub(crate) fn compare<'a>(
         diff: diff.filter(|_| outcome == RefreshOutcome::Updated).unwrap_or_default(),
         document: details.as_ref().map(|_| save.look.packed(merged_body.as_deref())),
         details,
-        similar,
+        similar: similar.filter(|new| had_similar.as_ref() != Some(new)).unwrap_or_default(),
         card,
+        owns_rows,
         ..unchanged
+    }
+}
+
+/// The rows that follow from a movie.
+#[derive(PartialEq)]
+struct Rows {
+    details: Value,
+    card: Card,
+}
+
+impl Rows {
+    fn of(work_id: i64, movie: &Movie<'_>, row: &AppRow, at: OffsetDateTime) -> Self {
+        let details = catalogue::details(movie, row, at);
+        let rendered = Rendered { details: &details, at };
+        let card = catalogue::card_over(work_id, movie, row, rendered);
+        Self { details, card }
     }
 }
 
@@ -367,6 +412,8 @@ mod tests {
             rating: Some(look.rating),
             has_document: true,
             has_details: true,
+            has_certificate: false,
+            owns_rows: true,
         }
     }
 
@@ -401,6 +448,32 @@ mod tests {
             assert_eq!(got, (outcome, revision, writes_details), "{known:?} and {answer}");
             let diffs = outcome == Updated;
             assert_eq!(change.diff.contains_key("tagline"), diffs, "{:?}", change.diff);
+        }
+    }
+
+    #[test]
+    fn the_rows_are_read_where_something_of_them_may_stay() {
+        let whole = answer(&json!({
+            "genres": [{ "name": "Action" }], "keywords": { "keywords": [{ "name": "hacker" }] },
+            "similar": { "results": [{ "id": 604 }] }, "credits": { "cast": [{}], "crew": [{}] },
+        }));
+        let mut rated = whole.clone();
+        let release = json!({ "type": 3, "certification": "R" });
+        rated["release_dates"]["results"] =
+            json!([{ "iso_3166_1": "US", "release_dates": [release] }]);
+        let mut bare = whole.clone();
+        bare.as_object_mut().unwrap().remove("genres");
+        let ours = known(&whole);
+        let of_app = KnownMovie { owns_rows: false, ..known(&whole) };
+        let with_certificate = KnownMovie { has_certificate: true, ..known(&whole) };
+        for (known, answer, reads) in [
+            (&ours, &rated, false),
+            (&of_app, &rated, true),
+            (&ours, &bare, true),
+            (&with_certificate, &whole, true),
+            (&with_certificate, &rated, false),
+        ] {
+            assert_eq!(known.needs_rows(&save(answer)), reads, "{known:?} and {answer}");
         }
     }
 

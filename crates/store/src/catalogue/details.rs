@@ -111,27 +111,25 @@ async fn write_documents(tx: &mut PgConnection, changes: &[Change<'_>]) -> Resul
 /// Only the rows of our own source are ours, and only those that differ are written. Where the
 /// answer lacked the list, the stored one stays.
 async fn write_similar(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    let (mut works, mut ids, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
-    for change in changes {
-        for row in &change.similar {
-            works.push(change.work_id);
-            ids.push(row.similar_tmdb_id.clone());
-            ranks.push(row.rank_order);
-        }
+    let (mut works, mut ids) = (Vec::new(), Vec::new());
+    for change in changes.iter().filter(|change| !change.similar.is_empty()) {
+        let of_work: Vec<&str> =
+            change.similar.iter().map(|s| s.similar_tmdb_id.as_str()).collect();
+        works.push(change.work_id);
+        ids.push(of_work.join(","));
     }
     if works.is_empty() {
         return Ok(());
     }
+    // Before the table has statistics, few rows seem to be of one source: by an index that holds it,
+    // all of them would be read for each work.
     sqlx::query!(
         "
         delete from similar_movies s
-        where s.work_id = any ($1)
-            and s.source = $3
-            and not exists (
-                select 1
-                from unnest($1::bigint[], $2::text[]) as n (work_id, id)
-                where n.work_id = s.work_id and n.id = s.similar_tmdb_id
-            )
+        using unnest($1::bigint[], $2::text[]) as n (work_id, ids)
+        where s.work_id = n.work_id
+            and s.source || '' = $3
+            and s.similar_tmdb_id <> all (string_to_array(n.ids, ','))
         ",
         &works,
         &ids,
@@ -142,22 +140,15 @@ async fn write_similar(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<
     sqlx::query!(
         "
         insert into similar_movies (work_id, similar_tmdb_id, source, rank_order, confidence)
-        select work_id, id, $4, rank_order, $5::float8
-        from unnest($1::bigint[], $2::text[], $3::int[]) as n (work_id, id, rank_order)
-        where not exists (
-            select 1
-            from similar_movies s
-            where s.work_id = n.work_id
-                and s.similar_tmdb_id = n.id
-                and s.source = $4
-                and s.rank_order = n.rank_order
-        )
+        select n.work_id, i.id, $3, i.rank_order, $4::float8
+        from unnest($1::bigint[], $2::text[]) as n (work_id, ids),
+            unnest(string_to_array(n.ids, ',')) with ordinality as i (id, rank_order)
         on conflict (work_id, similar_tmdb_id, source) do update set
             rank_order = excluded.rank_order
+        where similar_movies.rank_order is distinct from excluded.rank_order
         ",
         &works,
         &ids,
-        &ranks,
         SIMILAR_SOURCE,
         SIMILAR_CONFIDENCE
     )

@@ -27,12 +27,14 @@ use crate::{
 pub(crate) const DOCUMENT_MAX_BYTES: usize = 256 << 20;
 
 /// All rows of a batch are found by their keys. Where tables are small, or were when their
-/// statistics were made, the planner would read them whole instead, for each batch.
+/// statistics were made, the planner would read them whole instead, for each batch. So one plan is
+/// right for all batches.
 const BEGIN_BY_KEY: &str = "
     begin;
     set local enable_seqscan = off;
     set local enable_hashjoin = off;
-    set local enable_mergejoin = off";
+    set local enable_mergejoin = off;
+    set local plan_cache_mode = force_generic_plan";
 
 impl Store {
     /// Stores a batch; at most one message per movie. The answers come in the order of the batch.
@@ -83,10 +85,10 @@ async fn changes<'a>(
         .filter_map(of)
         .filter(|(save, known)| known.is_older_than(save) || fault_injection::without("upsert"))
         .collect();
-    let needed: Vec<i64> = newer
+    let needed: Vec<Needed> = newer
         .iter()
         .filter(|(save, known)| known.needs_stored(save))
-        .map(|(_, known)| known.work_id)
+        .map(|(save, known)| Needed { work_id: known.work_id, rows: known.needs_rows(save) })
         .collect();
     let mut stored = stored(tx, &needed).await?;
     let mut changes = Vec::with_capacity(newer.len());
@@ -98,32 +100,42 @@ async fn changes<'a>(
     Ok(changes)
 }
 
+/// What is needed of a stored movie, beside its document.
+struct Needed {
+    work_id: i64,
+    /// Its rows in the app's tables.
+    rows: bool,
+}
+
 async fn stored(
     tx: &mut PgConnection,
-    work_ids: &[i64],
+    needed: &[Needed],
 ) -> Result<HashMap<i64, StoredMovie>, StoreError> {
-    if work_ids.is_empty() {
+    if needed.is_empty() {
         return Ok(HashMap::new());
     }
+    let works: Vec<i64> = needed.iter().map(|of| of.work_id).collect();
+    let with_rows: Vec<bool> = needed.iter().map(|of| of.rows).collect();
     let rows = sqlx::query!(
         r#"
         select
             n.work_id as "work_id!",
             d.body as "document?",
-            to_jsonb(m) as "details?",
+            row_to_json(m) as "details?",
             c.payload as "card?"
-        from unnest($1::bigint[]) as n (work_id)
+        from unnest($1::bigint[], $2::boolean[]) as n (work_id, with_rows)
         left join document d using (work_id)
-        left join works_meta m using (work_id)
-        left join work_cards_cache c using (work_id)
+        left join works_meta m on m.work_id = n.work_id and n.with_rows
+        left join work_cards_cache c on c.work_id = n.work_id and n.with_rows
         "#,
-        work_ids
+        &works,
+        &with_rows
     )
     .fetch_all(tx)
     .await?;
     let stored = rows.into_iter().map(|r| {
         let document = r.document.and_then(|body| document(r.work_id, &body));
-        let row = AppRow::read(r.details.as_ref(), r.card.as_ref());
+        let row = AppRow::new(r.details, r.card);
         (r.work_id, StoredMovie { document, row })
     });
     Ok(stored.collect())

@@ -40,9 +40,15 @@ pub(crate) async fn lock(
     }
     new.sort_unstable();
     works::add(&mut *tx, &new).await?;
-    add(&mut *tx, &new).await?;
-    let known = lock_known(&mut *tx, &ids).await?;
-    if todo.iter().filter(|save| save.adds).any(|s| !known.contains_key(&s.look.tmdb_id)) {
+    let is_missing = |known: &HashMap<TmdbId, KnownMovie>| {
+        todo.iter().any(|save| save.adds && !known.contains_key(&save.look.tmdb_id))
+    };
+    let mut known = lock_known(&mut *tx, &ids).await?;
+    if is_missing(&known) {
+        add(&mut *tx, &new).await?;
+        known = lock_known(&mut *tx, &ids).await?;
+    }
+    if is_missing(&known) {
         return Err(HIDDEN);
     }
     hides_none(tx, &ids, &known).await?;
@@ -103,7 +109,9 @@ pub(crate) async fn lock_known(
             s.value_raw::float8 as "average?",
             s.votes_count::bigint as "votes?",
             d.work_id is not null as "has_document!",
-            m.work_id is not null as "has_details!"
+            m.work_id is not null as "has_details!",
+            m.certification is not null as "has_certificate!",
+            coalesce(m.xmin = t.details_xid and c.xmin = t.card_xid, false) as "owns_rows!"
         from title t
         join works w using (work_id)
         left join document d using (work_id)
@@ -147,14 +155,16 @@ pub(crate) async fn lock_known(
                 score: r.score,
                 has_document: r.has_document,
                 has_details: r.has_details,
+                has_certificate: r.has_certificate,
+                owns_rows: r.owns_rows,
             };
             Ok((tmdb_id, known))
         })
         .collect()
 }
 
-/// Titles of works that are new, or that came past the triggers. The title of a work that is gone
-/// gives its number to the work that has it now.
+/// Titles of works that came past the triggers. The title of a work that is gone gives its number to
+/// the work that has it now.
 async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
     sqlx::query!(
         "
@@ -190,6 +200,11 @@ pub(crate) async fn write(
     let revisions: Vec<i64> = changes.iter().map(|c| c.revision).collect();
     let fingerprints: Vec<Vec<u8>> = changes.iter().map(|c| c.fingerprint.clone()).collect();
     let clashes: Vec<Option<String>> = changes.iter().map(|c| clashes.of(c)).collect();
+    let details: Vec<Option<bool>> =
+        changes.iter().map(|c| c.details.as_ref().map(|_| c.owns_rows)).collect();
+    let cards: Vec<Option<bool>> =
+        changes.iter().map(|c| c.card.as_ref().map(|_| c.owns_rows)).collect();
+    // The rows are written in this transaction, whose id they have from then on.
     sqlx::query!(
         "
         update title t
@@ -201,13 +216,24 @@ pub(crate) async fn write(
             fingerprint = n.fingerprint,
             mapping_version = $7,
             imdb_id_clash = n.clash,
+            details_xid = case
+                when n.owns_details then pg_current_xact_id()::xid
+                when n.owns_details is null then t.details_xid
+            end,
+            card_xid = case
+                when n.owns_card then pg_current_xact_id()::xid
+                when n.owns_card is null then t.card_xid
+            end,
             failures = 0,
             hold_until = null,
             missing_since = null,
             removed_at = null
         from unnest(
-                $1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bytea[], $6::text[]
-            ) as n (work_id, at, released, revision, fingerprint, clash),
+                $1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bytea[], $6::text[],
+                $8::boolean[], $9::boolean[]
+            ) as n (
+                work_id, at, released, revision, fingerprint, clash, owns_details, owns_card
+            ),
             freshness_of(n.released::date, n.at, true) f
         where t.work_id = n.work_id
         ",
@@ -217,7 +243,9 @@ pub(crate) async fn write(
         &revisions,
         &fingerprints,
         &clashes as &[Option<String>],
-        MAPPING_VERSION
+        MAPPING_VERSION,
+        &details as &[Option<bool>],
+        &cards as &[Option<bool>]
     )
     .execute(tx)
     .await?;

@@ -26,15 +26,21 @@ impl Clashes {
     }
 }
 
-/// Makes the rows that are missing.
+/// Makes the rows that are missing, each with its title where the number is free.
 pub(crate) async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
     sqlx::query!(
         "
-        insert into works (tmdb_id, title, ingestion_status, last_refreshed_at)
-        select n.id::text, 'TMDB ' || n.id, 'ingesting', null
-        from unnest($1::int[]) as n (id)
-        where not exists (select 1 from works w where w.tmdb_id = n.id::text)
-        order by n.id
+        with new as (
+            insert into works (tmdb_id, title, ingestion_status, last_refreshed_at)
+            select n.id::text, 'TMDB ' || n.id, 'ingesting', null
+            from unnest($1::int[]) as n (id)
+            order by n.id
+            on conflict do nothing
+            returning work_id, tmdb_id::int as tmdb_id
+        )
+        insert into title (work_id, tmdb_id, band, due_at)
+        select new.work_id, new.tmdb_id, f.band, f.due_at
+        from new, freshness_of(null, null, false) f
         on conflict do nothing
         ",
         ids

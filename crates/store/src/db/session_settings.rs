@@ -21,6 +21,9 @@ const SETTINGS: &str = "
     -- A client that hangs in a transaction, or that vanished, must not hold its locks. Between two
     -- statements a process only computes; the relay, which publishes meanwhile, sets more.
     set idle_in_transaction_session_timeout = '5s';
+    -- No query of ours runs for so long that compiled code would pay for its making, which takes
+    -- tens of milliseconds wherever the planner thinks that a table is large.
+    set jit = off;
     -- The session that listens is idle for days.
     set idle_session_timeout = 0;
     set tcp_keepalives_idle = 15;

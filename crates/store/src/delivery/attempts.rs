@@ -180,9 +180,18 @@ pub(crate) async fn claim<'a>(
     let keys: Vec<String> = messages.iter().map(|m| m.key.to_string()).collect();
     let rows = sqlx::query!(
         "
+        with handled as (
+            select c, k
+            from unnest($1::text[], $2::text[]) as t (c, k)
+        ),
+        ended as (
+            delete from attempt a
+            using handled h
+            where a.consumer = h.c and a.message_key = h.k
+        )
         insert into inbox (consumer, message_key)
         select c, k
-        from unnest($1::text[], $2::text[]) as t (c, k)
+        from handled
         order by c, k
         on conflict do nothing
         returning consumer, message_key
@@ -190,18 +199,7 @@ pub(crate) async fn claim<'a>(
         &consumers,
         &keys
     )
-    .fetch_all(&mut *tx)
-    .await?;
-    sqlx::query!(
-        "
-        delete from attempt a
-        using unnest($1::text[], $2::text[]) as t (c, k)
-        where a.consumer = t.c and a.message_key = t.k
-        ",
-        &consumers,
-        &keys
-    )
-    .execute(tx)
+    .fetch_all(tx)
     .await?;
     let written: HashSet<(&str, &str)> =
         rows.iter().map(|r| (r.consumer.as_str(), r.message_key.as_str())).collect();

@@ -131,6 +131,7 @@ impl Mapped {
             document: None,
             similar: std::mem::take(&mut self.similar),
             card,
+            owns_rows: false,
         }
     }
 
@@ -202,6 +203,8 @@ mod tests {
             rating: None,
             has_document: true,
             has_details: false,
+            has_certificate: false,
+            owns_rows: false,
         };
         StoredRows {
             tmdb_id: TmdbId::try_from(603).unwrap(),
