@@ -5,6 +5,7 @@ mod delivery_retention;
 mod edits;
 mod error;
 mod maintain;
+mod repeated;
 mod sampler;
 
 use std::sync::Arc;
@@ -14,8 +15,10 @@ use runtime::ChildSpec;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
+use edits::Edits;
 pub use error::MaintenanceError;
 use maintain::Maintain;
+use sampler::Sampler;
 
 /// What the service works with.
 #[derive(Clone)]
@@ -38,8 +41,8 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
     };
     vec![
         delivery_retention::child(tools.store.clone()),
-        edits::child(tools.store.clone()),
-        sampler::child(tools.store.clone()),
+        repeated::child::<Edits>(tools.store.clone()),
+        repeated::child::<Sampler>(tools.store.clone()),
         consumer_child(maintain, args),
     ]
 }

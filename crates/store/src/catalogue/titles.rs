@@ -89,7 +89,8 @@ pub(crate) async fn lock_known(
     tx: &mut PgConnection,
     ids: &[i32],
 ) -> Result<HashMap<TmdbId, KnownMovie>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        KnownRow,
         r#"
         select
             t.work_id,
@@ -130,37 +131,61 @@ pub(crate) async fn lock_known(
     )
     .fetch_all(tx)
     .await?;
-    rows.into_iter()
-        .map(|r| {
-            let tmdb_id = TmdbId::try_from(i64::from(r.tmdb_id))
-                .map_err(|e| Row::of("title", &r.work_id).unreadable("tmdb_id", &e))?;
-            let known = KnownMovie {
-                work_id: r.work_id,
-                revision: r.revision,
-                fingerprint: r.fingerprint,
-                fetched_at: r.fetched_at,
-                mapping_version: r.mapping_version,
-                work: KnownWork {
-                    facts: Facts {
-                        imdb_id: r.imdb_id,
-                        title: r.title,
-                        original_title: r.original_title,
-                        release_date: r.release_date,
-                    },
-                    imdb_id_clash: r.imdb_id_clash,
-                    is_complete: r.is_complete,
-                },
-                rating: r.votes.map(|votes| Rating { vote_average: r.average, vote_count: votes }),
-                card_etag: r.etag,
-                score: r.score,
-                has_document: r.has_document,
-                has_details: r.has_details,
-                has_certificate: r.has_certificate,
-                owns_rows: r.owns_rows,
-            };
-            Ok((tmdb_id, known))
-        })
-        .collect()
+    rows.into_iter().map(KnownRow::known).collect()
+}
+
+struct KnownRow {
+    work_id: i64,
+    tmdb_id: i32,
+    revision: i64,
+    fingerprint: Option<Vec<u8>>,
+    fetched_at: Option<OffsetDateTime>,
+    mapping_version: Option<i16>,
+    imdb_id_clash: Option<String>,
+    imdb_id: Option<String>,
+    title: String,
+    original_title: Option<String>,
+    release_date: Option<String>,
+    is_complete: bool,
+    etag: Option<String>,
+    score: Option<f32>,
+    average: Option<f64>,
+    votes: Option<i64>,
+    has_document: bool,
+    has_details: bool,
+    has_certificate: bool,
+    owns_rows: bool,
+}
+
+impl KnownRow {
+    /// The movie, under its number.
+    fn known(self) -> Result<(TmdbId, KnownMovie), StoreError> {
+        let tmdb_id = TmdbId::try_from(i64::from(self.tmdb_id))
+            .map_err(|e| Row::of("title", &self.work_id).unreadable("tmdb_id", &e))?;
+        let facts = Facts {
+            imdb_id: self.imdb_id,
+            title: self.title,
+            original_title: self.original_title,
+            release_date: self.release_date,
+        };
+        let (vote_average, is_complete) = (self.average, self.is_complete);
+        let known = KnownMovie {
+            work_id: self.work_id,
+            revision: self.revision,
+            fingerprint: self.fingerprint,
+            fetched_at: self.fetched_at,
+            mapping_version: self.mapping_version,
+            work: KnownWork { facts, imdb_id_clash: self.imdb_id_clash, is_complete },
+            rating: self.votes.map(|vote_count| Rating { vote_average, vote_count }),
+            card_etag: self.etag,
+            score: self.score,
+            has_document: self.has_document,
+            has_details: self.has_details,
+            has_certificate: self.has_certificate,
+            owns_rows: self.owns_rows,
+        };
+        Ok((tmdb_id, known))
+    }
 }
 
 /// Titles of works that came past the triggers. The title of a work that is gone gives its number to
