@@ -32,7 +32,7 @@ pub use self::{
         read::{ListedMovie, MovieRow, WorkEvent},
         remap::{RemapCounts, RemapNews, RemapScope},
         scan::{ScanOrder, ScanPreview},
-        writer::{Writer, writer_children},
+        writer::{Writer, writer_child},
     },
     db::{
         clock::DatabaseClock,

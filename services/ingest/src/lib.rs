@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
 use runtime::ChildSpec;
-use store::{DatabaseClock, Store, Writer, writer_children};
+use store::{DatabaseClock, Store, Writer, writer_child};
 use tokio_util::sync::CancellationToken;
 
 pub use error::IngestError;
@@ -54,7 +54,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         drain: tools.drain.clone(),
     };
     let movie = Movie { lists: lists.clone(), writer: writer.clone() };
-    let mut children = writer_children(&tools.store, &writer);
+    let mut children = vec![writer_child(tools.store.clone(), writer.clone())];
     children.extend([
         consumer_child(movie, consumer(MOVIES_IN_FLIGHT)),
         consumer_child(List(lists.clone()), consumer(LISTS_IN_FLIGHT)),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bus::{Bus, ConsumerArgs, consumer_child};
 use proto::Lane;
 use runtime::ChildSpec;
-use store::{DatabaseClock, Store, Writer, writer_children};
+use store::{DatabaseClock, Store, Writer, writer_child};
 use tokio_util::sync::CancellationToken;
 
 pub use error::RefreshError;
@@ -54,7 +54,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         consumer_child(handler, consumer(MOVIES_IN_FLIGHT_PER_LANE))
     });
     let sweep = Sweep { store: tools.store.clone() };
-    let mut children = writer_children(&tools.store, &writer);
+    let mut children = vec![writer_child(tools.store.clone(), writer.clone())];
     children.extend(lanes);
     children.push(consumer_child(sweep, consumer(1)));
     children

@@ -1,11 +1,12 @@
-//! The writers: fetched movies wait here while the transaction before theirs commits, then go out
+//! The writer: fetched movies wait here while the transaction before theirs commits, then go out
 //! together in one.
 //!
 //! Woken by handlers through [`Writer`]. Nothing waits for a batch to fill: a movie that comes to
-//! an idle writer is written at once, and under load a batch is what came during the last one. Each
-//! movie has its writer, so that no two of them wait for each other's rows. A batch that fails on
-//! its data is repeated row by row, so that a poison row fails alone. When its root restarts a
-//! writer, the pending movies fail at the handlers, and the broker delivers their messages again.
+//! an idle writer is written at once, and under load a batch is what came during the last one. One
+//! writer a process: a second one halves the batches, which costs a fifth more CPU time and gains
+//! nothing but on slow disks. A batch that fails on its data is repeated row by row, so that a
+//! poison row fails alone. When its root restarts the writer, the pending movies fail at the
+//! handlers, and the broker delivers their messages again.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -21,8 +22,6 @@ use crate::{
 
 /// Most movies of one transaction.
 const BATCH_MAX: usize = 64;
-/// The writers: one works while the transaction of another waits for the disk.
-const NAMES: [&str; 2] = ["writer-1", "writer-2"];
 
 type Reply = oneshot::Sender<Result<Saved, StoreError>>;
 
@@ -39,18 +38,15 @@ pub(crate) enum WriterMsg {
     Flush,
 }
 
-/// The way to one writer, over its restarts.
-type Slot = watch::Sender<Option<ActorRef<WriterMsg>>>;
-
-/// The way to the writers. Cheap to clone.
+/// The way to the writer, over its restarts. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    actors: [Slot; NAMES.len()],
+    actor: watch::Sender<Option<ActorRef<WriterMsg>>>,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { actors: std::array::from_fn(|_| watch::channel(None).0) }
+        Self { actor: watch::channel(None).0 }
     }
 }
 
@@ -61,9 +57,7 @@ impl Writer {
     /// The movie is not stored; repeating is safe.
     pub async fn save(&self, save: Save) -> Result<Saved, StoreError> {
         let restarts = || StoreError::Unavailable(Outage::WriterRestarts);
-        let id = usize::try_from(save.look.tmdb_id.get()).unwrap_or_default();
-        let slot = self.actors.get(id % NAMES.len()).ok_or_else(restarts)?;
-        let actor = slot.borrow().clone().ok_or_else(restarts)?;
+        let actor = self.actor.borrow().clone().ok_or_else(restarts)?;
         let (reply, answer) = oneshot::channel();
         let pending = Box::new(PendingSave { save, reply });
         actor.cast(WriterMsg::Add(pending)).map_err(|_| restarts())?;
@@ -78,28 +72,16 @@ struct State {
     pending: Vec<PendingSave>,
 }
 
-/// What a writer starts with.
+/// What the writer starts with.
+#[derive(Clone)]
 struct WriterArgs {
     store: Store,
-    slot: Slot,
+    writer: Writer,
 }
 
-/// The children that run the writers.
-pub fn writer_children(store: &Store, writer: &Writer) -> Vec<ChildSpec> {
-    let slots = NAMES.into_iter().zip(&writer.actors);
-    slots.map(|slot| child(slot.0, store.clone(), slot.1.clone())).collect()
-}
-
-fn child(name: &'static str, store: Store, slot: Slot) -> ChildSpec {
-    ChildSpec::new(name, move |root| {
-        let args = WriterArgs { store: store.clone(), slot: slot.clone() };
-        async move {
-            Actor::spawn_linked(None, WriterActor, args, root)
-                .await
-                .map(|(child, _)| child.get_cell())
-        }
-    })
-    .serving()
+/// The child that runs the writer.
+pub fn writer_child(store: Store, writer: Writer) -> ChildSpec {
+    ChildSpec::actor("writer", || WriterActor, WriterArgs { store, writer }).serving()
 }
 
 impl Actor for WriterActor {
@@ -112,7 +94,7 @@ impl Actor for WriterActor {
         myself: ActorRef<WriterMsg>,
         args: WriterArgs,
     ) -> Result<State, ActorProcessingErr> {
-        args.slot.send_replace(Some(myself));
+        args.writer.actor.send_replace(Some(myself));
         Ok(State { store: args.store, pending: Vec::new() })
     }
 
