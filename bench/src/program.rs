@@ -26,6 +26,8 @@ pub(crate) struct Program {
     processes: Vec<Process>,
     broker: Broker,
     done: UnboundedReceiver<Done>,
+    /// The movie of a lap whose message is sent when the lap begins.
+    last: Option<i64>,
 }
 
 impl Program {
@@ -53,7 +55,7 @@ impl Program {
                 }
             }
         });
-        Ok(Self { processes, broker: scene.broker.clone(), done })
+        Ok(Self { processes, broker: scene.broker.clone(), done, last: None })
     }
 
     /// Makes the schema, and rows for the titles that stand there.
@@ -137,11 +139,19 @@ impl Contender for Program {
 
     async fn hold(&mut self, kind: Kind, ids: &[i64]) -> Result<()> {
         self.broker.hold(queue(kind)).await?;
+        let (last, ids) = ids.split_last().context("a lap needs a movie")?;
+        self.last = Some(*last);
         self.broker.send_all(queue(kind), ids).await
     }
 
+    /// A pull that waits at a paused consumer is not served when that is resumed (nats-server
+    /// 2.15), but when it expires, up to 4 s later, or when a message comes: so one comes.
     async fn release(&mut self, kind: Kind) -> Result<()> {
-        self.broker.release(queue(kind)).await
+        self.broker.release(queue(kind)).await?;
+        match self.last.take() {
+            Some(last) => self.broker.send(queue(kind), last).await,
+            None => Ok(()),
+        }
     }
 
     async fn send(&mut self, id: i64) -> Result<()> {
