@@ -23,7 +23,7 @@ pub enum UnpackError {
 pub fn unpack(packed: &[u8], limit_bytes: usize) -> Result<String, UnpackError> {
     let body = match at_once(packed, limit_bytes) {
         Some(body) => body,
-        None => bit_by_bit(packed, limit_bytes)?,
+        None => as_stream(packed, limit_bytes)?,
     };
     String::from_utf8(body).map_err(|_| UnpackError::NotText)
 }
@@ -41,11 +41,11 @@ fn at_once(packed: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
     }
     let mut body = vec![0; size];
     let written = Decompressor::new().gzip_decompress(packed, &mut body).ok()?;
-    // The first member may have the size of the last.
+    // The size may be that of another member than the one that was unpacked.
     (written == size && crc32(&body) == checksum).then_some(body)
 }
 
-fn bit_by_bit(packed: &[u8], limit_bytes: usize) -> Result<Vec<u8>, UnpackError> {
+fn as_stream(packed: &[u8], limit_bytes: usize) -> Result<Vec<u8>, UnpackError> {
     // Four times is what TMDB's bodies grow by.
     let mut body = Vec::with_capacity((packed.len() * 4 + 1_024).min(limit_bytes));
     let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX).saturating_add(1);

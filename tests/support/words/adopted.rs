@@ -42,6 +42,20 @@ impl HostedApp {
         self.value("select count(*) from mangoes.title").await
     }
 
+    /// The database says that another cluster is where it was written.
+    pub async fn say_that_a_dump_was_restored(&self) {
+        self.as_superuser("update mangoes.installation set cluster = 1").await;
+    }
+
+    /// Sessions that wait for a lock of another.
+    pub async fn waiting_sessions(&self) -> i64 {
+        self.value(
+            "select count(*) from pg_stat_activity
+             where datname = current_database() and wait_event_type = 'Lock'",
+        )
+        .await
+    }
+
     /// How many of these movies have rows of details and cards that nobody else has written since
     /// we did, with nothing of the app's own in them.
     pub async fn titles_whose_rows_are_ours(&self, tmdb_ids: &[i64]) -> i64 {

@@ -88,6 +88,18 @@ impl HostedApp {
         .await;
     }
 
+    /// As above, in a transaction that has edited the work, too, and is not over.
+    pub async fn keep_own_poster_meanwhile(&self, tmdb_id: i64) -> OpenTransaction {
+        self.open(&format!(
+            "update works set updated_at = now() where tmdb_id = '{tmdb_id}';
+             update works_meta m
+             set poster_url_medium = '{OWN_POSTER}'
+             from works w
+             where m.work_id = w.work_id and w.tmdb_id = '{tmdb_id}'"
+        ))
+        .await
+    }
+
     /// As above, and says so in the card.
     pub async fn keep_own_poster_in_card(&self, tmdb_id: i64) {
         self.as_owner(&format!(
@@ -213,6 +225,11 @@ impl HostedApp {
 pub struct OpenTransaction(sqlx::Transaction<'static, sqlx::Postgres>);
 
 impl OpenTransaction {
+    /// Ends it; what it wrote is there.
+    pub async fn commit(self) {
+        self.0.commit().await.unwrap();
+    }
+
     /// Ends it; what it wrote is gone.
     pub async fn end(self) {
         self.0.rollback().await.unwrap();

@@ -60,7 +60,7 @@ pub fn card_over(work_id: i64, movie: &Movie<'_>, row: &AppRow, rendered: Render
         full.extend(own);
     }
     full.insert("cast".to_owned(), first_of_cast(details));
-    let card = Timeless::of(full);
+    let card = WithoutTimes::of(full);
     let short = json!({
         "work_id": work_id,
         "tmdb_id": movie.tmdb_id.to_string(),
@@ -158,12 +158,12 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// Takes the times off a card and puts them on again: they would change the etag with every answer.
-struct Timeless {
+struct WithoutTimes {
     full: Value,
     offers_at: Option<Value>,
 }
 
-impl Timeless {
+impl WithoutTimes {
     fn of(mut card: Map<String, Value>) -> Self {
         card.remove(UPDATED);
         let streaming = card.get_mut("streaming").and_then(Value::as_object_mut);

@@ -78,11 +78,6 @@ pub(crate) struct KnownMovie {
     pub(crate) has_document: bool,
     /// Its row in works_meta is there.
     pub(crate) has_details: bool,
-    /// That row has a certificate.
-    pub(crate) has_certificate: bool,
-    /// Its rows in works_meta and work_cards_cache are as they were written here last, and nothing
-    /// in them is the app's own.
-    pub(crate) owns_rows: bool,
 }
 
 /// A movie's row in `works`.
@@ -116,13 +111,10 @@ impl KnownMovie {
         (self.has_document || self.has_rows()) && !self.is_same(save)
     }
 
-    /// Whether the app's rows are needed for it, too: something in them is the app's own, or may
-    /// stay because the answer does not say it.
+    /// Whether the app's rows are needed, too, also where nothing in them is the app's own: another
+    /// mapping wrote them, or the answer does not say a part that they may hold.
     pub(crate) fn needs_rows(&self, save: &Save) -> bool {
-        let look = &save.look;
-        !self.owns_rows
-            || look.may_keep_parts()
-            || (self.has_certificate && look.movie().certification.is_none())
+        self.mapping_version != Some(MAPPING_VERSION) || save.look.may_keep_parts()
     }
 
     const fn has_rows(&self) -> bool {
@@ -213,7 +205,7 @@ pub(crate) struct Change<'a> {
     pub(crate) similar: Vec<SimilarRow>,
     /// It differs from the stored one.
     pub(crate) card: Option<Card>,
-    /// Nothing in details and card is the app's own.
+    /// Nothing in the details and the card that are written is the app's own.
     pub(crate) owns_rows: bool,
 }
 
@@ -412,8 +404,6 @@ mod tests {
             rating: Some(look.rating),
             has_document: true,
             has_details: true,
-            has_certificate: false,
-            owns_rows: true,
         }
     }
 
@@ -457,21 +447,13 @@ mod tests {
             "genres": [{ "name": "Action" }], "keywords": { "keywords": [{ "name": "hacker" }] },
             "similar": { "results": [{ "id": 604 }] }, "credits": { "cast": [{}], "crew": [{}] },
         }));
-        let mut rated = whole.clone();
-        let release = json!({ "type": 3, "certification": "R" });
-        rated["release_dates"]["results"] =
-            json!([{ "iso_3166_1": "US", "release_dates": [release] }]);
         let mut bare = whole.clone();
         bare.as_object_mut().unwrap().remove("genres");
-        let ours = known(&whole);
-        let of_app = KnownMovie { owns_rows: false, ..known(&whole) };
-        let with_certificate = KnownMovie { has_certificate: true, ..known(&whole) };
+        let mapped_before = KnownMovie { mapping_version: Some(0), ..known(&whole) };
         for (known, answer, reads) in [
-            (&ours, &rated, false),
-            (&of_app, &rated, true),
-            (&ours, &bare, true),
-            (&with_certificate, &whole, true),
-            (&with_certificate, &rated, false),
+            (&known(&whole), &whole, false),
+            (&known(&whole), &bare, true),
+            (&mapped_before, &whole, true),
         ] {
             assert_eq!(known.needs_rows(&save(answer)), reads, "{known:?} and {answer}");
         }

@@ -109,7 +109,7 @@ async fn write_documents(tx: &mut PgConnection, changes: &[Change<'_>]) -> Resul
 }
 
 /// Only the rows of our own source are ours, and only those that differ are written. Where the
-/// answer lacked the list, the stored one stays.
+/// answer lacked the list, or said it as the last one did, the stored one stays.
 async fn write_similar(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<(), StoreError> {
     let (mut works, mut ids) = (Vec::new(), Vec::new());
     for change in changes.iter().filter(|change| !change.similar.is_empty()) {

@@ -88,7 +88,11 @@ async fn changes<'a>(
     let needed: Vec<Needed> = newer
         .iter()
         .filter(|(save, known)| known.needs_stored(save))
-        .map(|(save, known)| Needed { work_id: known.work_id, rows: known.needs_rows(save) })
+        .map(|(save, known)| Needed {
+            work_id: known.work_id,
+            rows: known.needs_rows(save),
+            certificate: save.look.movie().certification.is_none(),
+        })
         .collect();
     let mut stored = stored(tx, &needed).await?;
     let mut changes = Vec::with_capacity(newer.len());
@@ -103,10 +107,15 @@ async fn changes<'a>(
 /// What is needed of a stored movie, beside its document.
 struct Needed {
     work_id: i64,
-    /// Its rows in the app's tables.
+    /// Its rows in the app's tables, whatever is in them.
     rows: bool,
+    /// Those rows where they have a certificate: it stays where the answer has none.
+    certificate: bool,
 }
 
+/// What is stored of these movies. Rows in the app's tables that nobody else has written since we
+/// did are left out where nothing of them is needed (docs/adr/0017). To be asked after the works
+/// are locked: whoever had locked them before may have written these rows.
 async fn stored(
     tx: &mut PgConnection,
     needed: &[Needed],
@@ -116,20 +125,29 @@ async fn stored(
     }
     let works: Vec<i64> = needed.iter().map(|of| of.work_id).collect();
     let with_rows: Vec<bool> = needed.iter().map(|of| of.rows).collect();
+    let with_certificate: Vec<bool> = needed.iter().map(|of| of.certificate).collect();
     let rows = sqlx::query!(
         r#"
         select
             n.work_id as "work_id!",
             d.body as "document?",
-            row_to_json(m) as "details?",
-            c.payload as "card?"
-        from unnest($1::bigint[], $2::boolean[]) as n (work_id, with_rows)
+            case when r.are_read then row_to_json(m) end as "details?",
+            case when r.are_read then c.payload end as "card?"
+        from unnest($1::bigint[], $2::boolean[], $3::boolean[])
+            as n (work_id, with_rows, with_certificate)
+        join title t using (work_id)
         left join document d using (work_id)
-        left join works_meta m on m.work_id = n.work_id and n.with_rows
-        left join work_cards_cache c on c.work_id = n.work_id and n.with_rows
+        left join works_meta m using (work_id)
+        left join work_cards_cache c using (work_id)
+        cross join lateral (
+            select n.with_rows
+                or (m.xmin = t.details_xid and c.xmin = t.card_xid) is not true
+                or (n.with_certificate and m.certification is not null) as are_read
+        ) r
         "#,
         &works,
-        &with_rows
+        &with_rows,
+        &with_certificate
     )
     .fetch_all(tx)
     .await?;

@@ -110,9 +110,7 @@ pub(crate) async fn lock_known(
             s.value_raw::float8 as "average?",
             s.votes_count::bigint as "votes?",
             d.work_id is not null as "has_document!",
-            m.work_id is not null as "has_details!",
-            m.certification is not null as "has_certificate!",
-            coalesce(m.xmin = t.details_xid and c.xmin = t.card_xid, false) as "owns_rows!"
+            m.work_id is not null as "has_details!"
         from title t
         join works w using (work_id)
         left join document d using (work_id)
@@ -153,8 +151,6 @@ struct KnownRow {
     votes: Option<i64>,
     has_document: bool,
     has_details: bool,
-    has_certificate: bool,
-    owns_rows: bool,
 }
 
 impl KnownRow {
@@ -181,8 +177,6 @@ impl KnownRow {
             score: self.score,
             has_document: self.has_document,
             has_details: self.has_details,
-            has_certificate: self.has_certificate,
-            owns_rows: self.owns_rows,
         };
         Ok((tmdb_id, known))
     }

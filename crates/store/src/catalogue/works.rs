@@ -34,6 +34,7 @@ pub(crate) async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreE
             insert into works (tmdb_id, title, ingestion_status, last_refreshed_at)
             select n.id::text, 'TMDB ' || n.id, 'ingesting', null
             from unnest($1::int[]) as n (id)
+            where not exists (select 1 from works w where w.tmdb_id = n.id::text)
             order by n.id
             on conflict do nothing
             returning work_id, tmdb_id::int as tmdb_id

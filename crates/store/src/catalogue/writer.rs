@@ -3,7 +3,7 @@
 //!
 //! Woken by handlers through [`Writer`]. Nothing waits for a batch to fill: a movie that comes to
 //! an idle writer is written at once, and under load a batch is what came during the last one. One
-//! writer a process: a second one halves the batches, which costs a fifth more CPU time and gains
+//! writer a service: a second one halves the batches, which costs a fifth more CPU time and gains
 //! nothing but on slow disks. A batch that fails on its data is repeated row by row, so that a
 //! poison row fails alone. When its root restarts the writer, the pending movies fail at the
 //! handlers, and the broker delivers their messages again.

@@ -65,6 +65,32 @@ impl Store {
         within(SHORT, async { Ok(id.fetch_one(&self.pool).await?) }).await
     }
 
+    /// Forgets which transactions wrote the app's rows where they were another cluster's: in a
+    /// database that was restored from a dump their ids say nothing. To be called before anything
+    /// is written.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_other_cluster(&self) -> Result<(), StoreError> {
+        let forgotten = sqlx::query!(
+            "
+            with here as (
+                update installation
+                set cluster = s.system_identifier
+                from pg_control_system() s
+                where cluster is distinct from s.system_identifier
+                returning 1
+            )
+            update title
+            set details_xid = null, card_xid = null
+            where exists (select 1 from here)
+                and (details_xid is not null or card_xid is not null)
+            "
+        );
+        self.while_seen_at_work(async { Ok(forgotten.execute(&self.pool).await?) }).await?;
+        Ok(())
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

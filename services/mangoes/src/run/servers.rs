@@ -71,6 +71,7 @@ impl Servers {
         .await?;
         store.migrate().await?;
         store.check_rights().await?;
+        store.forget_other_cluster().await?;
         let installation = store.installation_id().await?;
         let bus = Bus::connect(&BusOptions {
             url: nats_url.clone(),

@@ -203,8 +203,6 @@ mod tests {
             rating: None,
             has_document: true,
             has_details: false,
-            has_certificate: false,
-            owns_rows: false,
         };
         StoredRows {
             tmdb_id: TmdbId::try_from(603).unwrap(),
