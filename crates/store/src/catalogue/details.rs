@@ -121,8 +121,8 @@ async fn write_similar(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<
     if works.is_empty() {
         return Ok(());
     }
-    // Before the table has statistics, few rows seem to be of one source: by an index that holds it,
-    // all of them would be read for each work.
+    // Before the table has statistics, few rows seem to be of one source: by an index that holds
+    // it, all of them would be read for each work.
     sqlx::query!(
         "
         delete from similar_movies s

@@ -182,8 +182,8 @@ impl KnownRow {
     }
 }
 
-/// Titles of works that came past the triggers. The title of a work that is gone gives its number to
-/// the work that has it now.
+/// Titles of works that came past the triggers. The title of a work that is gone gives its number
+/// to the work that has it now.
 async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
     sqlx::query!(
         "
