@@ -85,7 +85,8 @@ comment on table installation is
     'Which installation this database belongs to. The streams of its NATS carry the same id, so '
     'that the process of another database does not publish into them.';
 comment on column installation.cluster is
-    'The Postgres cluster (system_identifier) whose transactions title.details_xid and card_xid name.';
+    'The Postgres cluster (system_identifier) whose transactions title.details_xid and card_xid '
+    'name.';
 
 create table schema_code (
     only_row boolean primary key default true check (only_row),

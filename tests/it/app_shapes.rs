@@ -107,8 +107,8 @@ async fn A1_a_refreshed_card_keeps_its_shape_and_what_only_the_app_makes() {
     }
 }
 
-/// A save that finds its own rows does not read them. What the app writes between two saves is found
-/// all the same, wherever it writes it, and stays for good.
+/// A save that finds its own rows does not read them. What the app writes between two saves is
+/// found all the same, wherever it writes it, and stays for good.
 #[tokio::test(flavor = "multi_thread")]
 async fn A1_what_the_app_makes_between_two_refreshes_survives() {
     let app = HostedApp::production("a1-between").await;
