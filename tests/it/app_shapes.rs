@@ -17,7 +17,7 @@ const TRAILER: &str = "vKQi3bBA1y8";
 const PERSON: i64 = 6_384;
 
 /// Refreshes these movies and waits for the end.
-fn refresh(world: &World, ids: &[i64]) {
+pub(crate) fn refresh(world: &World, ids: &[i64]) {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let ids = ids.iter().map(String::as_str);
     let args: Vec<&str> =
@@ -64,7 +64,7 @@ fn lost_or_retyped(old: &Value, new: &Value) -> Vec<String> {
 }
 
 /// Where the app keeps a picture.
-fn is_own(url: &Value) -> bool {
+pub(crate) fn is_own(url: &Value) -> bool {
     url.as_str().is_some_and(|url| url.starts_with("https://xyz.example.co/storage/"))
 }
 
@@ -105,60 +105,6 @@ async fn A1_a_refreshed_card_keeps_its_shape_and_what_only_the_app_makes() {
     for key in ["moods", "subgenres", "certification_reason", "awards", "aspect_ratio"] {
         assert!(!details[key].is_null(), "{key} is the app's own");
     }
-}
-
-/// A save that finds its own rows does not read them. What the app writes between two saves is
-/// found all the same, wherever it writes it, and stays for good.
-#[tokio::test(flavor = "multi_thread")]
-async fn A1_what_the_app_makes_between_two_refreshes_survives() {
-    let app = HostedApp::production("a1-between").await;
-    let sim = simulator().await;
-    let world = World::start_on(&app, &sim).await;
-    let (in_details, in_card, in_none) = (11, 12, 680);
-    for id in [in_details, in_card, in_none] {
-        world.verb(&["ingest", "--movie", &id.to_string(), "--follow"]);
-    }
-    app.keep_own_poster_in_details(in_details).await;
-    app.keep_own_poster_in_card(in_card).await;
-    for title in ["First", "Second", "Third"] {
-        for id in [in_details, in_card, in_none] {
-            sim.control().edit(u64::try_from(id).unwrap(), json!({"title": title}));
-            refresh(&world, &[id]);
-            let (details, card) = (app.details_row(id).await.unwrap(), app.card(id).await.unwrap());
-            assert_eq!(card.card.title, title, "{id}");
-            let posters = [&details["poster_url_medium"], &card.payload["poster"]["medium"]];
-            for poster in posters {
-                assert_eq!(is_own(poster), id != in_none, "{id}, {title}: {poster}");
-            }
-        }
-    }
-    assert_eq!(app.titles_whose_rows_are_ours(&[in_none]).await, 1);
-    assert_eq!(app.titles_whose_rows_are_ours(&[in_details, in_card]).await, 0);
-
-    // In another cluster the same number is another transaction.
-    world.stop().await;
-    app.say_that_a_dump_was_restored().await;
-    let _world = World::start_on(&app, &sim).await;
-    assert_eq!(app.titles_whose_rows_are_ours(&[in_none]).await, 0);
-}
-
-/// A save waits for a transaction of the app that has edited the movie: what it wrote stays.
-#[tokio::test(flavor = "multi_thread")]
-async fn A1_what_the_app_makes_while_a_save_waits_survives() {
-    let app = HostedApp::production("a1-meanwhile").await;
-    let sim = simulator().await;
-    let world = World::start_on(&app, &sim).await;
-    world.verb(&["ingest", "--movie", "680", "--follow"]);
-    sim.control().edit(680, json!({"title": "Renamed"}));
-    let edit = app.keep_own_poster_meanwhile(680).await;
-    world.stale(680).await;
-    world.eventually("the save waits", async || app.waiting_sessions().await, |n| *n > 0).await;
-    edit.commit().await;
-    world.events("movies.changed.680").published().becomes(1).await;
-    let (details, card) = (app.details_row(680).await.unwrap(), app.card(680).await.unwrap());
-    assert_eq!(card.card.title, "Renamed");
-    assert!(is_own(&details["poster_url_medium"]), "{}", details["poster_url_medium"]);
-    assert!(is_own(&card.payload["poster"]["medium"]), "{}", card.payload["poster"]);
 }
 
 /// One card that does not decode fails a whole watch list, and a search over all cards.

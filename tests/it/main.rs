@@ -12,6 +12,7 @@ mod app_adoption;
 mod app_day;
 mod app_rights;
 mod app_shapes;
+mod app_values;
 mod architecture;
 mod backup;
 mod bad_input;
