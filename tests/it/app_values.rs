@@ -38,6 +38,15 @@ async fn A1_what_the_app_makes_between_two_refreshes_survives() {
     // In another cluster the same number is another transaction.
     world.stop().await;
     app.say_that_a_dump_was_restored().await;
+    let world = World::start_on(&app, &sim).await;
+    assert_eq!(app.titles_whose_rows_are_ours(&[in_none]).await, 0);
+
+    // Nor where nobody may ask which cluster it is.
+    sim.control().edit(680, json!({"title": "Fourth", "tagline": "Fourth"}));
+    refresh(&world, &[in_none]);
+    assert_eq!(app.titles_whose_rows_are_ours(&[in_none]).await, 1);
+    world.stop().await;
+    app.forbid_asking_for_the_cluster().await;
     let _world = World::start_on(&app, &sim).await;
     assert_eq!(app.titles_whose_rows_are_ours(&[in_none]).await, 0);
 }

@@ -47,6 +47,11 @@ impl HostedApp {
         self.as_superuser("update mangoes.installation set cluster = 1").await;
     }
 
+    /// Only a superuser may ask which cluster this is.
+    pub async fn forbid_asking_for_the_cluster(&self) {
+        self.as_superuser("revoke execute on function pg_control_system() from public").await;
+    }
+
     /// Sessions that wait for a lock of another.
     pub async fn waiting_sessions(&self) -> i64 {
         self.value(

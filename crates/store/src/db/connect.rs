@@ -66,13 +66,23 @@ impl Store {
     }
 
     /// Forgets which transactions wrote the app's rows where they were another cluster's: in a
-    /// database that was restored from a dump their ids say nothing. To be called before anything
-    /// is written.
+    /// database that was restored from a dump their ids say nothing. Where this role may not ask
+    /// which cluster it is, they are forgotten each time. To be called before anything is written.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn forget_other_cluster(&self) -> Result<(), StoreError> {
-        let forgotten = sqlx::query!(
+        let is_known = sqlx::query_scalar!(
+            r#"select has_function_privilege('pg_control_system()', 'execute') as "is_known!""#
+        );
+        let forget = sqlx::query!(
+            "
+            update title
+            set details_xid = null, card_xid = null
+            where details_xid is not null or card_xid is not null
+            "
+        );
+        let of_another = sqlx::query!(
             "
             with here as (
                 update installation
@@ -87,8 +97,15 @@ impl Store {
                 and (details_xid is not null or card_xid is not null)
             "
         );
-        self.while_seen_at_work(async { Ok(forgotten.execute(&self.pool).await?) }).await?;
-        Ok(())
+        self.while_seen_at_work(async {
+            if is_known.fetch_one(&self.pool).await? {
+                of_another.execute(&self.pool).await?;
+            } else {
+                forget.execute(&self.pool).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Whether the database answers.
