@@ -28,8 +28,8 @@ pub fn unpack(packed: &[u8], limit_bytes: usize) -> Result<String, UnpackError> 
     String::from_utf8(body).map_err(|_| UnpackError::NotText)
 }
 
-/// Takes half the time of a stream. `None`: the body is too large, is of several members, or is
-/// broken.
+/// Takes half the time of a stream. `None`: the body is too large, is of several members that are
+/// not all the same, or is broken.
 fn at_once(packed: &[u8], limit_bytes: usize) -> Option<Vec<u8>> {
     // What gzip ends with: checksum and size of its last member (RFC 1952, section 2.3.1).
     let (rest, size) = packed.split_last_chunk()?;
