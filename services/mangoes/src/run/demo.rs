@@ -103,6 +103,7 @@ impl Demo<'_> {
         let refresh = self.run(SCAN_JOB, limit).await?;
         let took = begun.elapsed().as_secs_f64();
         let events = self.all_published().await?;
+        let (ingest, refresh) = (self.with_calls(&ingest).await?, self.with_calls(&refresh).await?);
         self.print(&[&ingest, &refresh], events).await?;
         if self.hot_path.is_some() {
             let RunRow { done, tmdb_calls, .. } = refresh;
@@ -157,17 +158,28 @@ impl Demo<'_> {
         Ok(())
     }
 
-    async fn print(&self, runs: &[&RunRow], events: i64) -> Result<()> {
-        // TMDB calls are logged in batches: the counts are complete only now.
-        let mut complete = Vec::new();
-        for run in runs {
-            complete.push(jobs::run_of(self.store, &run.run_id).await?.run);
+    /// The run with its calls. They are logged in batches, a moment later than their movies: at
+    /// least one for each.
+    async fn with_calls(&self, run: &RunRow) -> Result<RunRow> {
+        let begun = Instant::now();
+        loop {
+            let run = jobs::run_of(self.store, &run.run_id).await?.run;
+            if run.tmdb_calls >= run.done {
+                return Ok(run);
+            }
+            if begun.elapsed() > STEP_LIMIT {
+                bail!("TMDB calls are still not logged after {} s", STEP_LIMIT.as_secs());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    async fn print(&self, runs: &[&RunRow], events: i64) -> Result<()> {
         self.counted_since(self.store.now().await?).await?;
         let status = status::read(self.store).await?;
         if self.out.json {
             self.out.value(&json!({
-                "runs": complete,
+                "runs": runs,
                 "events_published": events,
                 "titles": status.titles,
                 "fresh": status.fresh,
@@ -175,7 +187,7 @@ impl Demo<'_> {
             return Ok(());
         }
         output::line("");
-        self.out.table(&complete, &HEAD, complete.iter().map(row).collect());
+        self.out.table(&runs, &HEAD, runs.iter().copied().map(row).collect());
         output::line(&format!(
             "\nevents published: {events}   fresh: {} of {} titles",
             percent(status.fresh, status.titles),
