@@ -142,7 +142,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     let config = settings(&cli)?;
     output::ABSOLUTE.store(cli.absolute, Ordering::Relaxed);
     let filter = if cli.command.is_service() {
-        "info,ractor=warn,async_nats=warn,tokio_cron_scheduler=warn"
+        "info,ractor=warn,async_nats=warn"
     } else {
         "error,mangoes=warn"
     };

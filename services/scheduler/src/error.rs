@@ -12,7 +12,4 @@ pub enum SchedulerError {
     /// The database did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The alarm clock could not be used.
-    #[error("the alarm clock failed: {0}")]
-    Alarm(String),
 }

@@ -1,10 +1,9 @@
 //! Turns nominal times into ticks, once each, however many schedulers run.
 //!
 //! Postgres is the truth (`job.next_at`), a unique row is the claim, `calendar` computes the times.
-//! `alarm` wakes the actor at the next nominal time; it may be late or lost, for a sweep runs every
+//! An alarm wakes the actor at the next nominal time; it may be late or lost, for a sweep runs every
 //! second anyway.
 
-mod alarm;
 mod claim;
 mod decide;
 mod error;

@@ -15,14 +15,14 @@ use std::{
 use delivery::CONSUMERS;
 use futures::{StreamExt, TryStreamExt, stream};
 use proto::Action;
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
 use runtime::{ChildSpec, Component};
 use store::{Channel, LossCheck, StoreError};
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use crate::{SchedulerError, Tools, alarm::Alarm, claim::claim};
+use crate::{SchedulerError, Tools, claim::claim};
 
 /// Jobs per sweep; the rest follows at once in the next.
 const SWEEP_MAX: i64 = 500;
@@ -51,8 +51,7 @@ struct Scheduler;
 
 struct State {
     tools: Tools,
-    alarm: Alarm,
-    alarm_at: Option<OffsetDateTime>,
+    alarm: Option<Alarm>,
     /// A sweep is asked for and not begun: ten thousand notifications are one sweep.
     asked: Asked,
     watched_at: Option<Instant>,
@@ -61,6 +60,12 @@ struct State {
 }
 
 type Asked = Arc<AtomicBool>;
+
+/// Wakes the scheduler at an instant; it is given up when dropped.
+struct Alarm {
+    at: OffsetDateTime,
+    _ringing: AbortOnDropHandle<Result<(), MessagingErr<Wake>>>,
+}
 
 fn ask(myself: &ActorRef<Wake>, asked: &Asked) {
     if !asked.swap(true, Ordering::AcqRel) {
@@ -110,8 +115,7 @@ impl Actor for Scheduler {
         tools.bus.pulse().beat(COMPONENT);
         Ok(State {
             tools,
-            alarm: Alarm::new().await?,
-            alarm_at: None,
+            alarm: None,
             asked,
             watched_at: None,
             _waking: AbortOnDropHandle::new(waking),
@@ -223,15 +227,15 @@ impl State {
 
     async fn set_alarm(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         let next = self.tools.store.next_alarm().await?;
-        if next.map(|next| next.at) == self.alarm_at {
+        if next.map(|next| next.at) == self.alarm.as_ref().map(|alarm| alarm.at) {
             return Ok(());
         }
-        self.alarm_at = next.map(|next| next.at);
-        let after = next.and_then(|next| Duration::try_from_secs_f64(next.in_secs).ok());
-        let Some(after) = after else {
-            return Ok(());
-        };
-        let myself = myself.clone();
-        self.alarm.set(after, move || wake(&myself)).await
+        self.alarm = next.map(|next| {
+            // A time that has come while this was asked is swept at once.
+            let after = Duration::try_from_secs_f64(next.in_secs).unwrap_or_default();
+            let ringing = myself.send_after(after, || Wake::Sweep);
+            Alarm { at: next.at, _ringing: AbortOnDropHandle::new(ringing) }
+        });
+        Ok(())
     }
 }
