@@ -1,8 +1,8 @@
 //! Turns nominal times into ticks, once each, however many schedulers run.
 //!
 //! Postgres is the truth (`job.next_at`), a unique row is the claim, `calendar` computes the times.
-//! An alarm wakes the actor at the next nominal time; it may be late or lost, for a sweep runs every
-//! second anyway.
+//! An alarm wakes the actor at the next nominal time; it may be late or lost, for a sweep runs
+//! every second anyway.
 
 mod claim;
 mod decide;
