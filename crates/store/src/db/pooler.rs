@@ -42,10 +42,12 @@ pub(super) async fn look(
     shown: &str,
     limit: Duration,
 ) -> Result<(), StoreError> {
-    let refused = |error: sqlx::Error| StoreError::Setup(explain(shown, &error));
-    let first = connect(options, limit).await.map_err(refused)?;
+    let (one, other) = match tokio::join!(connect(options, limit), connect(options, limit)) {
+        (Err(error), Err(_)) => return Err(StoreError::Setup(explain(shown, &error))),
+        both_or_one => both_or_one,
+    };
     let seen = within(SHORT, async {
-        let (mut one, mut other) = (first, connect(options, limit).await?);
+        let (mut one, mut other) = (one?, other?);
         let mut pairs = Vec::new();
         for _ in 0..ROUNDS {
             pairs.push([session(&mut one).await?, session(&mut other).await?]);
