@@ -138,7 +138,7 @@ async fn all_ready(scene: &mut Scene, after: Fault) {
 /// Waits for rest, then asks the oracle.
 pub(crate) async fn finish(scene: &mut Scene, report: &mut Report, limit: Duration) -> Vec<String> {
     let begun = Instant::now();
-    // No nominal time comes any more: what is open now is all there is.
+    // No nominal time begins work any more: what is open now is all there is.
     scene.oracle.execute(questions::PAUSE_ALL_BUT_THE_SWEEP).await;
     quiet(scene, limit).await;
     report.rest = format!("at rest {:.1} s after the last message", begun.elapsed().as_secs_f64());

@@ -9,12 +9,13 @@ pub(super) struct Contradiction {
 }
 
 pub(super) const CONTRADICTIONS: [Contradiction; 10] = [
+    // A paused job's nominal times still leave rows and events: the last one may be on its way.
     Contradiction {
         name: "unsent events",
         rows: "
             select subject || ' ' || message_id
             from outbox
-            where published_at is null
+            where published_at is null and created_at < now() - interval '2 seconds'
             limit 5",
     },
     Contradiction {

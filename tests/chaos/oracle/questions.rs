@@ -23,7 +23,7 @@ pub(crate) const PAUSE_ALL_BUT_THE_SWEEP: &str = "
     set enabled = false
     where name <> 'refresh_worker'";
 
-/// No nominal time comes any more.
+/// No nominal time begins work any more.
 pub(crate) const PAUSE_ALL: &str = "
     update job
     set enabled = false";
