@@ -102,6 +102,7 @@ create unique index refresh_item_one_open on refresh_item (work_id)
     where status in ('queued', 'processing');
 create index refresh_item_queued on refresh_item (priority desc, queued_at)
     where status = 'queued';
+create index refresh_item_processing on refresh_item (lease_until) where status = 'processing';
 create index refresh_item_run on refresh_item (run_id) where run_id is not null;
 create index refresh_item_work on refresh_item (work_id, id desc);
 comment on table refresh_item is

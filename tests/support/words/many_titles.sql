@@ -40,14 +40,14 @@ join (
     from (select distinct release_date as day from works) d, freshness_of(day, now(), true) f
 ) f on f.day is not distinct from w.release_date;
 
--- A queue of every fortieth title that is not due, and what was worked off before.
+-- A queue of every fourth title that is not due, and what was worked off before.
 insert into refresh_item (
     work_id, tmdb_id, status, priority, lane, reason, queued_at, released_at, processed_at
 )
 select
-    n, n + 100, case when n % 40 = 0 and share < 0.9 then 'queued' else 'completed' end, 0,
+    n, n + 100, case when n % 4 = 0 and share < 0.9 then 'queued' else 'completed' end, 0,
     'bulk', 'due', now() - interval '1 hour', now() - interval '1 hour',
-    case when n % 40 = 0 and share < 0.9 then null else now() end
+    case when n % 4 = 0 and share < 0.9 then null else now() end
 from generated
 where n % 2 = 0;
 
