@@ -10,6 +10,8 @@ use crate::endpoints::Endpoints;
 
 /// Database connections of one command.
 const CONNECTIONS: u32 = 4;
+/// Of one that asks question after question: another connection would take longer than they do.
+const CONNECTIONS_TO_READ: u32 = 2;
 /// As the servers list their clients.
 const CLIENT_NAME: &str = "mangoes-cli";
 
@@ -21,6 +23,10 @@ pub(crate) fn knows_a_database(config: &Config) -> Result<bool> {
 
 /// The database, as it is.
 pub(crate) async fn store(config: &Config) -> Result<Store> {
+    store_with(config, CONNECTIONS).await
+}
+
+async fn store_with(config: &Config, connections: u32) -> Result<Store> {
     let url = match &config.database_url {
         Some(url) => Some(url.clone()),
         None => {
@@ -30,7 +36,7 @@ pub(crate) async fn store(config: &Config) -> Result<Store> {
     let Some(url) = url else {
         bail!("no database is known: start `mangoes up` here, or set DATABASE_URL or PGHOST")
     };
-    let connections = config.database_pool.map_or(CONNECTIONS, |most| most.min(CONNECTIONS));
+    let connections = config.database_pool.map_or(connections, |most| most.min(connections));
     let options = StoreOptions {
         source: config.database_source.clone(),
         app_schema: config.app_schema.clone(),
@@ -41,7 +47,15 @@ pub(crate) async fn store(config: &Config) -> Result<Store> {
 
 /// The database with all migrations, for commands that read its tables.
 pub(crate) async fn migrated_store(config: &Config) -> Result<Store> {
-    let store = store(config).await?;
+    migrated(store(config).await?).await
+}
+
+/// As [`migrated_store`], for commands that read a little and end.
+pub(crate) async fn store_to_read(config: &Config) -> Result<Store> {
+    migrated(store_with(config, CONNECTIONS_TO_READ).await?).await
+}
+
+async fn migrated(store: Store) -> Result<Store> {
     if !store.is_migrated().await? {
         bail!("tables are missing in the database: run `mangoes migrate` first");
     }

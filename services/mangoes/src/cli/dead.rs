@@ -110,7 +110,7 @@ const GROUP_HEAD: [&str; 8] = [
 ];
 
 async fn list_groups(config: &Config, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let (groups, now) = (dead::groups(&store).await?, store.now().await?);
     if groups.is_empty() {
         out.say("no dead letters");
@@ -150,7 +150,7 @@ async fn list(
     limit: i64,
     out: Output,
 ) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let (letters, now) = (dead::list(&store, selection, limit).await?, store.now().await?);
     let row = |letter: &DeadRow| {
         vec![
@@ -175,7 +175,7 @@ fn cut(text: &str) -> String {
 }
 
 async fn show(config: &Config, id: i64, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let (letter, now) = (dead::show(&store, id).await?, store.now().await?);
     if out.json {
         out.value(&letter);

@@ -45,7 +45,7 @@ pub(super) async fn run(config: &Config, verb: MovieCommand, out: Output) -> Res
 }
 
 async fn show(config: &Config, id: TmdbId, out: Output) -> Result<()> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let (movie, now) = (movies::get(&store, id).await?, store.now().await?);
     if out.json {
         out.value(&movie);
@@ -93,7 +93,7 @@ fn due_words(movie: &MovieRow, now: OffsetDateTime) -> String {
 }
 
 async fn history(config: &Config, id: TmdbId, limit: i64, out: Output) -> Result<()> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let (events, now) = (movies::history(&store, id, limit).await?, store.now().await?);
     let rows = events.iter().map(|event| {
         vec![

@@ -26,7 +26,7 @@ pub(crate) struct StatusArgs {
 }
 
 pub(super) async fn run(config: &Config, args: &StatusArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let status = show(&store, out).await?;
     let faults = faults(&status);
     if !args.check || faults.is_empty() {

@@ -26,7 +26,7 @@ pub(crate) struct WatchArgs {
 
 /// Ends when it is stopped, or when nobody reads any more.
 pub(super) async fn run(config: &Config, args: &WatchArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let every = Duration::from_secs(args.every.max(1));
     loop {
         if out.json {

@@ -19,7 +19,7 @@ const STRIP: usize = 30;
 const MARKS: &str = "(+ succeeded, ~ partial, ! failed or lost, x cancelled, . skipped, > open)";
 
 pub(super) async fn list(config: &Config, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     print_jobs(&jobs::list(&store).await?, store.now().await?, out);
     Ok(ExitCode::SUCCESS)
 }
@@ -82,7 +82,7 @@ pub(super) fn next_words(job: &JobRow, now: OffsetDateTime) -> String {
 }
 
 pub(super) async fn show(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let (job, now) = (jobs::get(&store, name).await?, store.now().await?);
     if out.json {
         out.value(&job);

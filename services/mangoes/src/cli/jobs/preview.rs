@@ -18,7 +18,7 @@ pub(super) async fn next(
     count: usize,
     out: Output,
 ) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let NextTimes { job, times } = jobs::next(&store, name, count).await?;
     let now = store.now().await?;
     if !job.enabled {

@@ -51,7 +51,7 @@ impl std::str::FromStr for RunOrJob {
 }
 
 pub(super) async fn runs(config: &Config, args: RunsArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let filter = RunFilter { name: args.name, run_id: None, limit: Some(args.limit) };
     let runs = jobs::runs(&store, &filter).await?;
     let runs: Vec<RunRow> = runs.into_iter().map(|view| view.run).collect();
