@@ -97,9 +97,14 @@ async fn changes<'a>(
     let mut stored = stored(tx, &needed).await?;
     let mut changes = Vec::with_capacity(newer.len());
     for (save, known) in newer {
-        changes.push(compare(save, known, stored.remove(&known.work_id)));
-        // A comparison may take a millisecond: others have their turn.
-        tokio::task::yield_now().await;
+        let change = compare(save, known, stored.remove(&known.work_id));
+        // What differs takes most of a millisecond to compare and to render: others have their
+        // turn.
+        let has_taken_long = change.details.is_some();
+        changes.push(change);
+        if has_taken_long {
+            tokio::task::yield_now().await;
+        }
     }
     Ok(changes)
 }
