@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use proto::Action;
 use ractor::{Actor, ActorProcessingErr, ActorRef, MessagingErr};
 use runtime::{ChildSpec, Component};
-use store::{Channel, LossCheck, StoreError};
+use store::{Channel, LossCheck, NextAlarm, StoreError};
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
@@ -64,7 +64,17 @@ type Asked = Arc<AtomicBool>;
 /// Wakes the scheduler at an instant; it is given up when dropped.
 struct Alarm {
     at: OffsetDateTime,
-    _ringing: AbortOnDropHandle<Result<(), MessagingErr<Wake>>>,
+    ringing: AbortOnDropHandle<Result<(), MessagingErr<Wake>>>,
+}
+
+impl Alarm {
+    /// Whether it is the one for this instant. One that rang before the database's clock was there
+    /// is not; one whose instant has come does not ring twice, for what cannot be claimed waits for
+    /// the next sweep.
+    fn is_for(&self, next: &NextAlarm) -> bool {
+        let rang_early = self.ringing.is_finished() && next.in_secs > 0.0;
+        self.at == next.at && !rang_early
+    }
 }
 
 fn ask(myself: &ActorRef<Wake>, asked: &Asked) {
@@ -227,15 +237,13 @@ impl State {
 
     async fn set_alarm(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         let next = self.tools.store.next_alarm().await?;
-        if next.map(|next| next.at) == self.alarm.as_ref().map(|alarm| alarm.at) {
-            return Ok(());
-        }
-        self.alarm = next.map(|next| {
+        self.alarm = self.alarm.take().filter(|alarm| next.is_some_and(|next| alarm.is_for(&next)));
+        if let (None, Some(next)) = (&self.alarm, next) {
             // A time that has come while this was asked is swept at once.
             let after = Duration::try_from_secs_f64(next.in_secs).unwrap_or_default();
             let ringing = myself.send_after(after, || Wake::Sweep);
-            Alarm { at: next.at, _ringing: AbortOnDropHandle::new(ringing) }
-        });
+            self.alarm = Some(Alarm { at: next.at, ringing: AbortOnDropHandle::new(ringing) });
+        }
         Ok(())
     }
 }
