@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use futures::{StreamExt, TryStreamExt, stream};
-use tmdb_sim::Sim;
+use tmdb_sim::{Options, Sim};
 
 use crate::{figures::Weight, upstream::Answers};
 
@@ -40,7 +40,10 @@ struct Body {
 impl Bodies {
     /// Lets the simulator render this many movies of a fitting size.
     pub(crate) async fn render(count: usize) -> Result<Self> {
-        let sim = Sim::start(tmdb_sim::Options::default()).await?;
+        // More than one in five of its movies has a fitting size.
+        let least = u64::try_from(count)? * 5;
+        let options = Options::default();
+        let sim = Sim::start(Options { movies: options.movies.max(least), ..options }).await?;
         let client = reqwest::Client::builder().no_gzip().build()?;
         let base_url = sim.base_url();
         let mut bodies = stream::iter(1..)
