@@ -64,17 +64,7 @@ type Asked = Arc<AtomicBool>;
 /// Wakes the scheduler at an instant; it is given up when dropped.
 struct Alarm {
     at: OffsetDateTime,
-    ringing: AbortOnDropHandle<Result<(), MessagingErr<Wake>>>,
-}
-
-impl Alarm {
-    /// Whether it is the one for this instant. One that rang before the database's clock was there
-    /// is not; one whose instant has come does not ring twice, for what cannot be claimed waits for
-    /// the next sweep.
-    fn is_for(&self, next: &NextAlarm) -> bool {
-        let rang_early = self.ringing.is_finished() && next.in_secs > 0.0;
-        self.at == next.at && !rang_early
-    }
+    _ringing: AbortOnDropHandle<Result<(), MessagingErr<Wake>>>,
 }
 
 fn ask(myself: &ActorRef<Wake>, asked: &Asked) {
@@ -188,6 +178,7 @@ impl State {
         }
         if more {
             ask(myself, &self.asked);
+            return Ok(());
         }
         self.set_alarm(myself).await
     }
@@ -235,15 +226,23 @@ impl State {
         false
     }
 
+    /// Sets it anew at each sweep: clocks are stepped, and machines sleep.
     async fn set_alarm(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         let next = self.tools.store.next_alarm().await?;
-        self.alarm = self.alarm.take().filter(|alarm| next.is_some_and(|next| alarm.is_for(&next)));
-        if let (None, Some(next)) = (&self.alarm, next) {
+        let is_rung = |next: &NextAlarm| {
+            let set_at = self.alarm.as_ref().map(|alarm| alarm.at);
+            next.in_secs <= 0.0 && set_at == Some(next.at)
+        };
+        // It has rung for this time: what cannot be claimed now waits for the next sweep.
+        if next.as_ref().is_some_and(is_rung) {
+            return Ok(());
+        }
+        self.alarm = next.map(|next| {
             // A time that has come while this was asked is swept at once.
             let after = Duration::try_from_secs_f64(next.in_secs).unwrap_or_default();
             let ringing = myself.send_after(after, || Wake::Sweep);
-            self.alarm = Some(Alarm { at: next.at, ringing: AbortOnDropHandle::new(ringing) });
-        }
+            Alarm { at: next.at, _ringing: AbortOnDropHandle::new(ringing) }
+        });
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Jobs and their runs: what ran when and how it ended, and rows put there by hand.
 
-use super::Any;
-use crate::database::{Database, Rows};
+use super::{Any, remedies::Held};
+use crate::database::{Database, Rows, quoted};
 
 /// Rows of `job`.
 #[derive(Debug, Clone, Copy)]
@@ -148,6 +148,11 @@ impl Database {
                and ended_at is null"
         ))
         .await;
+    }
+
+    /// Somebody holds this job.
+    pub async fn hold_job(&self, name: &str) -> Held {
+        self.hold(&format!("select from job where name = {} for update", quoted(name))).await
     }
 
     /// How long the ticks of these jobs left after their nominal times, in seconds, sorted.

@@ -19,7 +19,8 @@ impl Held {
 }
 
 impl Database {
-    async fn hold(&self, sql: &str) -> Held {
+    /// Somebody has done this, and their transaction is open.
+    pub(super) async fn hold(&self, sql: &str) -> Held {
         let mut transaction = self.pool.begin().await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
         Held(transaction)

@@ -37,19 +37,23 @@ pub(crate) struct JobSpec<'a> {
     pub(crate) overlap_policy: OverlapPolicy,
 }
 
+/// A job that somebody holds locked is left to the next sweep, so that it stops no other.
+const BEGIN: &str = "begin; set local lock_timeout = '300ms'";
+
 impl Store {
     /// Claims nominal times and sets the next one. However many schedulers try, one of them gets
     /// them. False: another has them, or the job was edited meanwhile.
     ///
     /// # Errors
-    /// When the database does not answer; nothing is claimed then.
+    /// When the database does not answer, and `Conflict` when somebody holds the job; nothing is
+    /// claimed then.
     pub async fn claim(
         &self,
         job: &DueJob,
         times: &[Nominal],
         next: NextTime,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.pool.begin_with(BEGIN).await?;
         let Some(spec) = take(&mut tx, job, times, next).await? else { return Ok(false) };
         for time in times {
             match &time.fate {

@@ -129,7 +129,8 @@ impl Store {
         })))
     }
 
-    /// When the next job fires. `None`: no job will.
+    /// When the next job fires. `None`: no job will. One that is late by a second or more is left
+    /// out: it could not be claimed, and waits for the next sweep.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -141,7 +142,7 @@ impl Store {
                 fire_at as "at!",
                 extract(epoch from fire_at - clock_timestamp())::float8 as "in_secs!"
             from job
-            where fire_at < 'infinity'
+            where fire_at > clock_timestamp() - interval '1 second' and fire_at < 'infinity'
             order by fire_at
             limit 1
             "#
@@ -158,9 +159,14 @@ impl Store {
             "
             update job
             set enabled = true
-            where not enabled
-                and paused_until <= now()
-                and (next_at > now() or next_at is null)
+            where name in (
+                select name
+                from job
+                where not enabled
+                    and paused_until <= now()
+                    and (next_at > now() or next_at is null)
+                for update skip locked
+            )
             "
         )
         .execute(&self.pool)
