@@ -10,7 +10,8 @@ use crate::endpoints::Endpoints;
 
 /// Database connections of one command.
 const CONNECTIONS: u32 = 4;
-/// Of one that asks question after question: another connection would take longer than they do.
+/// Of one that asks question after question: one for these, and one for questions about sessions.
+/// To open another would take longer than they do.
 const CONNECTIONS_TO_READ: u32 = 2;
 /// As the servers list their clients.
 const CLIENT_NAME: &str = "mangoes-cli";

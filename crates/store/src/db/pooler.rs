@@ -42,12 +42,21 @@ pub(super) async fn look(
     shown: &str,
     limit: Duration,
 ) -> Result<(), StoreError> {
-    let (one, other) = match tokio::join!(connect(options, limit), connect(options, limit)) {
-        (Err(error), Err(_)) => return Err(StoreError::Setup(explain(shown, &error))),
-        both_or_one => both_or_one,
+    let (mut one, mut other) = match tokio::join!(connect(options, limit), connect(options, limit))
+    {
+        (Ok(one), Ok(other)) => (one, other),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) if has_no_more(&error) => {
+            return Err(no_second(shown, &error));
+        }
+        // What the server says tells more than a time-out.
+        (Err(error), Err(other)) if error.as_database_error().is_none() => {
+            return Err(StoreError::Setup(explain(shown, &other)));
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            return Err(StoreError::Setup(explain(shown, &error)));
+        }
     };
     let seen = within(SHORT, async {
-        let (mut one, mut other) = (one?, other?);
         let mut pairs = Vec::new();
         for _ in 0..ROUNDS {
             pairs.push([session(&mut one).await?, session(&mut other).await?]);
@@ -59,13 +68,7 @@ pub(super) async fn look(
     .await;
     let pairs = match seen {
         Ok(pairs) => pairs,
-        Err(error) => {
-            return Err(StoreError::Setup(format!(
-                "Postgres at {shown} gives no second connection: {}; a process needs several: give \
-                 the server or the pooler more, or end other clients",
-                runtime::chain(&error)
-            )));
-        }
+        Err(error) => return Err(no_second(shown, &error)),
     };
     if let Some([first, _]) = pairs.first().filter(|[first, _]| first.version < MIN_VERSION) {
         return Err(StoreError::Setup(format!(
@@ -81,6 +84,20 @@ pub(super) async fn look(
         )));
     }
     Ok(())
+}
+
+/// It gives one connection and no more.
+fn has_no_more(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    matches!(error, sqlx::Error::PoolTimedOut) || code.as_deref() == Some("53300")
+}
+
+fn no_second(shown: &str, error: &(dyn std::error::Error + 'static)) -> StoreError {
+    StoreError::Setup(format!(
+        "Postgres at {shown} gives no second connection: {}; a process needs several: give the \
+         server or the pooler more, or end other clients",
+        runtime::chain(error)
+    ))
 }
 
 /// Tries again while the server refuses for now. What it said last is the answer, also when the

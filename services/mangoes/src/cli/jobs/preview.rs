@@ -37,7 +37,7 @@ pub(super) async fn next(
 }
 
 pub(super) async fn lint(config: &Config, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let store = connect::store_to_read(config).await?;
     let found = jobs::lint(&store).await?;
     if found.is_empty() {
         out.say("nothing is wrong with any job");
