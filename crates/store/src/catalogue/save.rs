@@ -97,12 +97,12 @@ async fn changes<'a>(
     let mut stored = stored(tx, &needed).await?;
     let mut changes = Vec::with_capacity(newer.len());
     for (save, known) in newer {
-        let change = compare(save, known, stored.remove(&known.work_id));
-        // What differs takes most of a millisecond to compare and to render: others have their
-        // turn.
-        let has_taken_long = change.details.is_some();
-        changes.push(change);
-        if has_taken_long {
+        let stored = stored.remove(&known.work_id);
+        // To compare with what is stored, and to render, takes most of a millisecond: others have
+        // their turn.
+        let takes_long = stored.is_some() || known.revision == 0;
+        changes.push(compare(save, known, stored));
+        if takes_long {
             tokio::task::yield_now().await;
         }
     }
