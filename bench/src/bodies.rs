@@ -43,10 +43,11 @@ impl Bodies {
         // More than one in five of its movies has a fitting size.
         let least = u64::try_from(count)? * 5;
         let options = Options::default();
-        let sim = Sim::start(Options { movies: options.movies.max(least), ..options }).await?;
+        let movies = options.movies.max(least);
+        let sim = Sim::start(Options { movies, ..options }).await?;
         let client = reqwest::Client::builder().no_gzip().build()?;
         let base_url = sim.base_url();
-        let mut bodies = stream::iter(1..)
+        let mut bodies = stream::iter(1..=i64::try_from(movies)?)
             .map(|id| body(&client, &base_url, id))
             .buffered(AT_ONCE)
             .try_filter_map(async |body| Ok(body.filter(|body| BYTES.contains(&body.bytes))))
@@ -58,6 +59,7 @@ impl Bodies {
         }
         drop(bodies);
         sim.stop().await;
+        ensure!(packed.len() == count, "only {} movies have a fitting size", packed.len());
         Ok(Self { packed })
     }
 
