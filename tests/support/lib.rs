@@ -47,7 +47,7 @@ pub use socket::SocketDoor;
 pub use superuser::superuser;
 pub use words::{
     Any, AppDatabase, AppState, Audit, Budgets, CachedCard, Calls, CardDetails, DeadLetters, Deeds,
-    Details, Events, Held, HostedApp, IngestionRun, Jobs, ListRuns, Lock, Login, Movies, Oddity,
+    Details, Events, HostedApp, IngestionRun, Jobs, ListRuns, Lock, Login, Movies, Oddity,
     OpenTransaction, QueueRows, Runs, Seen, SimilarMovie, Stalls, StoredMovie, Tried, Writer,
 };
 pub use world::World;

@@ -34,7 +34,6 @@ pub use delivery::{DeadLetters, Events};
 pub use faults::Lock;
 pub use jobs::{Audit, Jobs, ListRuns, Runs};
 pub use migrate::{AppDatabase, Oddity};
-pub use remedies::Held;
 pub use upstream::{Budgets, Calls, QueueRows};
 
 /// Rows of any other kind.

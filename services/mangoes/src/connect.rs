@@ -10,8 +10,8 @@ use crate::endpoints::Endpoints;
 
 /// Database connections of one command.
 const CONNECTIONS: u32 = 4;
-/// Of one that asks question after question: one for these, and one for questions about sessions.
-/// To open another would take longer than they do.
+/// Of one that reads a little and ends: one to read, and the one that the store keeps in reserve.
+/// To open a third would take longer than the reading.
 const CONNECTIONS_TO_READ: u32 = 2;
 /// As the servers list their clients.
 const CLIENT_NAME: &str = "mangoes-cli";

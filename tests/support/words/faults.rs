@@ -6,7 +6,7 @@ use crate::database::Database;
 
 /// A table that nobody else can read, until it is released.
 #[derive(Debug)]
-pub struct Lock(pub(super) sqlx::Transaction<'static, sqlx::Postgres>);
+pub struct Lock(sqlx::Transaction<'static, sqlx::Postgres>);
 
 impl Lock {
     /// Lets the others go on.
@@ -25,8 +25,12 @@ impl Lock {
 impl Database {
     /// Locks the table against reading.
     pub async fn lock(&self, table: &str) -> Lock {
+        self.hold(&format!("lock table {table} in access exclusive mode")).await
+    }
+
+    /// Somebody has done this, and their transaction is open.
+    pub(super) async fn hold(&self, sql: &str) -> Lock {
         let mut transaction = self.pool.begin().await.unwrap();
-        let sql = format!("lock table {table} in access exclusive mode");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
         Lock(transaction)
     }

@@ -1,6 +1,6 @@
 //! Jobs and their runs: what ran when and how it ended, and rows put there by hand.
 
-use super::{Any, remedies::Held};
+use super::{Any, Lock};
 use crate::database::{Database, Rows, quoted};
 
 /// Rows of `job`.
@@ -151,7 +151,7 @@ impl Database {
     }
 
     /// Somebody holds this job.
-    pub async fn hold_job(&self, name: &str) -> Held {
+    pub async fn hold_job(&self, name: &str) -> Lock {
         self.hold(&format!("select from job where name = {} for update", quoted(name))).await
     }
 

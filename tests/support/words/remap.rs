@@ -90,10 +90,7 @@ impl Database {
 
     /// Somebody holds the title of this movie.
     pub async fn hold_title(&self, id: i64) -> Lock {
-        let mut transaction = self.pool.begin().await.unwrap();
-        let sql = format!("select from title where tmdb_id = {id} for update");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
-        Lock(transaction)
+        self.hold(&format!("select from title where tmdb_id = {id} for update")).await
     }
 
     /// Movies behind the watermark of the remap that goes on.

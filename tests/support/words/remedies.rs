@@ -2,30 +2,11 @@
 //! plan names, as a person would run them.
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
-use super::migrate::AppDatabase;
+use super::{Lock, migrate::AppDatabase};
 use crate::database::Database;
 
-/// A transaction that is open until it is released.
-#[derive(Debug)]
-pub struct Held(Transaction<'static, Postgres>);
-
-impl Held {
-    /// Takes back what it did, and lets the others go on.
-    pub async fn release(self) {
-        self.0.rollback().await.unwrap();
-    }
-}
-
 impl Database {
-    /// Somebody has done this, and their transaction is open.
-    pub(super) async fn hold(&self, sql: &str) -> Held {
-        let mut transaction = self.pool.begin().await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap();
-        Held(transaction)
-    }
-
     /// Schema mangoes is another installation's from now on, as after `drop schema` and `migrate`.
     pub async fn be_another_installation(&self) {
         self.execute("update mangoes.installation set id = gen_random_uuid()").await;
@@ -49,7 +30,7 @@ impl AppDatabase {
     }
 
     /// A writer of works that does not come to its end: readers pass, nobody makes triggers.
-    pub async fn begin_an_edit(&self) -> Held {
+    pub async fn begin_an_edit(&self) -> Lock {
         self.hold("lock table public.works in row exclusive mode").await
     }
 
@@ -68,7 +49,7 @@ impl AppDatabase {
     }
 
     /// Whoever gives this work its row in title waits.
-    pub async fn hold_the_title_of(&self, work_id: i64) -> Held {
+    pub async fn hold_the_title_of(&self, work_id: i64) -> Lock {
         let sql = format!("insert into mangoes.title (work_id, band) values ({work_id}, 'recent')");
         self.hold(&sql).await
     }
