@@ -1,16 +1,22 @@
 -- Announces the jobs that had no success for longer than they allow, once each. Returns how many.
+-- One that somebody holds locked is announced later.
 create or replace function job_note_overdue() returns bigint
 language sql set search_path from current as $$
     with late as (
-        update job j
+        update job
         set overdue_since = now()
-        where overdue_after_secs is not null
-            and overdue_since is null
-            and now() - make_interval(secs => overdue_after_secs) > (
-                select coalesce(max(r.ended_at), j.updated_at)
-                from job_run r
-                where r.job = j.name and r.status = 'succeeded'
-            )
+        where name in (
+            select j.name
+            from job j
+            where j.overdue_after_secs is not null
+                and j.overdue_since is null
+                and now() - make_interval(secs => j.overdue_after_secs) > (
+                    select coalesce(max(r.ended_at), j.updated_at)
+                    from job_run r
+                    where r.job = j.name and r.status = 'succeeded'
+                )
+            for update skip locked
+        )
         returning name, overdue_after_secs, enabled, note
     ),
     announced as (

@@ -226,15 +226,15 @@ impl State {
         false
     }
 
-    /// Sets it anew at each sweep: clocks are stepped, and machines sleep.
+    /// Sets the alarm again after each sweep, because clocks are corrected and machines sleep.
     async fn set_alarm(&mut self, myself: &ActorRef<Wake>) -> Result<(), SchedulerError> {
         let next = self.tools.store.next_alarm().await?;
-        let is_rung = |next: &NextAlarm| {
+        let has_rung = |next: &NextAlarm| {
             let set_at = self.alarm.as_ref().map(|alarm| alarm.at);
             next.in_secs <= 0.0 && set_at == Some(next.at)
         };
-        // It has rung for this time: what cannot be claimed now waits for the next sweep.
-        if next.as_ref().is_some_and(is_rung) {
+        // What cannot be claimed now waits for the next sweep.
+        if next.as_ref().is_some_and(has_rung) {
             return Ok(());
         }
         self.alarm = next.map(|next| {

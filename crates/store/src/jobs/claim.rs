@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::
 use crate::{
     Store, StoreError,
     db::row::Row,
-    jobs::schedule::{DueJob, NextTime},
+    jobs::schedule::{BEGIN_WITH_SHORT_WAITS, DueJob, NextTime},
 };
 
 /// What becomes of a nominal time.
@@ -37,9 +37,6 @@ pub(crate) struct JobSpec<'a> {
     pub(crate) overlap_policy: OverlapPolicy,
 }
 
-/// A job that somebody holds locked is left to the next sweep, so that it stops no other.
-const BEGIN: &str = "begin; set local lock_timeout = '300ms'";
-
 impl Store {
     /// Claims nominal times and sets the next one. However many schedulers try, one of them gets
     /// them. False: another has them, or the job was edited meanwhile.
@@ -53,7 +50,7 @@ impl Store {
         times: &[Nominal],
         next: NextTime,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin_with(BEGIN).await?;
+        let mut tx = self.pool.begin_with(BEGIN_WITH_SHORT_WAITS).await?;
         let Some(spec) = take(&mut tx, job, times, next).await? else { return Ok(false) };
         for time in times {
             match &time.fate {

@@ -10,6 +10,9 @@ use crate::{
     db::row::{Row, readable},
 };
 
+/// A job that somebody holds locked is left to the next sweep, so that it stops no other.
+pub(super) const BEGIN_WITH_SHORT_WAITS: &str = "begin; set local lock_timeout = '300ms'";
+
 /// A job as the scheduler needs it.
 #[derive(Debug, Clone)]
 pub struct DueJob {
@@ -177,8 +180,9 @@ impl Store {
     /// Sets the next nominal time, unless the job was edited meanwhile.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, and `Conflict` when somebody holds the job.
     pub async fn set_next(&self, job: &DueJob, next: NextTime) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with(BEGIN_WITH_SHORT_WAITS).await?;
         sqlx::query!(
             "
             update job
@@ -190,17 +194,18 @@ impl Store {
             next.at,
             next.jitter_secs
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// Pauses a job whose schedule cannot be read, unless it was edited meanwhile or another
     /// scheduler paused it. The next edit resumes it.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// As [`Self::set_next`].
     pub async fn pause_unreadable(&self, job: &DueJob, reason: &str) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin_with(BEGIN_WITH_SHORT_WAITS).await?;
         sqlx::query!(
             "
             update job
@@ -216,9 +221,9 @@ impl Store {
             job.revision,
             reason
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 
     /// The jobs whose schedule cannot be read, by name.
