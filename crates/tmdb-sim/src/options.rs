@@ -13,6 +13,9 @@ pub struct Options {
     pub seed: u64,
     /// Number of ids in the catalogue; memory does not grow with it.
     pub movies: u64,
+    /// Movies in a thousand whose lists are short, as those of most titles are. The others have
+    /// what a well-known movie has: 80 KB in the mean.
+    pub obscure: u64,
     /// Mean latency added to every answer, exponentially distributed.
     pub latency: Duration,
     /// Requests answered in any second, the others get 429; 0 for no limit.
@@ -31,6 +34,7 @@ impl Default for Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             seed: 7,
             movies: 100_000,
+            obscure: 0,
             latency: Duration::ZERO,
             rate_limit: 0,
             retry_after: false,

@@ -47,7 +47,7 @@ impl Sim {
             Some(path) => Source::Recorded(Recorded::open(path).await?),
             None => {
                 let catalogue = Catalogue::new(options.seed, options.movies, clock.now().date());
-                let renderer = Box::new(Renderer::new(&catalogue));
+                let renderer = Box::new(Renderer::new(&catalogue, options.obscure));
                 Source::Generated(catalogue, renderer)
             }
         };

@@ -13,32 +13,50 @@ pub(crate) use parts::Part;
 pub(crate) use pool::Pools;
 pub(crate) use row::row;
 
+use parts::{Extent, Subject};
+
 use crate::catalogue::{Catalogue, Country, Imdb, Language, Movie, Random, image_path, mix};
+
+/// One movie in so many is huge.
+const HUGE_EVERY: u64 = 50;
 
 /// Renders movies of one catalogue.
 #[derive(Debug)]
 pub(crate) struct Renderer {
     pools: Pools,
+    /// Obscure movies in a thousand.
+    obscure: u64,
 }
 
 impl Renderer {
-    /// Prepares the pools.
-    pub(crate) fn new(catalogue: &Catalogue) -> Self {
-        Self { pools: Pools::new(catalogue) }
+    /// Prepares the pools; so many of a thousand movies have short lists.
+    pub(crate) fn new(catalogue: &Catalogue, obscure: u64) -> Self {
+        Self { pools: Pools::new(catalogue), obscure }
     }
 
     /// The body of `movie/{id}` with the parts asked for.
     pub(crate) fn detail(&self, catalogue: &Catalogue, movie: &Movie, wanted: &[Part]) -> String {
         let mut out = String::with_capacity(if wanted.is_empty() { 4_096 } else { 131_072 });
+        let subject = Subject { movie, extent: self.extent(catalogue, movie), pools: &self.pools };
         self.top(&mut out, movie, &mut Random::new(mix(catalogue.seed(), movie.id), 1));
         for part in wanted {
             let _ = write!(out, ",\"{}\":", part.name());
             // A part has its own stream, so that it does not depend on the others asked for.
             let mut random = Random::new(mix(catalogue.seed(), movie.id), 100 + *part as u64);
-            parts::render(&mut out, *part, movie, &self.pools, &mut random);
+            parts::render(&mut out, *part, subject, &mut random);
         }
         out.push('}');
         out
+    }
+
+    fn extent(&self, catalogue: &Catalogue, movie: &Movie) -> Extent {
+        if Random::new(mix(catalogue.seed(), movie.id), 2).chance(self.obscure) {
+            Extent::Obscure
+        } else if movie.id % HUGE_EVERY == 3 {
+            Extent::Huge
+        } else {
+            Extent::Usual
+        }
     }
 
     fn top(&self, out: &mut String, movie: &Movie, random: &mut Random) {

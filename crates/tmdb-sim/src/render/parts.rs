@@ -73,50 +73,76 @@ impl Part {
     }
 }
 
+/// How long the lists of a movie are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// A few rows: what hardly anybody watches.
+    Obscure,
+    Usual,
+    /// The few movies whose bodies reach about 300 KB.
+    Huge,
+}
+
+impl Extent {
+    /// A list's number of rows, out of the usual one.
+    fn rows(self, usual: u64) -> u64 {
+        match self {
+            Self::Obscure => usual / OBSCURE_DIVISOR,
+            Self::Usual => usual,
+            Self::Huge => usual * HUGE_SCALE,
+        }
+    }
+
+    /// The same for lists that are of usual length even where a movie is huge.
+    fn rows_at_most_usual(self, usual: u64) -> u64 {
+        self.rows(usual).min(usual)
+    }
+}
+
+/// How much shorter than usual the lists of an obscure movie are.
+const OBSCURE_DIVISOR: u64 = 12;
+/// How much longer than usual the lists of a huge movie are.
+const HUGE_SCALE: u64 = 7;
+
+/// What parts are rendered of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) movie: &'a Movie,
+    pub(super) extent: Extent,
+    pub(super) pools: &'a Pools,
+}
+
 /// Appends the value of one part.
-pub(super) fn render(
-    out: &mut String,
-    part: Part,
-    movie: &Movie,
-    pools: &Pools,
-    random: &mut Random,
-) {
+pub(super) fn render(out: &mut String, part: Part, subject: Subject<'_>, random: &mut Random) {
+    let Subject { movie, extent, pools } = subject;
     match part {
-        Part::Credits => credits(out, movie, pools, random),
+        Part::Credits => credits(out, subject, random),
         Part::Videos => {
-            let count = random.below(18);
+            let count = extent.rows_at_most_usual(random.below(18));
             let _ = write!(out, "{{\"results\":[{}]}}", pools.videos.run(count, random));
         }
         Part::Similar => page(out, &pools.similar, 20, random),
-        Part::Recommendations => recommendations(out, pools, random),
-        Part::ReleaseDates => release_dates(out, movie, random),
-        Part::Images => images(out, movie, pools, random),
+        Part::Recommendations => recommendations(out, subject, random),
+        Part::ReleaseDates => release_dates(out, subject, random),
+        Part::Images => images(out, subject, random),
         Part::Keywords => {
-            let count = random.below(24);
+            let count = extent.rows_at_most_usual(random.below(24));
             let _ = write!(out, "{{\"keywords\":[{}]}}", pools.keywords.run(count, random));
         }
         Part::WatchProviders => out.push_str(pools.providers.one(random.next())),
         Part::ExternalIds => external_ids(out, movie, random),
         Part::Translations => {
-            let count = 5 + random.below(40);
+            let count = extent.rows_at_most_usual(5 + random.below(40));
             let _ = write!(out, "{{\"translations\":[{}]}}", pools.translations.run(count, random));
         }
         Part::AlternativeTitles => alternative_titles(out, movie, random),
     }
 }
 
-/// How much longer than usual the lists of a huge movie are.
-const HUGE_SCALE: u64 = 7;
-
-/// True for the few movies whose bodies reach about 300 KB.
-fn is_huge(movie: &Movie) -> bool {
-    movie.id % 50 == 3
-}
-
-fn credits(out: &mut String, movie: &Movie, pools: &Pools, random: &mut Random) {
-    let scale = if is_huge(movie) { HUGE_SCALE } else { 1 };
-    let cast = if random.chance(50) { 0 } else { scale * (10 + random.below(80)) };
-    let crew = if random.chance(30) { 0 } else { scale * (10 + random.below(120)) };
+fn credits(out: &mut String, subject: Subject<'_>, random: &mut Random) {
+    let Subject { extent, pools, .. } = subject;
+    let cast = if random.chance(50) { 0 } else { extent.rows(10 + random.below(80)) };
+    let crew = if random.chance(30) { 0 } else { extent.rows(10 + random.below(120)) };
     let (first, gap, twice) = (random.next() >> 1, random.chance(34), random.chance(17));
     let tag = random.next();
     out.push_str("{\"cast\":");
@@ -156,26 +182,30 @@ fn page(out: &mut String, rows: &Pool, count: u64, random: &mut Random) {
 }
 
 /// Recommendations are missing for obscure movies, and one page may hold 21 rows.
-fn recommendations(out: &mut String, pools: &Pools, random: &mut Random) {
+fn recommendations(out: &mut String, subject: Subject<'_>, random: &mut Random) {
+    let Subject { extent, pools, .. } = subject;
     let count = if random.chance(400) { 0 } else { 20 + random.below(2) };
-    if count == 0 {
+    if count == 0 || extent == Extent::Obscure {
         out.push_str("{\"page\":1,\"results\":[],\"total_pages\":1,\"total_results\":0}");
     } else {
         page(out, &pools.recommended, count, random);
     }
 }
 
-fn images(out: &mut String, movie: &Movie, pools: &Pools, random: &mut Random) {
-    let scale = if is_huge(movie) { HUGE_SCALE } else { 1 };
-    let (backdrops, logos, posters) =
-        (scale * random.below(40), random.below(16), scale * random.below(60));
+fn images(out: &mut String, subject: Subject<'_>, random: &mut Random) {
+    let Subject { extent, pools, .. } = subject;
+    let backdrops = extent.rows(random.below(40));
+    let logos = extent.rows_at_most_usual(random.below(16));
+    let posters = extent.rows(random.below(60));
     let _ = write!(out, "{{\"backdrops\":[{}]", pools.backdrops.run(backdrops, random));
     let _ = write!(out, ",\"logos\":[{}]", pools.logos.run(logos, random));
     let _ = write!(out, ",\"posters\":[{}]}}", pools.posters.run(posters, random));
 }
 
-fn release_dates(out: &mut String, movie: &Movie, random: &mut Random) {
-    let count = usize::try_from(1 + random.below(COUNTRIES.len() as u64)).unwrap_or(0);
+fn release_dates(out: &mut String, subject: Subject<'_>, random: &mut Random) {
+    let Subject { movie, extent, .. } = subject;
+    let usual = random.below(COUNTRIES.len() as u64);
+    let count = usize::try_from(1 + extent.rows_at_most_usual(usual)).unwrap_or(0);
     let first = movie.release_date.map(|date| date.to_string());
     out.push_str("{\"results\":");
     let countries = COUNTRIES.iter().take(if first.is_some() { count } else { 0 });

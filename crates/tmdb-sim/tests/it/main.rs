@@ -80,6 +80,27 @@ async fn bodies_are_valid_and_of_a_real_size() {
     );
 }
 
+/// Most titles have few rows in their lists. The others stay as they were.
+#[tokio::test]
+async fn obscure_movies_have_short_lists() {
+    let obscure = Options { obscure: 900, ..Options::default() };
+    let (mut sizes, mut same) = (Vec::new(), 0);
+    let (_usual, mut usual) = start(Options::default()).await;
+    let (_sim, mut client) = start(obscure).await;
+    for id in 1..400 {
+        let path = format!("/3/movie/{id}?append_to_response={}", all_parts());
+        let answer = client.get(&path).await;
+        if answer.status == 200 {
+            same += usize::from(answer.body == usual.get(&path).await.body);
+            sizes.push(answer.body.len());
+        }
+    }
+    sizes.sort_unstable();
+    println!("median {} bytes, {same} of {} are as usual", sizes[sizes.len() / 2], sizes.len());
+    assert!((10_000..30_000).contains(&sizes[sizes.len() / 2]));
+    assert!((sizes.len() / 20..sizes.len() / 5).contains(&same));
+}
+
 #[tokio::test]
 async fn lists_show_only_movies_that_exist() {
     let (_sim, mut client) = start(Options::default()).await;

@@ -23,6 +23,9 @@ pub(crate) struct TmdbSimArgs {
     /// Movies in the catalogue, up to 1,200,000.
     #[arg(long, default_value_t = 100_000)]
     movies: u64,
+    /// Movies in a thousand whose lists are short, as those of most titles are.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1_000))]
+    obscure: u64,
     /// Added latency in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
@@ -74,6 +77,7 @@ pub(super) async fn run(args: TmdbSimArgs) -> Result<ExitCode> {
         listen: args.listen,
         seed: args.seed,
         movies: args.movies,
+        obscure: args.obscure,
         latency: Duration::from_millis(args.latency_ms),
         rate_limit: args.rate_limit,
         retry_after: args.retry_after,
