@@ -8,10 +8,10 @@ language sql set search_path from current as $$
         p_subject, p_id, p_key,
         jsonb_build_object(
             'ce-id', p_id,
-            'ce-source', 'mangoes',
+            -- What a subject ends with: a movie, a job.
+            'ce-subject', regexp_replace(p_subject, '^.*\.', ''),
             'ce-type', p_type,
             'ce-time', rfc3339(now()),
-            'ce-specversion', '1.0',
             'traceparent', '00-'
                 || encode(substr(sha256(convert_to(p_cause, 'UTF8')), 1, 16), 'hex') || '-'
                 || encode(substr(sha256(convert_to(p_id, 'UTF8')), 1, 8), 'hex') || '-01'

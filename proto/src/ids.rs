@@ -1,7 +1,10 @@
 //! Newtypes whose range is part of the contract: a value that exists is valid.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, Unexpected, Visitor},
+};
 use sha2::{Digest, Sha256};
 
 /// Why a number is not the id of a movie.
@@ -9,11 +12,10 @@ use sha2::{Digest, Sha256};
 #[error("{0} is not a TMDB movie id: it must be a whole number from 1 to 2147483647")]
 pub struct InvalidTmdbId(i64);
 
-/// A movie's number at TMDB, 1 to 2,147,483,647.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(try_from = "i64", into = "i64")]
+/// A movie's number at TMDB, 1 to 2,147,483,647. Written as a number; where people write it, a
+/// string of digits is read as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(into = "i64")]
 #[schemars(extend("minimum" = 1, "maximum" = 2_147_483_647))]
 pub struct TmdbId(i64);
 
@@ -37,6 +39,47 @@ impl From<TmdbId> for i64 {
     fn from(id: TmdbId) -> Self {
         id.0
     }
+}
+
+impl<'de> Deserialize<'de> for TmdbId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TmdbIdVisitor)
+    }
+}
+
+struct TmdbIdVisitor;
+
+impl Visitor<'_> for TmdbIdVisitor {
+    type Value = TmdbId;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a TMDB movie id, a whole number from 1 to 2147483647")
+    }
+
+    fn visit_i64<E: Error>(self, id: i64) -> Result<TmdbId, E> {
+        TmdbId::try_from(id).map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, id: u64) -> Result<TmdbId, E> {
+        match i64::try_from(id) {
+            Ok(id) => self.visit_i64(id),
+            Err(_) => Err(E::invalid_value(Unexpected::Unsigned(id), &self)),
+        }
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<TmdbId, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// The schema of an id in a message that people write.
+pub(crate) fn written_tmdb_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 2_147_483_647},
+            {"type": "string", "pattern": "^[0-9]+$"},
+        ],
+    })
 }
 
 impl std::str::FromStr for TmdbId {

@@ -6,7 +6,9 @@
 //! test -p proto`); a difference fails the tests.
 
 mod action;
+mod api_verb;
 mod dead_letter;
+mod diff_fields;
 mod ids;
 mod ingest_list;
 mod ingest_movie;
@@ -14,31 +16,33 @@ mod job;
 mod lane;
 mod movie_changed;
 mod movie_refreshed;
-mod movie_removed;
 mod movie_stale;
 mod payload;
 mod reason;
 mod run_event;
 pub mod spec;
 mod tick;
+mod trace;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use action::Action;
+pub use api_verb::{API_VERBS, ApiVerb};
 pub use dead_letter::DeadLetter;
+pub use diff_fields::{DIFF_FIELDS, DiffField, FieldShape};
 pub use ids::{InvalidTmdbId, JobName, MAX_MOVIES_LIMIT, MaxMovies, MessageKey, RunId, TmdbId};
 pub use ingest_list::{IngestList, ListSource};
 pub use ingest_movie::IngestMovie;
 pub use job::{JobLimit, OverlapPolicy, RunState};
 pub use lane::Lane;
-pub use movie_changed::{FieldChange, MovieChanged};
+pub use movie_changed::{ChangeKind, FieldChange, MovieChanged, ShortCard};
 pub use movie_refreshed::{MovieRefreshed, RefreshOutcome};
-pub use movie_removed::MovieRemoved;
 pub use movie_stale::MovieStale;
 pub use payload::{InvalidPayload, JobPayload, RefreshPayload, Retention, ScanPayload};
 pub use reason::Reason;
 pub use run_event::{RunCounts, RunEvent, RunStatus};
 pub use tick::{Tick, TriggerType};
+pub use trace::TraceId;
 
 /// A message that travels on a subject.
 pub trait Event: Serialize + DeserializeOwned {
@@ -47,4 +51,11 @@ pub trait Event: Serialize + DeserializeOwned {
 
     /// The subject it is published on.
     fn subject(&self) -> String;
+
+    /// What it is about, in the words of its sender: CloudEvents `ce-subject`. By default what its
+    /// subject ends with: the number of a movie, the name of a job or a consumer.
+    fn about(&self) -> String {
+        let subject = self.subject();
+        subject.rsplit('.').next().unwrap_or_default().to_owned()
+    }
 }

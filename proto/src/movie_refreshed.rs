@@ -1,10 +1,10 @@
-//! A movie was read from TMDB and stored.
+//! A look at a movie is complete.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Event, TmdbId};
+use crate::{ChangeKind, Event, TmdbId};
 
 /// What a refresh did to the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,9 +16,40 @@ pub enum RefreshOutcome {
     Updated,
     /// Nothing but votes or popularity moved.
     Unchanged,
+    /// TMDB does not have it any more: it answered 404 twice, at least a day apart.
+    Removed,
+    /// TMDB has it again.
+    Restored,
 }
 
-/// A movie was read from TMDB and stored; the catalogue is as fresh as `refreshed_at`.
+impl RefreshOutcome {
+    /// As events and the timeline write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Removed => "removed",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// What `movies.changed` says of it; `None`: the catalogue is as it was.
+    #[must_use]
+    pub const fn change(self) -> Option<ChangeKind> {
+        match self {
+            Self::Created => Some(ChangeKind::Created),
+            Self::Updated => Some(ChangeKind::Updated),
+            Self::Unchanged => None,
+            Self::Removed => Some(ChangeKind::Removed),
+            Self::Restored => Some(ChangeKind::Restored),
+        }
+    }
+}
+
+/// A look at a movie is complete; the catalogue is as fresh as `refreshed_at`. One 404 completes
+/// none: the second one, at least a day later, does.
 ///
 /// Subject `movies.refreshed.<tmdb_id>`, stream `MOVIES_EVENTS`; from the outbox, to everybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,9 +62,9 @@ pub struct MovieRefreshed {
     pub title: String,
     /// What the refresh did.
     pub outcome: RefreshOutcome,
-    /// Grows by one per real change, from 1.
+    /// Grows by one per change, from 1.
     pub revision: i64,
-    /// Names of the fields that changed; empty for a new movie.
+    /// Names of the fields that changed; empty for a movie that is new or removed.
     pub changed: Vec<String>,
     /// When the answer was read; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]

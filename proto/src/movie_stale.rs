@@ -13,6 +13,7 @@ use crate::{Event, Lane, RunId, TmdbId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MovieStale {
     /// Which movie; the catalogue must hold it.
+    #[schemars(schema_with = "crate::ids::written_tmdb_id")]
     pub tmdb_id: TmdbId,
     /// Its key in `works`, where the sender knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,5 +57,9 @@ impl Event for MovieStale {
 
     fn subject(&self) -> String {
         format!("movies.stale.{}", self.lane.as_str())
+    }
+
+    fn about(&self) -> String {
+        self.tmdb_id.to_string()
     }
 }

@@ -32,11 +32,13 @@ pub enum Reason {
     MaxDeliver,
     /// An event of the outbox that no stream takes.
     NotPublishable,
+    /// The receiver of a webhook did not take an event.
+    NotTaken,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidPayload,
         Self::UnreadableHeaders,
         Self::NotInCatalogue,
@@ -48,6 +50,7 @@ impl Reason {
         Self::Poison,
         Self::MaxDeliver,
         Self::NotPublishable,
+        Self::NotTaken,
     ];
 
     /// The code as it stands in tables and events.
@@ -65,6 +68,7 @@ impl Reason {
             Self::Poison => "poison",
             Self::MaxDeliver => "max-deliver",
             Self::NotPublishable => "not-publishable",
+            Self::NotTaken => "not-taken",
         }
     }
 }

@@ -1,18 +1,20 @@
 //! Generates the JSON Schemas, the AsyncAPI 3 document and `docs/events.md` from the types.
 
 mod document;
+mod markdown;
 mod parameter;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, schema_for};
 use serde_json::Value;
 
 pub use document::asyncapi;
+pub use markdown::markdown;
 pub use parameter::Parameter;
-use parameter::{action, consumer, job, lane, tmdb_id};
+use parameter::{action, consumer, job, lane, queue, tmdb_id};
 
 use crate::{
-    DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieRemoved,
-    MovieStale, RunEvent, Tick,
+    DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieStale, RunEvent,
+    Tick,
 };
 
 /// One contract: where it travels and what it looks like.
@@ -102,94 +104,13 @@ pub fn contracts() -> Vec<Contract> {
     vec![
         contract::<Tick>("movies.tick.{action}.{job}", "MOVIES_TICKS").with(action()).with(job()),
         contract::<IngestList>("movies.ingest.list", "MOVIES_INGEST").sent_by_anyone(),
-        contract::<IngestMovie>("movies.ingest.movie", "MOVIES_INGEST").sent_by_anyone(),
+        contract::<IngestMovie>("movies.ingest.{queue}", "MOVIES_INGEST")
+            .sent_by_anyone()
+            .with(queue()),
         contract::<MovieStale>("movies.stale.{lane}", "MOVIES_STALE").sent_by_anyone().with(lane()),
         contract::<MovieRefreshed>("movies.refreshed.{tmdb_id}", "MOVIES_EVENTS").with(tmdb_id()),
         contract::<MovieChanged>("movies.changed.{tmdb_id}", "MOVIES_EVENTS").with(tmdb_id()),
-        contract::<MovieRemoved>("movies.removed.{tmdb_id}", "MOVIES_EVENTS").with(tmdb_id()),
         contract::<RunEvent>("movies.run.{job}", "MOVIES_EVENTS").with(job()),
         contract::<DeadLetter>("movies.dead.{consumer}", "MOVIES_DEAD").with(consumer()),
     ]
-}
-
-/// `docs/events.md`: every contract for people. `example` gives a payload of an event type.
-#[must_use]
-pub fn markdown(example: impl Fn(&str) -> String) -> String {
-    let mut text = String::from(
-        "# Events\n\n\
-         Generated from the types in `proto/`; `make bless` writes it again. Headers:\n\
-         `Nats-Msg-Id`, CloudEvents attributes (`ce-id`, `ce-source`, `ce-type`, `ce-time`,\n\
-         `ce-specversion`) and `traceparent`. Publishing by hand needs no header. New optional\n\
-         fields may come; readers ignore what they do not know.\n",
-    );
-    for contract in contracts() {
-        let (name, address, stream) = (contract.event_type, contract.address, contract.stream);
-        let way = if contract.sent { "sent by mangoes" } else { "sent by anyone" };
-        text += &format!("\n## {name}\n\n{}\n\n", wrapped(&contract.summary()));
-        text += &format!("Subject `{address}`, stream `{stream}`; {way}.\n\n");
-        text +=
-            &format!("| field | type | meaning |\n|---|---|---|\n{}\n", fields(&contract.schema));
-        text += &format!("```json\n{}\n```\n", pretty(&example(name)));
-    }
-    text
-}
-
-/// JSON on several lines.
-fn pretty(json: &str) -> String {
-    let value: Option<Value> = serde_json::from_str(json).ok();
-    value.and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| json.to_owned())
-}
-
-/// Prose in lines of at most 100 columns.
-fn wrapped(prose: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for word in prose.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= 100 => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.join("\n")
-}
-
-/// A schema's description on one line of a table.
-fn words(schema: &Value) -> String {
-    schema
-        .get("description")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .replace('\n', " ")
-        .replace('|', "\\|")
-}
-
-fn fields(schema: &Value) -> String {
-    let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
-    let required: Vec<&str> = list("required").filter_map(Value::as_str).collect();
-    let rows = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(
-        |(name, property)| {
-            let optional = if required.contains(&name.as_str()) { "" } else { ", optional" };
-            format!("| `{name}` | {}{optional} | {} |\n", type_of(property), words(property))
-        },
-    );
-    rows.collect()
-}
-
-fn type_of(property: &Value) -> String {
-    let reference = |p: &Value| p.get("$ref")?.as_str()?.rsplit('/').next().map(ToOwned::to_owned);
-    let among = |key: &str| property.get(key)?.as_array()?.iter().find_map(reference);
-    let types = match property.get("type") {
-        Some(Value::String(one)) => Some(one.clone()),
-        Some(Value::Array(all)) => {
-            all.iter().filter_map(Value::as_str).find(|t| *t != "null").map(ToOwned::to_owned)
-        }
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => None,
-    };
-    types
-        .or_else(|| reference(property))
-        .or_else(|| among("anyOf"))
-        .or_else(|| among("allOf"))
-        .unwrap_or_else(|| "any".to_owned())
 }

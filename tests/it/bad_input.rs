@@ -27,7 +27,7 @@ static LONG: [u8; 1 << 20] = [b'x'; 1 << 20];
 static CASES: [Bad; 20] = [
     movie(b"hello", INVALID, "JSON object"),
     movie(b"[603]", INVALID, "an array"),
-    movie(br#"{"tmdb_id": "603"}"#, INVALID, "tmdb_id"),
+    movie(br#"{"tmdb_id": "tt603"}"#, INVALID, "tmdb_id"),
     movie(br#"{"tmdb_id": -1}"#, INVALID, "tmdb_id"),
     movie(br#"{}"#, INVALID, "tmdb_id"),
     movie(&[0xff, 0x00], INVALID, "UTF-8"),

@@ -34,7 +34,7 @@ async fn a_pause_shows_everywhere_within_a_second() {
     world.resume_by_sql(JOB).await;
     assert_eq!(world.request("jobs.pause", &pause).await.unwrap()["repeated"], true);
     assert_eq!(world.job(JOB).enabled().await, 1, "asked twice, done once");
-    let audit = world.audit().by("ann (nats)").of_request("once").with_before_and_after();
+    let audit = world.audit().by("nats, says it is ann").of_request("once").with_before_and_after();
     assert_eq!(audit.await, 1);
     let (code, text) = world.request("jobs.pause", &json!({"name": "nobody"})).await.unwrap_err();
     assert_eq!((code, text.as_str()), (404, "there is no job nobody"));

@@ -6,7 +6,7 @@ use tests::World;
 #[tokio::test]
 async fn dead_letters_are_listed_replayed_and_dropped() {
     let world = World::start("dead").await;
-    world.publish("movies.ingest.movie", br#"{"tmdb_id": "603"}"#).await;
+    world.publish("movies.ingest.movie", br#"{"tmdb_id": "tt603"}"#).await;
     world.publish("movies.ingest.movie", b"hello").await;
     world.ingest(999_999_999).await;
     world.dead_letters().becomes(3).await;
@@ -16,8 +16,8 @@ async fn dead_letters_are_listed_replayed_and_dropped() {
     }
     assert!(world.verb(&["dead", "list", "--reason", "not-found"]).contains("999999999"));
     let id = async |payload| world.dead_letters().carrying(payload).id().await.to_string();
-    let (text, hello) = (id(r#"{"tmdb_id": "603"}"#).await, id("hello").await);
-    assert!(world.verb(&["dead", "show", &text]).contains("invalid type: string"));
+    let (text, hello) = (id(r#"{"tmdb_id": "tt603"}"#).await, id("hello").await);
+    assert!(world.verb(&["dead", "show", &text]).contains("is not a TMDB movie id"));
     for (args, why) in [
         (&["dead", "replay"][..], "say which"),
         (&["dead", "drop"], "say which"),

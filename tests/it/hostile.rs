@@ -106,6 +106,7 @@ async fn a_late_404_changes_nothing() {
         run_id: None,
         asked_at,
         survivor: None,
+        trace: None,
     };
     let missing = async |key, asked_at| {
         let message = MessageRef { consumer: "refresh-now", key: MessageKey::new(key) };
@@ -163,6 +164,7 @@ async fn the_same_key_at_two_consumers_is_two_messages() {
         fetched_at: tests::now(),
         cause: "test".to_owned(),
         run_id: None,
+        trace: None,
         adds: true,
     };
     let created = Saved::Stored(proto::RefreshOutcome::Created);
@@ -187,4 +189,22 @@ async fn an_unreadable_row_of_the_queue_fails_alone() {
     assert!(told.contains("succeeded"), "{told}");
     assert_eq!(world.queue().failed().saying("unreadable lane").await, 1);
     world.queue().completed().becomes(1).await;
+}
+
+/// A hundred thousand movies asked for by hand at once are taken, and hold up no job: the items of
+/// a run come by a queue of their own, and their lane has its share of the calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_by_hand_holds_up_no_job() {
+    const FLOOD: i64 = 100_000;
+    let sim = tests::simulator().await;
+    let world = World::start_against("flood", &sim, &[("TMDB_RATE", "40")]).await;
+    let messages = (1..=FLOOD).map(|id| format!("{{\"tmdb_id\":{id}}}"));
+    world.flood("movies.ingest.movie", messages).await;
+    let begun = std::time::Instant::now();
+    world.verb(&["jobs", "run", "scheduled_ingest_daily", "--follow"]);
+    let took = begun.elapsed();
+    let left = world.messages("MOVIES_INGEST").await;
+    println!("the daily run took {took:?} while {left} messages were waiting");
+    assert!(left > FLOOD * 8 / 10, "{left} of the flood are left: it was over");
+    assert!(took < std::time::Duration::from_secs(60), "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! Every command of README.md, as it stands there, against a running program.
+//! Every command of README.md and docs/events.md, as it stands there, against a running program.
 
 use std::{
     path::Path,
@@ -115,7 +115,9 @@ async fn up(folder: &Folder) -> Process {
 #[tokio::test]
 async fn every_command_of_the_readme_works_as_it_stands() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut commands = commands(&std::fs::read_to_string(root.join("README.md")).unwrap());
+    let of = |file: &str| commands(&std::fs::read_to_string(root.join(file)).unwrap());
+    let mut commands = of("README.md");
+    commands.extend(of("docs/events.md"));
     assert!(commands.len() > 25 && commands.iter().any(|c| c == UP), "{commands:?}");
     let tools = Tools::look(&root);
     if !tools.nats || !tools.psql {

@@ -103,7 +103,7 @@ async fn unchanged_movies_rewrite_nothing() {
     assert_eq!(world.details_rewritten().await, 0);
     let unchanged = world.events("movies.refreshed.*").saying("outcome", "unchanged");
     assert_eq!(unchanged.await, 1_000);
-    assert_eq!(world.events("movies.changed.*").await, 0);
+    assert_eq!(world.events("movies.changed.*").saying("change", "updated").await, 0);
 }
 
 /// A movie that TMDB merged into another: remembered at the first 404, a tombstone after a day, and
@@ -117,17 +117,23 @@ async fn a_merged_movie_leaves_a_tombstone_and_brings_its_survivor() {
     sim.control().merge(603, 550);
     world.stale(603).await;
     world.movies().missing().not_removed().becomes(1).await;
-    assert_eq!(world.events("movies.removed.*").await, 0, "one 404 is no proof");
+    let removed = || world.events("movies.changed.603").saying("change", "removed");
+    assert_eq!(removed().await, 0, "one 404 is no proof");
     world.missing_since_hours_earlier(25).await;
     // An ingest of it asks TMDB as well, and is no dead letter: the catalogue holds the movie.
     world.ingest_forced(603).await;
     world.movie(603).removed().becomes(1).await;
-    assert_eq!(world.events("movies.removed.603").saying("survivor", "550").await, 1);
+    assert_eq!(removed().saying("survivor", "550").saying("revision", "2").await, 1);
+    let refreshed = world.newest_event("movies.refreshed.603").await;
+    assert_eq!((&refreshed["outcome"], &refreshed["revision"]), (&json!("removed"), &json!(2)));
     world.complete(550).await;
     assert_eq!(world.dead_letters().await, 0);
     sim.control().restore(603);
     world.ingest(603).await;
     world.movie(603).not_removed().not_missing().becomes(1).await;
+    let restored = world.newest_event("movies.changed.603").await;
+    assert_eq!((&restored["change"], &restored["revision"]), (&json!("restored"), &json!(3)));
+    assert_eq!((&restored["card"]["tmdb_id"], &restored["diff"]), (&json!(603), &json!({})));
 }
 
 /// Whatever TMDB writes into a field, the database takes the movie: odd values become null, texts

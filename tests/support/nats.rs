@@ -1,12 +1,18 @@
 //! NATS as a plain client speaks it: its text protocol over TCP, without a library that would
 //! refuse what a stranger may send.
 
+use std::sync::Arc;
+
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
+    sync::Semaphore,
 };
 
 use crate::eventually::PATIENCE;
+
+/// Messages of a flood that wait for their confirmation at once.
+const FLOOD_WINDOW: usize = 1_000;
 
 /// A way to the server, by its address with user and password.
 #[derive(Debug, Clone)]
@@ -44,15 +50,24 @@ impl PlainNats {
     pub async fn publish_with_id(&self, subject: &str, id: &str, payload: &[u8]) {
         let headers = format!("NATS/1.0\r\nNats-Msg-Id: {id}\r\n\r\n");
         let (head, total) = (headers.len(), headers.len() + payload.len());
-        let command = format!("SUB answer 1\r\nHPUB {subject} answer {head} {total}\r\n{headers}");
-        let answer = self.talk(&command, payload, "MSG answer").await;
+        let inbox = self.inbox();
+        let command =
+            format!("SUB {inbox} 1\r\nHPUB {subject} {inbox} {head} {total}\r\n{headers}");
+        let answer = self.talk(&command, payload, &format!("MSG {inbox}")).await;
         assert!(answer.contains("\"seq\":") && !answer.contains("error"), "{answer}");
     }
 
     /// Publishes with an inbox for the answer; returns all that the server sent.
     pub async fn ask(&self, subject: &str, payload: &[u8]) -> String {
-        let command = format!("SUB answer 1\r\nPUB {subject} answer {}\r\n", payload.len());
-        self.talk(&command, payload, "MSG answer").await
+        let inbox = self.inbox();
+        let command = format!("SUB {inbox} 1\r\nPUB {subject} {inbox} {}\r\n", payload.len());
+        self.talk(&command, payload, &format!("MSG {inbox}")).await
+    }
+
+    /// Where answers come in: where this user may read them.
+    fn inbox(&self) -> String {
+        let user = self.url.trim_start_matches("nats://").split([':', '@']).next();
+        format!("_INBOX.{}.answer", user.unwrap_or_default())
     }
 
     /// As `ask`; returns the line of JSON in the answer.
@@ -60,6 +75,48 @@ impl PlainNats {
         let answer = self.ask(subject, payload).await;
         let line = answer.lines().find(|line| line.starts_with('{')).unwrap_or_default();
         serde_json::from_str(line).unwrap_or_else(|e| panic!("{subject}: {e}: {answer}"))
+    }
+
+    /// Publishes many messages, and waits until the stream has confirmed each of them.
+    pub async fn flood(&self, subject: &str, payloads: impl Iterator<Item = String>) {
+        let (address, login) = nats_login(&self.url);
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (reader, mut writer) = stream.into_split();
+        let inbox = self.inbox();
+        let greeting = format!("CONNECT {{\"verbose\":false,{login}}}\r\nSUB {inbox}.* 1\r\n");
+        writer.write_all(greeting.as_bytes()).await.unwrap();
+        let window = Arc::new(Semaphore::new(FLOOD_WINDOW));
+        let confirmed = Arc::clone(&window);
+        let reading = tokio::spawn(async move {
+            let mut lines = BufReader::new(reader).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                assert!(!line.contains("\"error\""), "{line}");
+                if line.starts_with("MSG _INBOX.") {
+                    confirmed.add_permits(1);
+                }
+            }
+        });
+        for (number, payload) in payloads.enumerate() {
+            window.acquire().await.unwrap().forget();
+            let length = payload.len();
+            let command = format!("PUB {subject} {inbox}.{number} {length}\r\n{payload}\r\n");
+            writer.write_all(command.as_bytes()).await.unwrap();
+        }
+        let all = window.acquire_many(FLOOD_WINDOW.try_into().unwrap());
+        drop(tokio::time::timeout(PATIENCE, all).await.unwrap().unwrap());
+        reading.abort();
+    }
+
+    /// Whether the server lets this client publish there.
+    pub async fn may_publish(&self, subject: &str) -> bool {
+        let said = self.talk(&format!("PUB {subject} 2\r\n"), b"{}", "PONG").await;
+        !said.contains("Permissions Violation")
+    }
+
+    /// Whether the server lets this client subscribe there.
+    pub async fn may_subscribe(&self, subject: &str) -> bool {
+        let said = self.talk(&format!("SUB {subject} 1"), b"", "PONG").await;
+        !said.contains("Permissions Violation")
     }
 
     /// Sends a command and reads until the answer is whole.

@@ -122,6 +122,11 @@ impl World {
         self.nats.publish(subject, payload).await;
     }
 
+    /// Publishes many messages, and waits until the stream has confirmed each of them.
+    pub async fn flood(&self, subject: &str, payloads: impl Iterator<Item = String>) {
+        self.nats.flood(subject, payloads).await;
+    }
+
     /// As `publish`, with this JSON.
     pub async fn publish_json(&self, subject: &str, payload: Value) {
         self.publish(subject, payload.to_string().as_bytes()).await;

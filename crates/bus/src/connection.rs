@@ -1,7 +1,6 @@
 //! One connection to NATS, shared by everything in the process.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -9,8 +8,14 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{ConnectOptions, ServerAddr, jetstream};
-use runtime::{Liveness, Secret};
+use async_nats::{ConnectOptions, jetstream};
+use runtime::Liveness;
+
+use crate::{
+    login::{self, Login},
+    names::{Namespace, is_token},
+    tls::{self, TlsFiles},
+};
 
 /// Oldest server that keeps every setting of `nats/*.json` (older ones drop unknown fields
 /// silently).
@@ -23,17 +28,58 @@ const PING_EVERY: Duration = Duration::from_secs(4);
 /// The longest pause between two attempts to reach a server that is away; the client's own would be
 /// four seconds.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Where events come from; the id of the installation follows.
+const SOURCE: &str = "urn:mangoes";
 /// How long the last flush may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Begins the subjects on which answers come in.
+const INBOX: &str = "_INBOX";
+
+/// How the API of JetStream is reached, where the account does not have it under its usual name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum JetStreamApi {
+    /// `$JS.API`.
+    #[default]
+    Usual,
+    /// The servers of a domain: `$JS.<domain>.API`.
+    Domain(String),
+    /// What another account exports under a prefix of its own.
+    Prefix(String),
+}
+
+impl JetStreamApi {
+    fn context(&self, client: async_nats::Client) -> jetstream::Context {
+        match self {
+            Self::Usual => jetstream::new(client),
+            Self::Domain(domain) => jetstream::with_domain(client, domain),
+            Self::Prefix(prefix) => jetstream::with_prefix(client, prefix),
+        }
+    }
+
+    /// Begins every subject of the API.
+    fn prefix(&self) -> String {
+        match self {
+            Self::Usual => "$JS.API".to_owned(),
+            Self::Domain(domain) => format!("$JS.{domain}.API"),
+            Self::Prefix(prefix) => prefix.clone(),
+        }
+    }
+}
 
 /// Where NATS is and who we are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct BusOptions {
-    /// `nats://host:4222`, several joined by commas; may hold user and password.
-    pub url: Secret,
-    /// Credentials file.
-    pub creds: Option<PathBuf>,
+    /// Its address, `nats://host:4222`, several joined by commas, and who we are.
+    pub login: Login,
+    /// Certificates.
+    pub tls: TlsFiles,
+    /// Where answers come in; by default `_INBOX.<user>`, and `_INBOX` where the user is not known.
+    pub inbox_prefix: Option<String>,
+    /// How JetStream is reached.
+    pub api: JetStreamApi,
+    /// Begins the names of streams and subjects.
+    pub namespace: Namespace,
     /// Name shown in `nats server report connections`.
     pub name: String,
     /// Servers of a cluster that keep a copy of each stream, 1 to 5; stands over `num_replicas` of
@@ -129,7 +175,14 @@ pub struct Bus {
     connections: Arc<AtomicU64>,
     pub(crate) pulse: Liveness,
     pub(crate) replicas: u8,
+    /// Begins every subject of JetStream's API.
+    pub(crate) api: Arc<str>,
+    pub(crate) namespace: Arc<Namespace>,
+    /// The name by which the server knows us, where it can be known.
+    user: Option<Arc<str>>,
     pub(crate) installation: Option<Arc<str>>,
+    /// CloudEvents `ce-source`: which installation its events come from.
+    pub(crate) source: Arc<str>,
     /// The server, without its password: for messages.
     pub(crate) url: Arc<str>,
     pub(crate) disowned: Arc<OnceLock<String>>,
@@ -141,12 +194,19 @@ impl Bus {
     /// # Errors
     /// Within about 5 s when there is no usable server.
     pub async fn connect(options: &BusOptions) -> Result<Self, BusError> {
-        let url = runtime::mask_url(options.url.reveal());
+        let url = runtime::mask_url(options.login.url.reveal());
         let failed = |reason: String| BusError::Connect { url: url.clone(), reason };
         let connections = Arc::<AtomicU64>::default();
         let made = Arc::clone(&connections);
-        let mut connect = ConnectOptions::new()
+        let servers = login::servers(options.login.url.reveal()).map_err(&failed)?;
+        // Asked once before: the library would say no more than that it did not work.
+        options.login.answer(b"").map_err(|e| failed(login::words(&e)))?;
+        options.tls.check().map_err(&failed)?;
+        let user = options.login.user();
+        let login = Arc::new(options.login.clone());
+        let connect = ConnectOptions::with_auth_callback(login::callback(&login))
             .name(&options.name)
+            .custom_inbox_prefix(inbox_prefix(options.inbox_prefix.as_deref(), user.as_deref()))
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
             .ping_interval(PING_EVERY)
@@ -157,19 +217,7 @@ impl Bus {
                 }
                 async move { log_event(&event) }
             });
-        if let Some(path) = &options.creds {
-            // The path is not repeated: it may be the credentials themselves, put there by mistake.
-            let wrong = |e: &dyn std::fmt::Display| {
-                failed(format!("NATS_CREDS must be the path of a credentials file: {e}"))
-            };
-            let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-            connect = connect.credentials(&text).map_err(|e| wrong(&e))?;
-        }
-        let (servers, login) = servers(options.url.reveal())
-            .map_err(|e| failed(format!("NATS_URL is not a usable URL: {e}")))?;
-        if let Some(Login { user, password }) = login {
-            connect = connect.user_and_password(user, password);
-        }
+        let connect = options.tls.applied_to(connect);
         let client = tokio::time::timeout(CONNECT_TIMEOUT * 2, connect.connect(servers))
             .await
             .map_err(|_| failed("no answer; is NATS_URL right?".to_owned()))?
@@ -178,7 +226,9 @@ impl Bus {
         if older(&version) {
             return Err(BusError::TooOld { url, version });
         }
-        let jetstream = jetstream::new(client.clone());
+        let jetstream = options.api.context(client.clone());
+        let source = options.installation.as_deref();
+        let source = source.map_or_else(|| SOURCE.to_owned(), |id| format!("{SOURCE}:{id}"));
         Ok(Self {
             client,
             jetstream,
@@ -186,10 +236,27 @@ impl Bus {
             connections,
             pulse: Liveness::default(),
             replicas: options.replicas,
+            api: options.api.prefix().into(),
+            namespace: Arc::new(options.namespace.clone()),
+            user: user.map(Into::into),
             installation: options.installation.as_deref().map(Into::into),
+            source: source.into(),
             url: url.into(),
             disowned: Arc::default(),
         })
+    }
+
+    /// A subject as it is at the server.
+    #[must_use]
+    pub fn subject(&self, name: &str) -> String {
+        self.namespace.subject(name)
+    }
+
+    /// The name by which the server knows us: the user of the address, or the public key of the
+    /// seed. `None`: it cannot be known.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// Whether the connection stands at this moment.
@@ -241,41 +308,24 @@ fn reconnect_delay(attempts: usize) -> Duration {
     if attempts <= 1 { Duration::ZERO } else { doubled.min(RECONNECT_PAUSE_MAX) }
 }
 
-/// User and password of a URL, decoded.
-#[derive(Debug, PartialEq, Eq)]
-struct Login {
-    user: String,
-    password: String,
-}
-
-/// One address, or several of a cluster joined by commas, and the first login among them. The
-/// library takes a login from its options alone, and writes addresses into its log: they have none
-/// any more.
-fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Option<Login>)> {
-    let plain =
-        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let (mut servers, mut login) = (Vec::new(), None);
-    for url in urls.split(',') {
-        let server: ServerAddr = url.trim().parse()?;
-        let password = server.password().map(plain).unwrap_or_default();
-        login = login.or(server.username().map(|user| Login { user: plain(user), password }));
-        let mut url = server.into_inner();
-        if url.set_password(None).and_then(|()| url.set_username("")).is_err() {
-            return Err(std::io::Error::other(
-                "its user and password cannot be told apart from its host",
-            ));
-        }
-        servers.push(ServerAddr::from_url(url)?);
+/// Each user has answers of its own, which no other user may read where the server is set so.
+fn inbox_prefix(given: Option<&str>, user: Option<&str>) -> String {
+    match (given, user.filter(|user| is_token(user))) {
+        (Some(given), _) => given.to_owned(),
+        (None, Some(user)) => format!("{INBOX}.{user}"),
+        (None, None) => INBOX.to_owned(),
     }
-    Ok((servers, login))
 }
 
 fn reason(error: &async_nats::ConnectError) -> String {
     let text = runtime::chain(error);
+    if let Some(remedy) = tls::remedy(error) {
+        return format!("{text}; {remedy}");
+    }
     match error.kind() {
         async_nats::ConnectErrorKind::Authentication
         | async_nats::ConnectErrorKind::AuthorizationViolation => {
-            format!("{text}; check user and password in NATS_URL, or NATS_CREDS")
+            format!("{text}; check user and password in NATS_URL, or NATS_CREDS or NATS_NKEY")
         }
         async_nats::ConnectErrorKind::ServerParse
         | async_nats::ConnectErrorKind::Dns
@@ -312,6 +362,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_user_has_answers_of_its_own() {
+        for (given, user, expected) in [
+            (None, None, "_INBOX"),
+            (None, Some("ingest"), "_INBOX.ingest"),
+            (None, Some("a.b"), "_INBOX"),
+            (Some("mine"), Some("ingest"), "mine"),
+        ] {
+            assert_eq!(inbox_prefix(given, user), expected);
+        }
+    }
+
+    #[test]
     fn versions_are_compared_as_numbers() {
         for (version, expected) in [
             ("2.9.10", true),
@@ -322,19 +384,5 @@ mod tests {
         ] {
             assert_eq!(older(version), expected, "{version}");
         }
-    }
-
-    #[test]
-    fn user_and_password_come_from_the_url() {
-        let of = |url: &str| servers(url).unwrap().1.map(|login| (login.user, login.password));
-        assert_eq!(of("nats://ann:p%40ss@host:4222"), Some(("ann".to_owned(), "p@ss".to_owned())));
-        assert_eq!(
-            of("nats://a:4222, nats://bob:x@b:4222"),
-            Some(("bob".to_owned(), "x".to_owned()))
-        );
-        assert_eq!(of("host:4222"), None);
-        let shown = format!("{:?}", servers("nats://ann:sesame@a:1,nats://sesame@b:2").unwrap().0);
-        assert!(!shown.contains("sesame"), "{shown}");
-        assert!(servers("http://host").is_err());
     }
 }

@@ -11,7 +11,7 @@ mod args;
 mod decode;
 mod handler;
 mod pull;
-mod settle;
+pub(crate) mod settle;
 mod unreadable;
 mod work;
 

@@ -1,7 +1,7 @@
 //! The key by which the inbox knows a message.
 
 use async_nats::HeaderMap;
-use proto::MessageKey;
+use proto::{MessageKey, TraceId};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -33,6 +33,11 @@ pub(crate) fn headers(map: Option<&HeaderMap>) -> Map<String, Value> {
 /// The first `Nats-Msg-Id`.
 pub(crate) fn id_of(map: Option<&HeaderMap>) -> Option<String> {
     map?.get(MESSAGE_ID).map(|id| clean(id.as_str()))
+}
+
+/// The trace that the sender's `traceparent` names.
+pub(crate) fn trace_of(map: &HeaderMap) -> Option<TraceId> {
+    TraceId::of_traceparent(map.get("traceparent")?.as_str())
 }
 
 /// The id, else stream, time and sequence: sequences start again when a store is lost, the time of

@@ -15,6 +15,10 @@ use tracing::warn;
 
 use crate::Bus;
 
+/// Begins the verbs that are asked for under a user's name.
+pub(crate) const AS_USER: &str = "as";
+const AS_USER_WORDS: &str = "any verb, under the name of a user: as.<user>.<verb>. Permissions of \
+     the server decide who may publish there; the audit names that user";
 /// Requests that one process answers at the same time.
 const AT_ONCE: usize = 16;
 
@@ -33,10 +37,12 @@ pub trait Answers: Send + Sync + 'static {
     /// The verbs, each with a sentence for people. A dot makes a group.
     const VERBS: &'static [(&'static str, &'static str)];
 
-    /// Answers one request; both sides are JSON.
+    /// Answers one request; both sides are JSON. `user` asks: the server lets nobody else publish
+    /// under this name, where its permissions are set so. `None`: nobody is named.
     fn answer(
         &self,
         verb: &'static str,
+        user: Option<&str>,
         request: &[u8],
     ) -> impl Future<Output = Result<Vec<u8>, ServiceError>> + Send;
 }
@@ -95,21 +101,21 @@ impl<A: Answers> Actor for ServiceActor<A> {
             .start(args.name, env!("CARGO_PKG_VERSION"))
             .await;
         let service = service.map_err(|e| format!("the NATS service does not start: {e}"))?;
-        let group = service.group(args.prefix);
-        let mut endpoints = Vec::with_capacity(A::VERBS.len());
-        for (verb, words) in A::VERBS {
+        let group = service.group(args.bus.subject(args.prefix));
+        let mut endpoints = Vec::with_capacity(A::VERBS.len() + 1);
+        let of_users = (AS_USER, AS_USER_WORDS);
+        for (verb, words) in A::VERBS.iter().chain([&of_users]) {
             let metadata = HashMap::from([("description".to_owned(), (*words).to_owned())]);
+            let subject =
+                if *verb == AS_USER { format!("{AS_USER}.>") } else { (*verb).to_owned() };
             let endpoint = group
                 .endpoint_builder()
                 .name(verb.replace('.', "-"))
                 .metadata(metadata)
-                .add(*verb)
+                .add(subject)
                 .await;
-            endpoints.push(
-                endpoint
-                    .map_err(|e| format!("the endpoint {verb} cannot be served: {e}"))?
-                    .map(move |r| (*verb, r)),
-            );
+            endpoints
+                .push(endpoint.map_err(|e| format!("the endpoint {verb} cannot be served: {e}"))?);
         }
         tokio::spawn(serve(service, stream::select_all(endpoints), args, myself));
         Ok(())
@@ -128,7 +134,7 @@ impl<A: Answers> Actor for ServiceActor<A> {
 
 async fn serve<A: Answers>(
     service: Service,
-    mut requests: impl StreamExt<Item = (&'static str, async_nats::service::Request)> + Unpin,
+    mut requests: impl StreamExt<Item = async_nats::service::Request> + Unpin,
     args: ServiceArgs<A>,
     myself: ActorRef<Ended>,
 ) {
@@ -138,15 +144,21 @@ async fn serve<A: Answers>(
             () = args.drain.cancelled() => None,
             next = requests.next() => next,
         };
-        let Some((verb, request)) = next else { break };
+        let Some(request) = next else { break };
         let (answers, limit) =
             (Arc::clone(&args.answers), args.bus.client.server_info().max_payload);
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+        let prefix = args.bus.subject(args.prefix);
         tasks.spawn(async move {
-            let answer = answers
-                .answer(verb, &request.message.payload)
-                .await
-                .and_then(|body| fitting(body, limit));
+            let asked = Asked::of(&request.message.subject, &prefix, A::VERBS);
+            let verb = asked.as_ref().map_or("unknown", |asked| asked.verb);
+            let answer = match asked {
+                Ok(Asked { verb, user }) => {
+                    answers.answer(verb, user.as_deref(), &request.message.payload).await
+                }
+                Err(error) => Err(error),
+            };
+            let answer = answer.and_then(|body| fitting(body, limit));
             let answer = answer
                 .map(Into::into)
                 .map_err(|e| Error { status: one_line(&e.text), code: e.code });
@@ -165,6 +177,33 @@ async fn serve<A: Answers>(
     let _ = myself.cast(Ended);
 }
 
+/// What a request's subject says.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    verb: &'static str,
+    user: Option<String>,
+}
+
+impl Asked {
+    /// `<prefix>.<verb>`, or `<prefix>.as.<user>.<verb>`.
+    fn of(
+        subject: &str,
+        prefix: &str,
+        verbs: &'static [(&'static str, &'static str)],
+    ) -> Result<Self, ServiceError> {
+        let rest = subject.strip_prefix(prefix).unwrap_or(subject).trim_start_matches('.');
+        let of_user = rest.strip_prefix(AS_USER).and_then(|rest| rest.strip_prefix('.'));
+        let (user, name) = match of_user.map(|rest| rest.split_once('.').unwrap_or((rest, ""))) {
+            Some((user, name)) => (Some(user.to_owned()), name),
+            None => (None, rest),
+        };
+        match verbs.iter().find(|(verb, _)| *verb == name) {
+            Some((verb, _)) => Ok(Self { verb, user }),
+            None => Err(ServiceError { code: 404, text: format!("there is no verb '{name}'") }),
+        }
+    }
+}
+
 fn fitting(body: Vec<u8>, limit: usize) -> Result<Vec<u8>, ServiceError> {
     if body.len() <= limit {
         return Ok(body);
@@ -181,4 +220,28 @@ fn fitting(body: Vec<u8>, limit: usize) -> Result<Vec<u8>, ServiceError> {
 /// A header's value has one line.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERBS: &[(&str, &str)] = &[("jobs.pause", ""), ("status", "")];
+
+    #[test]
+    fn a_subject_says_the_verb_and_who_asks() {
+        let asked = |subject: &str| Asked::of(subject, "staging.movies.api", VERBS);
+        for (subject, verb, user) in [
+            ("staging.movies.api.jobs.pause", "jobs.pause", None),
+            ("staging.movies.api.status", "status", None),
+            ("staging.movies.api.as.ann.jobs.pause", "jobs.pause", Some("ann")),
+            ("staging.movies.api.as.ann.status", "status", Some("ann")),
+        ] {
+            let user = user.map(str::to_owned);
+            assert_eq!(asked(subject), Ok(Asked { verb, user }), "{subject}");
+        }
+        for subject in ["staging.movies.api.as.ann", "staging.movies.api.as.ann.jobs", "x"] {
+            assert_eq!(asked(subject).unwrap_err().code, 404, "{subject}");
+        }
+    }
 }

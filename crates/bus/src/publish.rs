@@ -1,12 +1,23 @@
 //! Publishing with a message id, confirmed by the stream.
 
+use std::borrow::Cow;
+
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::{Bus, BusError, topology};
 
 /// `max_msg_size` of the streams, less the headers.
 const MESSAGE_MAX_BYTES: usize = 1_048_576 - 4_096;
+
+/// What every event of ours says of itself (CloudEvents 1.0, binary mode of the NATS binding).
+const CLOUD_EVENT: [(&str, &str); 3] = [
+    ("ce-specversion", "1.0"),
+    ("ce-datacontenttype", "application/json"),
+    ("Content-Type", "application/json"),
+];
 
 /// A message on its way out.
 #[derive(Debug, Clone)]
@@ -19,6 +30,15 @@ pub struct Outgoing {
     pub headers: serde_json::Value,
     /// The body.
     pub payload: Vec<u8>,
+}
+
+/// What an attribute of CloudEvents percent-encodes: besides these and controls, all that is not
+/// ASCII (CloudEvents 1.0.3, NATS binding, section 3.1.3.2).
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+
+/// The value of a header.
+fn encoded<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+    if name.starts_with("ce-") { utf8_percent_encode(value, ENCODED).into() } else { value.into() }
 }
 
 impl Bus {
@@ -48,18 +68,23 @@ impl Bus {
             .map_err(|_| unpublishable("its id cannot be the value of a header"))?;
         let mut headers = HeaderMap::new();
         for (name, value) in message.headers.as_object().into_iter().flatten() {
+            let text = value.as_str().map(|value| encoded(name, value));
             let (Ok(name), Some(Ok(value))) =
-                (name.parse::<HeaderName>(), value.as_str().map(str::parse::<HeaderValue>))
+                (name.parse::<HeaderName>(), text.as_deref().map(str::parse::<HeaderValue>))
             else {
                 continue;
             };
             headers.insert(name, value);
         }
         headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id);
+        for (name, value) in CLOUD_EVENT {
+            headers.insert(name, value);
+        }
+        headers.insert("ce-source", &*self.source);
         let publish = PublishMessage::build().payload(message.payload.into()).headers(headers);
         let confirmation = self
             .jetstream
-            .send_publish(message.subject, publish)
+            .send_publish(self.namespace.subject(&message.subject), publish)
             .await
             .map_err(|e| failed(runtime::chain(&e)))?;
         confirmation.await.map_err(|e| failed(runtime::chain(&e)))?;

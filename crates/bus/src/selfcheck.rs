@@ -30,6 +30,7 @@ impl Bus {
     /// Names the first subject that the server does not take, with the remedy.
     pub async fn check_publish(&self) -> Result<(), BusError> {
         for subject in topology::subjects().map(|pattern| pattern.replace('*', "0")) {
+            let subject = self.namespace.subject(&subject);
             let subject = subject.as_str();
             let mut headers = HeaderMap::new();
             headers.insert("Nats-Expected-Stream", "none-for-this-is-a-check");
@@ -37,7 +38,8 @@ impl Bus {
             let failed = |reason: String| BusError::Publish { subject: subject.to_owned(), reason };
             let answer = tokio::time::timeout(ANSWER, asked).await.map_err(|_| {
                 failed(
-                    "no answer; may this user publish to movies.>, and subscribe to _INBOX.>?"
+                    "no answer; may this user publish it, and subscribe to its answers? \
+                     nats/server.conf shows what each user needs"
                         .to_owned(),
                 )
             })?;

@@ -3,6 +3,7 @@
 
 mod apply;
 mod differences;
+mod stream_rules;
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -113,7 +114,7 @@ fn matches(pattern: &str, subject: &str) -> bool {
         && pattern.split('.').zip(subject.split('.')).all(fits)
 }
 
-fn broken(what: &str, reason: impl ToString) -> BusError {
+pub(crate) fn broken(what: &str, reason: impl ToString) -> BusError {
     BusError::Topology { what: what.to_owned(), reason: reason.to_string() }
 }
 

@@ -8,11 +8,14 @@ use serde_json::{Map, Value};
 
 use crate::{Movie, Prints, fingerprint::fingerprint, movie::FieldVisitor};
 
-/// Longest text or JSON in a diff, in characters; what is longer is cut and ends in `…`.
+/// Longest text in a diff, in characters; what is longer is cut and ends in `…`.
 const DIFF_TEXT_MAX_CHARS: usize = 1_000;
 
 /// Most items of a list that a diff names on either side.
 const LIST_MAX_ITEMS: usize = 50;
+
+/// What these may have as JSON; an event has room for every field at once.
+const LIST_MAX_BYTES: usize = 8_000;
 
 /// The fields that a person would call changed, by name.
 #[must_use]
@@ -67,30 +70,56 @@ impl FieldVisitor for Values<'_> {
     }
 }
 
+/// A list that was or is unknown counts as empty.
 fn change(old: Value, new: Value) -> FieldChange {
     match (old, new) {
-        (Value::Array(old), Value::Array(new)) => {
-            FieldChange { old: capped(missing_in(&new, &old)), new: capped(missing_in(&old, &new)) }
+        (Value::Array(old), Value::Array(new)) => list(&old, &new),
+        (Value::Array(old), Value::Null) => list(&old, &[]),
+        (Value::Null, Value::Array(new)) => list(&[], &new),
+        (old, new) => FieldChange::Scalar { old: shortened(old), new: shortened(new) },
+    }
+}
+
+fn list(old: &[Value], new: &[Value]) -> FieldChange {
+    let (added, removed) = (Items::missing_in(old, new), Items::missing_in(new, old));
+    let omitted = added.omitted + removed.omitted;
+    FieldChange::List { added: added.named, removed: removed.named, omitted }
+}
+
+/// Items of a list in a size that an event can carry.
+struct Items {
+    named: Vec<Value>,
+    omitted: usize,
+}
+
+impl Items {
+    /// The items that `list` lacks.
+    fn missing_in(list: &[Value], items: &[Value]) -> Self {
+        let known: HashSet<u128> = list.iter().map(fingerprint).collect();
+        let (mut named, mut omitted, mut bytes) = (Vec::new(), 0, 0);
+        for item in items.iter().filter(|item| !known.contains(&fingerprint(*item))) {
+            let item = shortened(item.clone());
+            bytes += item.to_string().len();
+            if named.len() < LIST_MAX_ITEMS && bytes <= LIST_MAX_BYTES {
+                named.push(item);
+            } else {
+                omitted += 1;
+            }
         }
-        (old, new) => FieldChange { old: capped(old), new: capped(new) },
+        Self { named, omitted }
     }
 }
 
-/// The items that `list` lacks.
-fn missing_in(list: &[Value], items: &[Value]) -> Value {
-    let known: HashSet<u128> = list.iter().map(fingerprint).collect();
-    let missing = items.iter().filter(|item| !known.contains(&fingerprint(*item)));
-    missing.take(LIST_MAX_ITEMS).cloned().collect()
-}
-
-fn capped(value: Value) -> Value {
-    let text = match &value {
-        Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => value.to_string(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => return value,
-    };
-    if text.chars().count() <= DIFF_TEXT_MAX_CHARS {
-        return value;
+/// The value with its long texts cut; its shape stays.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > DIFF_TEXT_MAX_CHARS => {
+            Value::String(text.chars().take(DIFF_TEXT_MAX_CHARS).chain(['…']).collect())
+        }
+        Value::Array(items) => items.into_iter().map(shortened).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, shortened(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
-    Value::String(text.chars().take(DIFF_TEXT_MAX_CHARS).chain(['…']).collect())
 }

@@ -157,7 +157,10 @@ impl Movie<'_> {
         visitor.field("video", &self.video);
         visitor.field("softcore", &self.softcore);
         visitor.field("origin_country", &self.origin_country);
-        visitor.field("images", &self.images);
+        let images = self.images.as_ref();
+        visitor.field("posters", &images.and_then(|images| images.posters.as_ref()));
+        visitor.field("backdrops", &images.and_then(|images| images.backdrops.as_ref()));
+        visitor.field("logos", &images.and_then(|images| images.logos.as_ref()));
         visitor.field("external_ids", &self.external_ids);
         visitor.field("translations", &self.translations);
         visitor.field("alternative_titles", &self.alternative_titles);

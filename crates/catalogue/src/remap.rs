@@ -147,7 +147,8 @@ mod tests {
         let facts = Facts { title: "Before".to_owned(), ..Facts::of(&movie) };
         let new = details(&movie, &stored, datetime!(2027-01-01 11:00 UTC));
         let diff = diff_of_rows(MovieRows { row: &stored, facts: &facts }, &new, &movie);
-        assert_eq!(diff["title"], FieldChange { old: json!("Before"), new: json!("The Matrix") });
+        let scalar = FieldChange::Scalar { old: json!("Before"), new: json!("The Matrix") };
+        assert_eq!(diff["title"], scalar);
         assert_eq!(diff.len(), 1);
     }
 

@@ -12,7 +12,7 @@ mod message;
 mod retry;
 mod verdict;
 
-pub use consumers::{CONSUMERS, Consumer};
+pub use consumers::{CONSUMERS, Consumer, Service};
 pub use fate::{Classify, Fate};
 pub use handler::{Effect, Handler, Outcome};
 pub use ledger::{Answer, Attempts, DeadMessage, Ledger, LedgerError};

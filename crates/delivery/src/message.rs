@@ -1,6 +1,6 @@
 //! A message as its consumer knows it.
 
-use proto::MessageKey;
+use proto::{MessageKey, TraceId};
 
 /// A message of one consumer: the key of its `inbox` row, of its attempts and of its dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,4 +20,6 @@ pub struct Delivery {
     pub subject: String,
     /// Attempts that failed so far.
     pub failed_attempts: i32,
+    /// The trace that its sender gave it; what follows from the message goes on with it.
+    pub trace: Option<TraceId>,
 }

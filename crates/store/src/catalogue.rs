@@ -2,6 +2,7 @@
 //! is read again.
 
 pub(crate) mod aging;
+pub(crate) mod cards;
 pub(crate) mod change;
 pub(crate) mod claims;
 pub(crate) mod details;

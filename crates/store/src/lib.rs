@@ -25,6 +25,7 @@ use self::{
 
 pub use self::{
     catalogue::{
+        cards::CardRow,
         change::{Save, Saved},
         claims::RefreshClaim,
         fan_out::FanOut,

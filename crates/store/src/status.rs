@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Movies of one freshness band.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Band {
     /// Its name in `staleness_policy`.
     pub band: String,
@@ -24,7 +24,7 @@ pub struct Band {
 }
 
 /// The state of everything.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Status {
     /// When titles, bands and tombstones were counted; `None`: never yet.
     #[serde(with = "time::serde::rfc3339::option")]

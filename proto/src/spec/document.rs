@@ -11,22 +11,31 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use super::{Contract, Parameter, contracts};
+use crate::{API_VERBS, ApiVerb};
 
 /// The oldest version with all that is used here, so that the most tools read it.
 const VERSION: &str = "3.0.0";
 
+const API_REQUEST: &str = "api_request";
+const API_ANSWER: &str = "api_answer";
+
 const DESCRIPTION: &str = "Events of mangoes on NATS JetStream. CloudEvents attributes travel as \
      ce-* headers (binary mode); nobody publishing by hand needs a header.";
 
-/// The AsyncAPI 3 document over all contracts. `JetStream` facts stand in `x-` extensions, for the
-/// NATS binding has no place for them.
+/// The AsyncAPI 3 document over all contracts; `example` gives a payload of an event type.
+/// `JetStream` facts stand in `x-` extensions, for the NATS binding has no place for them.
 #[must_use]
-pub fn asyncapi() -> Value {
+pub fn asyncapi(example: impl Fn(&str) -> Value) -> Value {
     let mut schemas = generator();
     let mut parts = Parts::default();
     for contract in contracts() {
-        parts.add(&contract, &mut schemas);
+        let example = example(contract.event_type);
+        parts.add(&contract, example, &mut schemas);
     }
+    for verb in &API_VERBS {
+        parts.add_verb(*verb);
+    }
+    parts.messages.extend(api_messages());
     json!({
         "asyncapi": VERSION,
         "id": "urn:mangoes:events",
@@ -40,6 +49,14 @@ pub fn asyncapi() -> Value {
             },
         },
         "defaultContentType": "application/json",
+        "servers": {
+            "nats": {
+                "host": "127.0.0.1:4222",
+                "protocol": "nats",
+                "title": "NATS with JetStream",
+                "description": "where NATS_URL points; nats/users.conf has the rights of each user",
+            },
+        },
         "channels": parts.channels,
         "operations": parts.operations,
         "components": {
@@ -65,12 +82,39 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, contract: &Contract, schemas: &mut SchemaGenerator) {
+    fn add(&mut self, contract: &Contract, example: Value, schemas: &mut SchemaGenerator) {
         let id = contract.event_type.trim_end_matches(".v1").replace('.', "_");
         let action = if contract.sent { "send" } else { "receive" };
         self.operations.insert(format!("{action}_{id}"), operation(contract, action, &id));
         self.channels.insert(id.clone(), channel(contract, &id));
-        self.messages.insert(id, message(contract, schemas));
+        self.messages.insert(id, message(contract, example, schemas));
+    }
+
+    /// A request and its answer, both JSON.
+    fn add_verb(&mut self, verb: ApiVerb) {
+        let id = format!("api_{}", verb.name.replace('.', "_"));
+        let reply = format!("{id}_reply");
+        let channel = |address: Value, message: &str, title: &str| {
+            json!({
+                "address": address,
+                "title": title,
+                "messages": {message: {"$ref": format!("#/components/messages/{message}")}},
+            })
+        };
+        let address = json!(format!("movies.api.{}", verb.name));
+        self.channels.insert(id.clone(), channel(address, API_REQUEST, verb.words));
+        self.channels.insert(reply.clone(), channel(Value::Null, API_ANSWER, "the answer"));
+        let operation = json!({
+            "action": "receive",
+            "summary": verb.words,
+            "channel": {"$ref": format!("#/channels/{id}")},
+            "messages": [{"$ref": format!("#/channels/{id}/messages/{API_REQUEST}")}],
+            "reply": {
+                "channel": {"$ref": format!("#/channels/{reply}")},
+                "messages": [{"$ref": format!("#/channels/{reply}/messages/{API_ANSWER}")}],
+            },
+        });
+        self.operations.insert(format!("answer_{id}"), operation);
     }
 }
 
@@ -109,7 +153,35 @@ fn parameter(parameter: &Parameter) -> Value {
     json!(fields)
 }
 
-fn message(contract: &Contract, schemas: &mut SchemaGenerator) -> Value {
+/// The messages of all verbs.
+fn api_messages() -> [(String, Value); 2] {
+    let object = json!({"type": "object"});
+    let request = json!({
+        "name": API_REQUEST,
+        "summary": "what the verb takes; {} where it takes nothing",
+        "contentType": "application/json",
+        "payload": object,
+    });
+    let answer = json!({
+        "name": API_ANSWER,
+        "summary": "JSON, or an error in the headers",
+        "contentType": "application/json",
+        "headers": {
+            "type": "object",
+            "properties": {
+                "Nats-Service-Error": {"type": "string", "description": "what is wrong"},
+                "Nats-Service-Error-Code": {
+                    "type": "string",
+                    "description": "400 wrong request, 404 unknown, 409 not now, 503 try again",
+                },
+            },
+        },
+        "payload": {},
+    });
+    [(API_REQUEST.to_owned(), request), (API_ANSWER.to_owned(), answer)]
+}
+
+fn message(contract: &Contract, example: Value, schemas: &mut SchemaGenerator) -> Value {
     let headers = json!({
         "type": "object",
         "properties": {
@@ -118,10 +190,12 @@ fn message(contract: &Contract, schemas: &mut SchemaGenerator) -> Value {
                 "description": "message id, for duplicate suppression",
             },
             "ce-id": {"type": "string"},
-            "ce-source": {"type": "string"},
+            "ce-source": {"type": "string", "pattern": "^urn:mangoes(:.+)?$"},
+            "ce-subject": {"type": "string", "description": "number of the movie, name of the job"},
             "ce-type": {"const": contract.event_type},
             "ce-time": {"type": "string", "format": "date-time"},
             "ce-specversion": {"const": "1.0"},
+            "ce-datacontenttype": {"const": "application/json"},
             "traceparent": {"type": "string"},
         },
     });
@@ -131,5 +205,6 @@ fn message(contract: &Contract, schemas: &mut SchemaGenerator) -> Value {
         "contentType": "application/json",
         "headers": headers,
         "payload": contract.payload(schemas),
+        "examples": [{"name": contract.event_type, "payload": example}],
     })
 }

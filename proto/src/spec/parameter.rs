@@ -36,6 +36,15 @@ pub(super) fn lane() -> Parameter {
     Parameter { name: "lane", meaning: "How urgent the refresh is.", in_payload: false, words }
 }
 
+pub(super) fn queue() -> Parameter {
+    Parameter {
+        name: "queue",
+        meaning: "`movie`: sent by anyone; `listed`: an item of a run, sent by mangoes.",
+        in_payload: false,
+        words: vec!["movie", "listed"],
+    }
+}
+
 pub(super) fn tmdb_id() -> Parameter {
     of_payload("tmdb_id", "The movie's number at TMDB.")
 }

@@ -1,5 +1,5 @@
 //! Brings new movies into the catalogue. Woken by ticks of action `ingest`, `movies.ingest.list`
-//! and `movies.ingest.movie`.
+//! `movies.ingest.movie` and `movies.ingest.listed`.
 //!
 //! A list is read first and written in one transaction: items of the run and one message per new
 //! title. Each title is then fetched and stored on its own; the last one closes the run.
@@ -53,10 +53,12 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         permits,
         drain: tools.drain.clone(),
     };
-    let movie = Movie { lists: lists.clone(), writer: writer.clone() };
+    let movie = |durable| Movie { durable, lists: lists.clone(), writer: writer.clone() };
+    let (by_hand, listed) = (movie("ingest-movie"), movie("ingest-listed"));
     let mut children = vec![writer_child(tools.store.clone(), writer.clone())];
     children.extend([
-        consumer_child(movie, consumer(MOVIES_IN_FLIGHT)),
+        consumer_child(by_hand, consumer(MOVIES_IN_FLIGHT)),
+        consumer_child(listed, consumer(MOVIES_IN_FLIGHT)),
         consumer_child(List(lists.clone()), consumer(LISTS_IN_FLIGHT)),
         consumer_child(ListByTick(lists), consumer(LISTS_IN_FLIGHT)),
     ]);

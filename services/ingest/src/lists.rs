@@ -58,10 +58,11 @@ impl Lists {
             failed_attempts: delivery.failed_attempts,
             lane: Lane::Fresh,
         };
-        let found = match self.read(list, &context).await {
+        let mut found = match self.read(list, &context).await {
             Err(IngestError::Tmdb(TmdbError::Cancelled)) => return Ok(RunStart::Cancelled),
             found => found?,
         };
+        found.trace.clone_from(&delivery.trace);
         self.store.fan_out(&delivery.message, run, &found).await?;
         Ok(RunStart::Open)
     }
@@ -74,6 +75,7 @@ impl Lists {
             skipped: 0,
             due: Vec::new(),
             not_needed: 0,
+            trace: None,
         };
         let mut seen = HashSet::new();
         // Each list with the page that it is at; a list leaves when its last page is read.

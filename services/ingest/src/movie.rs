@@ -1,8 +1,9 @@
-//! Fetches one movie and stores it. Woken by `IngestMovie` on `movies.ingest.movie`.
+//! Fetches one movie and stores it. Woken by `IngestMovie` on `movies.ingest.movie`, and on
+//! `movies.ingest.listed` for a movie of a run: a flood of the former holds up no run.
 //!
 //! Writes, through the writer, everything that a movie is, with its events in the outbox. At least
 //! once: a redelivery meets its inbox row. A movie that the catalogue has and that is fresh is left
-//! alone, unless forced. Limits: `nats/consumers/ingest-movie.json`.
+//! alone, unless forced. Limits: `nats/consumers/ingest-movie.json`, `ingest-listed.json`.
 
 use delivery::{Delivery, Effect, Handler, Outcome};
 use proto::{IngestMovie, Lane, MessageKey};
@@ -12,8 +13,10 @@ use tmdb::{CallContext, TmdbError};
 
 use crate::{CANCELLED, IngestError, lists::Lists};
 
-/// The consumer of single movies.
+/// A consumer of single movies.
+#[derive(Clone)]
 pub(crate) struct Movie {
+    pub(crate) durable: &'static str,
     pub(crate) lists: Lists,
     pub(crate) writer: Writer,
 }
@@ -31,7 +34,7 @@ impl Handler for Movie {
     type Error = IngestError;
 
     fn durable(&self) -> &'static str {
-        "ingest-movie"
+        self.durable
     }
 
     async fn handle(
@@ -64,6 +67,7 @@ impl Handler for Movie {
         let cause = if event.run_id.is_some() { "listed" } else { "ingest" };
         let save = Save {
             message: delivery.message.clone(),
+            trace: delivery.trace.clone(),
             look: fetched.look,
             fetched_at: clock.now() - fetched.sent.elapsed(),
             cause: cause.to_owned(),
@@ -99,6 +103,7 @@ impl Movie {
             run_id: question.event.run_id.as_deref(),
             asked_at: question.asked_at,
             survivor,
+            trace: question.delivery.trace.as_ref(),
         };
         match store.missing(&question.delivery.message, answer).await? {
             MissingMovie::Tombstone | MissingMovie::Remembered => {

@@ -24,6 +24,7 @@ mod tmdb_sim;
 mod topology;
 mod up;
 mod watch;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
@@ -97,6 +98,9 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     /// Show status, jobs and latest runs, updated all the time. With --json: one object per line.
     Watch(watch::WatchArgs),
+    /// Send events to an address by HTTP, for those who do not run NATS; signed as Standard
+    /// Webhooks says.
+    Webhook(webhook::WebhookArgs),
     /// Run the TMDB simulator alone.
     TmdbSim(tmdb_sim::TmdbSimArgs),
     /// Show the settings and where each comes from; secrets are masked.
@@ -109,7 +113,7 @@ impl Command {
     /// Whether it runs until it is stopped, and works for others than the reader of its output.
     pub(crate) const fn is_service(&self) -> bool {
         match self {
-            Self::Up(_) | Self::Serve(_) | Self::TmdbSim(_) => true,
+            Self::Up(_) | Self::Serve(_) | Self::Webhook(_) | Self::TmdbSim(_) => true,
             Self::Demo(_)
             | Self::Ingest(_)
             | Self::Refresh(_)
@@ -164,6 +168,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dead { verb } => dead::run(&config, verb, out).await,
         Command::Status(args) => status::run(&config, &args, out).await,
         Command::Watch(args) => watch::run(&config, &args, out).await,
+        Command::Webhook(args) => webhook::run(&config, args).await,
         Command::TmdbSim(args) => tmdb_sim::run(args).await,
         Command::Config(args) => config::run(&config, &args, out),
         Command::Completions(args) => Ok(completions::run(&args, Cli::command())),

@@ -2,7 +2,8 @@
 //! up` that runs with this data directory.
 
 use anyhow::{Result, bail};
-use bus::{Bus, BusOptions};
+use bus::{Bus, BusOptions, Certificate, JetStreamApi, Login, Namespace, TlsFiles};
+use operator::Client;
 use runtime::{Config, Secret};
 use store::{Store, StoreOptions};
 
@@ -56,6 +57,22 @@ pub(crate) async fn store_to_read(config: &Config) -> Result<Store> {
     migrated(store_with(config, CONNECTIONS_TO_READ).await?).await
 }
 
+/// The verbs: of the database, or of a process that answers by NATS where only NATS is known.
+pub(crate) async fn client(config: &Config) -> Result<Client> {
+    if knows_a_database(config)? || config.nats.url.is_none() {
+        return Ok(Client::Database(migrated_store(config).await?));
+    }
+    Ok(Client::Nats(Box::new(bus(config).await?)))
+}
+
+/// As [`client`], for commands that read a little and end.
+pub(crate) async fn client_to_read(config: &Config) -> Result<Client> {
+    if knows_a_database(config)? || config.nats.url.is_none() {
+        return Ok(Client::Database(store_to_read(config).await?));
+    }
+    Ok(Client::Nats(Box::new(bus(config).await?)))
+}
+
 async fn migrated(store: Store) -> Result<Store> {
     if !store.is_migrated().await? {
         bail!("tables are missing in the database: run `mangoes migrate` first");
@@ -74,14 +91,52 @@ pub(crate) async fn bus_of_store(config: &Config, store: &Store) -> Result<Bus> 
 }
 
 async fn bus_of(config: &Config, installation: Option<String>) -> Result<Bus> {
-    let (url, creds) = match &config.nats_url {
-        Some(url) => (url.clone(), config.nats_creds.clone()),
+    let mut options = match &config.nats.url {
+        Some(url) => of_server(config, url.clone()),
         None => match Endpoints::of_running(config)?.and_then(|there| there.nats_url) {
-            Some(url) => (Secret::new(url), None),
+            Some(url) => of_embedded(config, Secret::new(url)),
             None => bail!("no NATS is known: start `mangoes up` here, or set NATS_URL"),
         },
     };
-    let name = CLIENT_NAME.to_owned();
-    let replicas = config.nats_replicas;
-    Ok(Bus::connect(&BusOptions { url, creds, name, replicas, installation }).await?)
+    options.name = CLIENT_NAME.to_owned();
+    options.installation = installation;
+    Ok(Bus::connect(&options).await?)
+}
+
+/// The server that the settings name.
+pub(crate) fn of_server(config: &Config, url: Secret) -> BusOptions {
+    let nats = &config.nats;
+    let own = nats.certificate.clone().zip(nats.key.clone());
+    let api = match (&nats.domain, &nats.api_prefix) {
+        (Some(domain), _) => JetStreamApi::Domain(domain.clone()),
+        (None, Some(prefix)) => JetStreamApi::Prefix(prefix.clone()),
+        (None, None) => JetStreamApi::Usual,
+    };
+    BusOptions {
+        login: Login {
+            creds: nats.creds.clone(),
+            nkey: nats.nkey.clone(),
+            url,
+            source: nats.source.clone(),
+        },
+        tls: TlsFiles {
+            ca: nats.ca.clone(),
+            own: own.map(|(certificate, key)| Certificate { certificate, key }),
+        },
+        inbox_prefix: nats.inbox_prefix.clone(),
+        api,
+        namespace: Namespace::new(&nats.namespace),
+        replicas: nats.replicas,
+        ..BusOptions::default()
+    }
+}
+
+/// An embedded server. What else is set of NATS is for the server that was given.
+pub(crate) fn of_embedded(config: &Config, url: Secret) -> BusOptions {
+    BusOptions {
+        login: Login { url, ..Login::default() },
+        namespace: Namespace::new(&config.nats.namespace),
+        replicas: config.nats.replicas,
+        ..BusOptions::default()
+    }
 }

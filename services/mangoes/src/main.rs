@@ -109,6 +109,7 @@ fn remedy(error: &OperatorError) -> Option<String> {
             Some("if a stream is missing, `mangoes topology` creates it".to_owned())
         }
         OperatorError::Invalid(_)
+        | OperatorError::Service(_)
         | OperatorError::Refused(_)
         | OperatorError::Repeated(_)
         | OperatorError::Unreadable(_)

@@ -23,7 +23,12 @@ pub(crate) struct Output {
 
 impl Output {
     /// A table of rows, or the values behind it as JSON.
-    pub(crate) fn table<T: Serialize>(self, values: &T, head: &[&str], rows: Vec<Vec<String>>) {
+    pub(crate) fn table<T: Serialize + ?Sized>(
+        self,
+        values: &T,
+        head: &[&str],
+        rows: Vec<Vec<String>>,
+    ) {
         if self.json {
             self.value(values);
             return;
@@ -40,7 +45,7 @@ impl Output {
     }
 
     /// A value as JSON.
-    pub(crate) fn value<T: Serialize>(self, value: &T) {
+    pub(crate) fn value<T: Serialize + ?Sized>(self, value: &T) {
         match serde_json::to_string_pretty(value) {
             Ok(text) => line(&text),
             Err(e) => note(&format!("mangoes: this cannot be shown as JSON: {e}")),

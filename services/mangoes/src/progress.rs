@@ -8,12 +8,8 @@ use std::{
 
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use operator::{
-    OperatorError,
-    jobs::{self, RunView},
-};
+use operator::{Client, OperatorError, jobs::RunView};
 use proto::RunId;
-use store::Store;
 
 use crate::output;
 
@@ -31,7 +27,7 @@ pub(crate) struct FollowOptions {
 
 /// Waits until a run has ended. A run that is not there yet may still begin.
 pub(crate) async fn follow_run(
-    store: &Store,
+    client: &Client,
     run_id: &RunId,
     options: FollowOptions,
 ) -> Result<RunView> {
@@ -39,7 +35,7 @@ pub(crate) async fn follow_run(
     let job = run_id.split('@').next().unwrap_or(run_id);
     let mut progress = Bar::new(job, options.quiet);
     loop {
-        match jobs::run_of(store, run_id).await {
+        match client.run_of(run_id).await {
             Ok(view) => {
                 let settled = view.run.done + view.run.failed;
                 let all = settled + view.run.pending;

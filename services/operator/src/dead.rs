@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Author, DeadFilter, DeadGroup, DeadRow, Replay, Store};
 
@@ -59,7 +59,7 @@ pub struct ReplayOptions {
 }
 
 /// What became of a dead letter.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Replayed {
     pub id: i64,
     /// The new message's id.

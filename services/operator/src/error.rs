@@ -58,6 +58,9 @@ pub enum OperatorError {
     /// No stream confirmed the message. It may be stored all the same.
     #[error(transparent)]
     Broker(#[from] BusError),
+    /// A process that was asked by NATS says so.
+    #[error("{}", .0.text)]
+    Service(ServiceError),
     #[error("this cannot be written as JSON: {0}")]
     Json(serde_json::Error),
 }
@@ -93,6 +96,17 @@ impl From<StoreError> for OperatorError {
     }
 }
 
+/// What another process answered.
+impl From<ServiceError> for OperatorError {
+    fn from(error: ServiceError) -> Self {
+        match error.code {
+            400 => Self::Invalid(error.text),
+            409 => Self::Refused(error.text),
+            _ => Self::Service(error),
+        }
+    }
+}
+
 impl From<calendar::CalendarError> for OperatorError {
     fn from(error: calendar::CalendarError) -> Self {
         Self::Invalid(error.to_string())
@@ -101,6 +115,9 @@ impl From<calendar::CalendarError> for OperatorError {
 
 impl From<OperatorError> for ServiceError {
     fn from(error: OperatorError) -> Self {
+        if let OperatorError::Service(error) = error {
+            return error;
+        }
         let code = match &error {
             OperatorError::Invalid(_) => 400,
             OperatorError::Unknown { .. } => 404,
@@ -110,6 +127,7 @@ impl From<OperatorError> for ServiceError {
             OperatorError::Unreadable(_)
             | OperatorError::Database(_)
             | OperatorError::Broker(_)
+            | OperatorError::Service(_)
             | OperatorError::Json(_) => 503,
         };
         Self { code, text: runtime::chain(&error) }

@@ -11,6 +11,7 @@ mod run;
 mod runs;
 mod times;
 
+pub(crate) use self::runs::{first_open, latest_of};
 pub use self::{
     backfill::{BackfillRequest, backfill},
     control::{PauseRequest, delete, hold, pause, release, resume},
@@ -19,5 +20,5 @@ pub use self::{
     preview::{NextTimes, Preview, next},
     read::{Jobs, get, list},
     run::{DryRun, RunRequest, dry_run, run},
-    runs::{RunFilter, RunView, cancel, open_run, run_of, runs},
+    runs::{RunFilter, RunView, cancel, run_of, runs},
 };

@@ -6,6 +6,7 @@
 //! clock. A change leaves a row in `job_audit` that names its author; a request with an id that was
 //! used before is not done again.
 
+mod client;
 pub mod dead;
 mod error;
 pub mod jobs;
@@ -22,6 +23,7 @@ use runtime::ChildSpec;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
+pub use client::Client;
 pub use error::{Noun, OperatorError};
 pub use moment::Moment;
 use requests::Requests;
@@ -45,7 +47,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         bus: tools.bus.clone(),
         name: "mangoes",
         description: "Jobs, movies and dead letters of mangoes",
-        prefix: "movies.api",
+        prefix: client::API,
         answers: Arc::new(Requests {
             store: tools.store.clone(),
             bus: tools.bus.clone(),

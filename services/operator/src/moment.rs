@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
+use crate::OperatorError;
+
 /// Longest span, in its own unit.
 const MOST_UNITS: i64 = 100_000;
 
@@ -24,6 +26,11 @@ impl Moment {
             Self::In(span) => now + span,
         }
     }
+}
+
+/// An instant as requests carry it.
+pub(crate) fn written(at: OffsetDateTime) -> Result<String, OperatorError> {
+    at.format(&Rfc3339).map_err(|_| OperatorError::Invalid(format!("{at} is out of range")))
 }
 
 impl std::str::FromStr for Moment {

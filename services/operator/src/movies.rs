@@ -8,9 +8,9 @@ use proto::{
     Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, RunId, TmdbId,
     TriggerType,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{Author, MessageEnd, MovieRow, Store, WorkEvent};
+use store::{Author, CardRow, MessageEnd, MovieRow, Store, WorkEvent};
 use uuid::Uuid;
 
 use crate::{
@@ -22,13 +22,15 @@ use crate::{
 const MOST_MOVIES: usize = 1_000;
 /// Entries of a timeline that one answer holds.
 const MOST_EVENTS: i64 = 1_000;
+/// Short cards that one request may ask for: an answer has to fit into a message.
+const MOST_CARDS: i64 = 1_000;
 /// The job whose run refreshes what is due.
 const SCAN_JOB: &str = "daily_refresh_enqueue";
 /// Its limit when everything that is due is asked for: the largest that a scan allows.
 const ALL_DUE: i64 = 1_000_000;
 
 /// A message that its stream has confirmed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Accepted {
     pub tmdb_id: TmdbId,
     /// `Nats-Msg-Id`, by which its end is found.
@@ -44,7 +46,8 @@ pub struct IngestMovies {
 }
 
 /// How an accepted message ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     Done,
     /// It became a dead letter with this error.
@@ -72,12 +75,32 @@ pub async fn history(
     Ok(store.history(id, limit.clamp(1, MOST_EVENTS)).await?)
 }
 
+/// A page of the catalogue's short cards.
+#[derive(Debug, Serialize)]
+pub struct Cards {
+    pub cards: Vec<CardRow>,
+    /// What to give as `after` for the next page; `None`: this is the last one.
+    pub next: Option<i64>,
+}
+
+/// The page behind this `work_id`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn cards(store: &Store, after: i64, limit: i64) -> Result<Cards, OperatorError> {
+    let limit = limit.clamp(1, MOST_CARDS);
+    let cards = store.cards(after, limit).await?;
+    let is_full = usize::try_from(limit).is_ok_and(|limit| cards.len() == limit);
+    let next = cards.last().filter(|_| is_full).map(|row| row.card.work_id);
+    Ok(Cards { cards, next })
+}
+
 /// How an accepted message ended; `None`: not yet.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn ending(store: &Store, message: &Accepted) -> Result<Option<Ending>, OperatorError> {
-    let end = store.message_end(&message.message_id).await?;
+pub async fn ending(store: &Store, message_id: &str) -> Result<Option<Ending>, OperatorError> {
+    let end = store.message_end(message_id).await?;
     Ok(end.map(|end| match end {
         MessageEnd::Done => Ending::Done,
         MessageEnd::DeadLetter(error) => Ending::DeadLetter(error),

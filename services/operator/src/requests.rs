@@ -5,19 +5,22 @@ mod fields;
 mod request;
 
 use bus::{Answers, Bus, ServiceError};
-use proto::{Action, JobName};
+use proto::{API_VERBS, Action, JobName};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{JobEdit, Store};
 
 use self::{
     fields::{
-        DeadLetters, Hold, Id, Ingest, Movie, Named, Next, Nothing, Refresh, Run, RunToCancel,
+        DeadLetters, Hold, Id, Ingest, Message, Movie, Named, Next, Nothing, Page, Refresh, Run,
+        RunToCancel,
     },
     request::Request,
 };
 use crate::{
-    OperatorError, dead, jobs, movies, status,
+    OperatorError,
+    client::Now,
+    dead, jobs, movies, status,
     verb::{DeadVerb, JobsVerb, MovieVerb, Verb},
 };
 
@@ -25,6 +28,7 @@ use crate::{
 const MOST_DEAD_LETTERS: i64 = 1_000;
 const DEFAULT_DEAD_LETTERS: i64 = 50;
 const DEFAULT_EVENTS: i64 = 20;
+const DEFAULT_CARDS: i64 = 500;
 
 /// What the requests work with.
 pub(crate) struct Requests {
@@ -34,11 +38,11 @@ pub(crate) struct Requests {
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
-const VERBS: [(&str, &str); Verb::ALL.len()] = {
-    let mut verbs = [("", ""); Verb::ALL.len()];
+const VERBS: [(&str, &str); API_VERBS.len()] = {
+    let mut verbs = [("", ""); API_VERBS.len()];
     let mut n = 0;
     while n < verbs.len() {
-        verbs[n] = Verb::ALL[n].described();
+        verbs[n] = (API_VERBS[n].name, API_VERBS[n].words);
         n += 1;
     }
     verbs
@@ -47,8 +51,13 @@ const VERBS: [(&str, &str); Verb::ALL.len()] = {
 impl Answers for Requests {
     const VERBS: &'static [(&'static str, &'static str)] = &VERBS;
 
-    async fn answer(&self, verb: &'static str, request: &[u8]) -> Result<Vec<u8>, ServiceError> {
-        let answer = match self.call(verb, request).await {
+    async fn answer(
+        &self,
+        verb: &'static str,
+        user: Option<&str>,
+        request: &[u8],
+    ) -> Result<Vec<u8>, ServiceError> {
+        let answer = match self.call(verb, user, request).await {
             // A repetition is not an error: it gets the answer that the first one got.
             Err(OperatorError::Repeated(answer)) => json!({"repeated": true, "answer": answer}),
             answer => answer?,
@@ -62,16 +71,25 @@ fn json_of(answer: &impl Serialize) -> Result<Value, OperatorError> {
 }
 
 impl Requests {
-    async fn call(&self, name: &str, request: &[u8]) -> Result<Value, OperatorError> {
+    async fn call(
+        &self,
+        name: &str,
+        user: Option<&str>,
+        request: &[u8],
+    ) -> Result<Value, OperatorError> {
         let verb = Verb::of(name)
             .ok_or_else(|| OperatorError::Invalid(format!("there is no verb '{name}'")))?;
-        let request = Request::read(request, verb.usage())?;
+        let request = Request::read(request, user, verb.usage())?;
         match verb {
             Verb::Jobs(verb) => self.jobs(verb, request).await,
             Verb::Dead(verb) => self.dead(verb, request).await,
             Verb::Movie(verb) => self.movie(verb, request).await,
             Verb::Ingest => self.ingest(request).await,
             Verb::Refresh => self.refresh(request).await,
+            Verb::Time => {
+                request.into::<Nothing>()?;
+                json_of(&Now { now: self.store.now().await? })
+            }
             Verb::Status => {
                 request.into::<Nothing>()?;
                 json_of(&status::read(&self.store).await?)
@@ -158,6 +176,10 @@ impl Requests {
         let store = &self.store;
         let author = request.author.clone();
         match verb {
+            DeadVerb::Groups => {
+                request.into::<Nothing>()?;
+                json_of(&dead::groups(store).await?)
+            }
             DeadVerb::List => {
                 let letters: DeadLetters = request.into()?;
                 let limit = letters.limit.unwrap_or(DEFAULT_DEAD_LETTERS);
@@ -184,10 +206,21 @@ impl Requests {
     }
 
     async fn movie(&self, verb: MovieVerb, request: Request) -> Result<Value, OperatorError> {
-        let Movie { tmdb_id, limit } = request.into()?;
         match verb {
-            MovieVerb::Get => json_of(&movies::get(&self.store, tmdb_id).await?),
+            MovieVerb::Get => {
+                json_of(&movies::get(&self.store, request.into::<Movie>()?.tmdb_id).await?)
+            }
+            MovieVerb::Ending => {
+                let Message { message_id } = request.into()?;
+                json_of(&movies::ending(&self.store, &message_id).await?)
+            }
+            MovieVerb::Cards => {
+                let Page { after, limit } = request.into()?;
+                let limit = limit.unwrap_or(DEFAULT_CARDS);
+                json_of(&movies::cards(&self.store, after.unwrap_or(0), limit).await?)
+            }
             MovieVerb::History => {
+                let Movie { tmdb_id, limit } = request.into()?;
                 let limit = limit.unwrap_or(DEFAULT_EVENTS);
                 json_of(&movies::history(&self.store, tmdb_id, limit).await?)
             }

@@ -1,4 +1,6 @@
-//! The verbs that are served by NATS: `movies.api.<noun>.<verb>`, each with what it takes.
+//! The verbs of `proto::API_VERBS` as this crate answers them.
+
+use proto::API_VERBS;
 
 /// A verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +11,7 @@ pub(crate) enum Verb {
     Ingest,
     Refresh,
     Status,
+    Time,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,7 @@ pub(crate) enum JobsVerb {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeadVerb {
+    Groups,
     List,
     Show,
     Replay,
@@ -41,10 +45,12 @@ pub(crate) enum DeadVerb {
 pub(crate) enum MovieVerb {
     Get,
     History,
+    Cards,
+    Ending,
 }
 
 impl Verb {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Jobs(JobsVerb::List),
         Self::Jobs(JobsVerb::Get),
         Self::Jobs(JobsVerb::Runs),
@@ -60,10 +66,14 @@ impl Verb {
         Self::Jobs(JobsVerb::Hold),
         Self::Jobs(JobsVerb::Lint),
         Self::Status,
+        Self::Time,
         Self::Movie(MovieVerb::Get),
         Self::Movie(MovieVerb::History),
+        Self::Movie(MovieVerb::Cards),
+        Self::Movie(MovieVerb::Ending),
         Self::Ingest,
         Self::Refresh,
+        Self::Dead(DeadVerb::Groups),
         Self::Dead(DeadVerb::List),
         Self::Dead(DeadVerb::Show),
         Self::Dead(DeadVerb::Replay),
@@ -72,67 +82,61 @@ impl Verb {
 
     /// The verb of this name.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verb| verb.described().0 == name)
+        Self::ALL.into_iter().find(|verb| verb.name() == name)
     }
 
-    /// What it takes, for a person who got it wrong.
-    pub(crate) const fn usage(self) -> &'static str {
-        self.described().1
-    }
-
-    /// Its name, and what it does and takes.
-    pub(crate) const fn described(self) -> (&'static str, &'static str) {
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Jobs(verb) => verb.described(),
-            Self::Dead(verb) => verb.described(),
-            Self::Movie(MovieVerb::Get) => ("movie.get", "one movie: {tmdb_id}"),
-            Self::Movie(MovieVerb::History) => {
-                ("movie.history", "changes of a movie, the newest first: {tmdb_id, limit?}")
-            }
-            Self::Ingest => ("ingest", "ingest: {movies, force?} or {list, max_movies}"),
-            Self::Refresh => ("refresh", "refresh movies: {movies} or {due: true}"),
-            Self::Status => ("status", "freshness, backlog, budget: {}"),
+            Self::Jobs(verb) => verb.name(),
+            Self::Dead(verb) => verb.name(),
+            Self::Movie(MovieVerb::Get) => "movie.get",
+            Self::Movie(MovieVerb::History) => "movie.history",
+            Self::Movie(MovieVerb::Cards) => "movie.cards",
+            Self::Movie(MovieVerb::Ending) => "movie.ending",
+            Self::Ingest => "ingest",
+            Self::Refresh => "refresh",
+            Self::Status => "status",
+            Self::Time => "time",
         }
+    }
+
+    /// What it does and takes, for a person who got it wrong.
+    pub(crate) fn usage(self) -> &'static str {
+        let found = API_VERBS.iter().find(|verb| verb.name == self.name());
+        found.map_or("", |verb| verb.words)
     }
 }
 
 impl JobsVerb {
-    const fn described(self) -> (&'static str, &'static str) {
+    const fn name(self) -> &'static str {
         match self {
-            Self::List => ("jobs.list", "all jobs: {}"),
-            Self::Get => ("jobs.get", "one job: {name}"),
-            Self::Runs => ("jobs.runs", "latest runs: {name?, run_id?, limit?}"),
-            Self::Next => ("jobs.next", "next nominal times: {name, n?}"),
-            Self::Run => ("jobs.run", "run a job now: {name, payload?, force?, dry_run?}"),
-            Self::Cancel => ("jobs.cancel", "end a run: {run_id, note?}"),
-            Self::Pause => ("jobs.pause", "stop a job from firing: {name, note?, until?}"),
-            Self::Resume => ("jobs.resume", "let a job fire again: {name}"),
-            Self::Set => ("jobs.set", "change a job: {name, schedule?, timezone?, payload?, ...}"),
-            Self::Create => {
-                ("jobs.create", "create a job: {name, action, schedule, timezone?, payload?, ...}")
-            }
-            Self::Delete => ("jobs.delete", "remove a job: {name}"),
-            Self::Backfill => {
-                ("jobs.backfill", "run past nominal times: {name, from, to, dry_run?}")
-            }
-            Self::Hold => {
-                ("jobs.hold", "hold all jobs, or release them: {held: true | false, note?}")
-            }
-            Self::Lint => ("jobs.lint", "what is wrong with any job: {}"),
+            Self::List => "jobs.list",
+            Self::Get => "jobs.get",
+            Self::Runs => "jobs.runs",
+            Self::Next => "jobs.next",
+            Self::Run => "jobs.run",
+            Self::Cancel => "jobs.cancel",
+            Self::Pause => "jobs.pause",
+            Self::Resume => "jobs.resume",
+            Self::Set => "jobs.set",
+            Self::Create => "jobs.create",
+            Self::Delete => "jobs.delete",
+            Self::Backfill => "jobs.backfill",
+            Self::Hold => "jobs.hold",
+            Self::Lint => "jobs.lint",
         }
     }
 }
 
 impl DeadVerb {
-    const fn described(self) -> (&'static str, &'static str) {
+    const fn name(self) -> &'static str {
         match self {
-            Self::List => ("dead.list", "dead letters: {ids?, consumer?, reason?, limit?}"),
-            Self::Show => ("dead.show", "one dead letter: {id}"),
-            Self::Replay => (
-                "dead.replay",
-                "replay dead letters: {ids | consumer | reason | all, payload?, again?}",
-            ),
-            Self::Drop => ("dead.drop", "remove dead letters: {ids | consumer | reason | all}"),
+            Self::Groups => "dead.groups",
+            Self::List => "dead.list",
+            Self::Show => "dead.show",
+            Self::Replay => "dead.replay",
+            Self::Drop => "dead.drop",
         }
     }
 }
@@ -142,10 +146,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_verb_is_found_by_its_name() {
+    fn every_verb_of_the_contract_is_answered() {
         for verb in Verb::ALL {
-            assert_eq!(Verb::of(verb.described().0), Some(verb));
+            assert_eq!(Verb::of(verb.name()), Some(verb));
         }
+        let mut answered: Vec<_> = Verb::ALL.into_iter().map(Verb::name).collect();
+        let mut promised: Vec<_> = API_VERBS.iter().map(|verb| verb.name).collect();
+        answered.sort_unstable();
+        promised.sort_unstable();
+        assert_eq!(answered, promised);
         assert_eq!(Verb::of("jobs"), None);
     }
 }

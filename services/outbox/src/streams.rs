@@ -1,6 +1,9 @@
 //! Streams that were lost: created again, and filled with what the outbox keeps.
 
-use bus::{Bus, BusError, topology};
+use bus::{
+    Bus, BusError,
+    topology::{self, Difference},
+};
 use store::{LockWait, Store, StreamGeneration};
 use tracing::warn;
 
@@ -48,14 +51,16 @@ pub(crate) async fn recreate_lost_streams(bus: &Bus, store: &Store) -> Result<()
 }
 
 /// Streams and consumers at the start of a process. Other processes may be at work meanwhile.
+/// Returns what was made or set right.
 ///
 /// # Errors
 /// When the broker or the database does not do it.
-pub async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<()> {
+pub async fn make_topology(bus: &Bus, store: &Store) -> anyhow::Result<Vec<Difference>> {
     let work = async {
-        bus.ensure_topology().await?;
-        anyhow::Ok(recreate_lost_streams(bus, store).await?)
+        let made = bus.ensure_topology().await?;
+        recreate_lost_streams(bus, store).await?;
+        anyhow::Ok(made)
     };
-    store.while_nothing_is_relayed(LockWait::UntilFree, work).await?.transpose()?;
-    Ok(())
+    let made = store.while_nothing_is_relayed(LockWait::UntilFree, work).await?.transpose()?;
+    Ok(made.unwrap_or_default())
 }

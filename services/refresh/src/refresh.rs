@@ -106,6 +106,7 @@ impl Refresh {
         };
         let save = Save {
             message: delivery.message.clone(),
+            trace: delivery.trace.clone(),
             look: fetched.look,
             fetched_at: self.clock.now() - fetched.sent.elapsed(),
             cause: event.reason.clone(),
@@ -129,6 +130,7 @@ impl Refresh {
             run_id: question.event.run_id.as_deref(),
             asked_at: question.asked_at,
             survivor,
+            trace: question.delivery.trace.as_ref(),
         };
         let message = &question.delivery.message;
         match self.store.missing(message, answer).await? {

@@ -73,7 +73,7 @@ pub(crate) const ATTEMPTS: &str = "
 pub(super) const MOVIE_ATTEMPTS: &str = "
     select count(*)
     from oracle_attempts
-    where consumer ~ '^(ingest-movie|refresh-)'";
+    where consumer ~ '^(ingest-(movie|listed)|refresh-)'";
 
 /// Attempts after another of the same message.
 pub(super) const RETRIES: &str = "
@@ -114,7 +114,7 @@ pub(super) const UNNAMED_ATTEMPTS: &str = "
 pub(super) const UNASKED_MESSAGES: &str = r"
     select subject || ' ' || message_id
     from outbox
-    where (subject = 'movies.ingest.movie'
+    where (subject = 'movies.ingest.listed'
           and not exists (
               select 1
               from job_run_item i

@@ -21,7 +21,7 @@ impl Database {
 
     /// What the stream MOVIES_EVENTS has to hold.
     pub fn events_for_the_app(&self) -> Rows<'_, Events> {
-        self.rows("outbox").and("subject ~ '^movies.(refreshed|changed|removed|run)'")
+        self.rows("outbox").and("subject ~ '^movies.(refreshed|changed|run)'")
     }
 
     /// Messages that wait in the outbox.

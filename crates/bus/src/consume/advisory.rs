@@ -40,7 +40,7 @@ pub(super) async fn listen(bus: Bus, stream: jetstream::stream::Stream, worker: 
         let Ok(advisory) = serde_json::from_slice::<MaxDeliveries>(&advisory.payload) else {
             continue;
         };
-        if let Err(error) = give_up(&stream, &worker, &advisory).await {
+        if let Err(error) = give_up(&bus, &stream, &worker, &advisory).await {
             let sequence = advisory.stream_seq;
             warn!(consumer, sequence, error, "a message past max_deliver stays in the stream");
         }
@@ -48,6 +48,7 @@ pub(super) async fn listen(bus: Bus, stream: jetstream::stream::Stream, worker: 
 }
 
 async fn give_up(
+    bus: &Bus,
     stream: &jetstream::stream::Stream,
     worker: &Worker,
     advisory: &MaxDeliveries,
@@ -66,7 +67,7 @@ async fn give_up(
             consumer,
             key: message_key(id_of(Some(&message.headers)).as_deref(), &stored),
         },
-        subject: message.subject.to_string(),
+        subject: bus.namespace.bare(&message.subject).to_owned(),
         payload: message.payload.to_vec(),
         headers: headers.into(),
         reason: Reason::MaxDeliver,

@@ -73,7 +73,7 @@ mod tests {
             ("hello", "not a JSON object"),
             ("[1]", "an array"),
             ("", "empty"),
-            (r#"{"tmdb_id": "603"}"#, "tmdb_id"),
+            (r#"{"tmdb_id": "tt0133093"}"#, "tmdb_id"),
             (r#"{"tmdb_id": -1}"#, "1 to 2147483647"),
             ("{}", "missing field `tmdb_id`"),
             (r#"{"tmdb_id": 1, "run_id": "a\u0000b"}"#, "control character"),

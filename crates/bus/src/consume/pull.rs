@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Bus, BusError,
-    message_key::{StoredAt, clean, id_of, message_key},
+    message_key::{StoredAt, clean, id_of, message_key, trace_of},
     topology,
 };
 
@@ -139,7 +139,7 @@ impl Puller {
     async fn pull_until_it_fails(&self) -> Result<(), PullError> {
         let durable = self.worker.durable();
         self.bus.ensure_consumer(durable).await?;
-        let name = topology::stream_of(durable)?;
+        let name = self.bus.namespace.stream(&topology::stream_of(durable)?);
         let unusable =
             |e: &(dyn std::error::Error + 'static)| PullError::Consumer(runtime::chain(e));
         let stream: Stream =
@@ -209,7 +209,7 @@ impl Puller {
             let mut messages = Vec::with_capacity(chunk.len());
             for message in chunk {
                 match message {
-                    Ok(message) => messages.push(in_flight(self.worker.durable(), message)?),
+                    Ok(message) => messages.push(self.in_flight(message)?),
                     // What was received before the error is in flight: it is worked on, then the
                     // loop starts again.
                     Err(e) => {
@@ -222,6 +222,30 @@ impl Puller {
                 return Ok(());
             }
         }
+    }
+
+    fn in_flight(&self, message: jetstream::Message) -> Result<InFlight, PullError> {
+        let key: MessageKey = {
+            let info = message.info().map_err(|e| {
+                PullError::Pull(format!("a message came without the facts of JetStream: {e}"))
+            })?;
+            let stored = StoredAt {
+                stream: info.stream,
+                nanos: info.published.unix_timestamp_nanos(),
+                sequence: info.stream_sequence,
+            };
+            message_key(id_of(message.headers.as_ref()).as_deref(), &stored)
+        };
+        let subject = clean(self.bus.namespace.bare(&message.subject));
+        let trace = message.headers.as_ref().and_then(trace_of);
+        let of = MessageRef { consumer: self.worker.durable(), key };
+        let (message, acker) = message.split();
+        Ok(InFlight {
+            delivery: Delivery { message: of, subject, failed_attempts: 0, trace },
+            payload: message.payload,
+            headers: message.headers.unwrap_or_default(),
+            receipt: Box::new(acker),
+        })
     }
 
     /// Records the attempts in the database, then starts the work. False: the database does not
@@ -305,29 +329,6 @@ impl Flight {
 
 fn beat(bus: &Bus, durable: &'static str, wait: Duration) {
     bus.pulse.beat(Component { name: durable, allowed: OUT_OF_SIGHT + wait, vital: false });
-}
-
-fn in_flight(consumer: &'static str, message: jetstream::Message) -> Result<InFlight, PullError> {
-    let key: MessageKey = {
-        let info = message.info().map_err(|e| {
-            PullError::Pull(format!("a message came without the facts of JetStream: {e}"))
-        })?;
-        let stored = StoredAt {
-            stream: info.stream,
-            nanos: info.published.unix_timestamp_nanos(),
-            sequence: info.stream_sequence,
-        };
-        message_key(id_of(message.headers.as_ref()).as_deref(), &stored)
-    };
-    let subject = clean(&message.subject);
-    let (message, acker) = message.split();
-    let delivery = Delivery { message: MessageRef { consumer, key }, subject, failed_attempts: 0 };
-    Ok(InFlight {
-        delivery,
-        payload: message.payload,
-        headers: message.headers.unwrap_or_default(),
-        receipt: Box::new(acker),
-    })
 }
 
 #[cfg(test)]

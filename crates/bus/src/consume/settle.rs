@@ -7,7 +7,7 @@ use tracing::warn;
 
 /// What becomes of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settlement {
+pub(crate) enum Settlement {
     /// Its effect is committed.
     Ack,
     /// Deliver it again after this long.
@@ -19,7 +19,7 @@ pub(super) enum Settlement {
 }
 
 /// The way back to the broker of one delivery.
-pub(super) trait Receipt: Send + Sync {
+pub(crate) trait Receipt: Send + Sync {
     fn settle(&self, settlement: Settlement) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 

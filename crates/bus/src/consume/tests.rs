@@ -197,6 +197,7 @@ impl Stage {
             message: message(),
             subject: "movies.ingest.movie".to_owned(),
             failed_attempts: attempts.failed,
+            trace: None,
         };
         let receipt = FakeReceipt {
             protocol: self.protocol.clone(),

@@ -90,9 +90,10 @@ async fn look(bus: &Bus, stream: &str, worker: &Worker) -> Result<(), String> {
         if answer.pointer("/error/err_code").and_then(Value::as_u64) == Some(NO_MESSAGE) {
             return Ok(());
         }
-        let message: Stored =
+        let mut message: Stored =
             serde_json::from_value(answer.get("message").cloned().unwrap_or_default())
                 .map_err(|e| e.to_string())?;
+        message.subject = bus.namespace.bare(&message.subject).to_owned();
         next = message.seq + 1;
         let headers = BASE64_STANDARD.decode(&message.hdrs).map_err(|e| e.to_string())?;
         if !headers.is_empty() && !is_readable(&headers) {
@@ -132,7 +133,7 @@ fn unhandled(
 async fn ask(bus: &Bus, api: &str, question: Value) -> Result<Value, String> {
     let answer = bus
         .client
-        .request(format!("$JS.API.{api}"), question.to_string().into())
+        .request(format!("{}.{api}", bus.api), question.to_string().into())
         .await
         .map_err(|e| runtime::chain(&e))?;
     serde_json::from_slice(&answer.payload).map_err(|e| e.to_string())

@@ -10,7 +10,10 @@ use async_nats::jetstream::{
 };
 use delivery::{CONSUMERS, Consumer};
 
-use super::{ConsumerFile, INSTALLATION, STREAMS, broken, consumer_file, stream_of};
+use super::{
+    ConsumerFile, Difference, EVENTS, INSTALLATION, STREAMS, broken, consumer_file, stream_of,
+    stream_rules::{is_unlimited, max_bytes_of, required},
+};
 use crate::{Bus, BusError};
 
 /// A stream's identity beyond its name.
@@ -25,18 +28,21 @@ pub struct StreamBirth {
 }
 
 impl Bus {
-    /// Creates every stream and consumer, or brings them to what the files say.
+    /// Creates every stream and consumer that is missing, and sets right what differs from the
+    /// files. Returns what was done. Where nothing is to be done nothing but a look is taken, so
+    /// that a user who may not create anything can call it.
     ///
     /// # Errors
     /// Names the asset and gives the server's words.
-    pub async fn ensure_topology(&self) -> Result<(), BusError> {
-        for (name, text) in STREAMS {
-            self.ensure_stream(name, text).await?;
+    pub async fn ensure_topology(&self) -> Result<Vec<Difference>, BusError> {
+        let mut done = Vec::new();
+        for (name, _) in STREAMS {
+            done.extend(self.ensure_stream(name).await?);
         }
         for Consumer { durable, .. } in CONSUMERS {
-            self.ensure_consumer_of(durable, consumer_file(durable)?).await?;
+            done.extend(self.ensure_consumer_of(durable).await?);
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Creates one consumer and its stream, or brings them to what the files say. The other
@@ -46,51 +52,76 @@ impl Bus {
     /// # Errors
     /// Names the asset and gives the server's words.
     pub(crate) async fn ensure_consumer(&self, durable: &str) -> Result<(), BusError> {
-        let file = consumer_file(durable)?;
-        let text =
-            STREAMS.iter().find(|(name, _)| *name == file.stream_name).map(|(_, text)| *text);
-        let text = text.ok_or_else(|| broken(durable, "its stream has no file in nats/streams"))?;
-        self.ensure_stream(&file.stream_name, text).await?;
-        self.ensure_consumer_of(durable, file).await
+        self.ensure_stream(&stream_of(durable)?).await?;
+        self.ensure_consumer_of(durable).await.map(|_| ())
     }
 
-    async fn ensure_stream(&self, name: &str, text: &str) -> Result<(), BusError> {
+    async fn ensure_stream(&self, name: &str) -> Result<Vec<Difference>, BusError> {
+        let file = self.stream_file(name)?;
+        // Created, not updated: somebody else's stream that comes up at this moment is not taken
+        // over.
+        if self.stream(name).await?.is_none() {
+            match self.create_stream(name, &file).await {
+                Ok(()) => return Ok(vec![Difference::missing(&file.name)]),
+                Err(e) if has_code(&e, ErrorCode::STREAM_NAME_EXIST) => {}
+                Err(e) => return Err(broken(&file.name, self.refusal(&e))),
+            }
+        }
+        let Some(there) = self.stream(name).await? else {
+            return Err(broken(&file.name, "it was deleted at this moment"));
+        };
+        self.check_owner(name, &there.metadata)?;
+        // A process or a shell that was told of fewer copies takes none away: it may know no
+        // better.
+        let mut required = required(&file, &there);
+        if required == there {
+            return Ok(Vec::new());
+        }
+        let mut made = self.jetstream.update_stream(&required).await;
+        if made.as_ref().is_err_and(too_few_servers) && required.num_replicas > file.num_replicas {
+            // What was a cluster is not one any more.
+            required.num_replicas = file.num_replicas;
+            made = self.jetstream.update_stream(&required).await;
+        }
+        made.map_err(|e| broken(&file.name, self.refusal(&e)))?;
+        Difference::between(&required, &there)
+    }
+
+    /// What a stream's file says, in this namespace and for this installation.
+    pub(super) fn stream_file(&self, name: &str) -> Result<stream::Config, BusError> {
+        let text = STREAMS.iter().find(|(stream, _)| *stream == name).map(|(_, text)| *text);
+        let text = text.ok_or_else(|| broken(name, "it has no file in nats/streams"))?;
         let mut config: stream::Config = serde_json::from_str(text).map_err(|e| broken(name, e))?;
+        config.name = self.namespace.stream(name);
+        config.subjects = config.subjects.iter().map(|s| self.namespace.subject(s)).collect();
         config.num_replicas = self.replicas.into();
         if let Some(ours) = &self.installation {
             config.metadata.insert(INSTALLATION.to_owned(), ours.to_string());
         }
-        // Created, not updated: somebody else's stream that comes up at this moment is not taken
-        // over.
-        if self.stream(name).await?.is_none() {
-            match self.jetstream.create_stream(&config).await {
-                Ok(_) => return Ok(()),
-                Err(e) if has_code(&e, ErrorCode::STREAM_NAME_EXIST) => {}
-                Err(e) => {
-                    return Err(broken(name, refusal(&e, self.replicas)));
-                }
-            }
+        Ok(config)
+    }
+
+    /// Creates a stream; with a limit, where the account demands one of each.
+    async fn create_stream(
+        &self,
+        name: &str,
+        file: &stream::Config,
+    ) -> Result<(), CreateStreamError> {
+        let made = self.jetstream.create_stream(file).await;
+        let wants_limit = |e: &CreateStreamError| has_code(e, ErrorCode::STREAM_MAX_BYTES_REQUIRED);
+        if !made.as_ref().is_err_and(wants_limit) || !is_unlimited(file) {
+            return made.map(|_| ());
         }
-        let Some(there) = self.stream(name).await? else {
-            return Err(broken(name, "it was deleted at this moment"));
-        };
-        self.check_owner(name, &there.metadata)?;
-        config.metadata = there.metadata.into_iter().chain(config.metadata).collect();
-        // A process or a shell that was told of fewer copies takes none away: it may know no
-        // better.
-        config.num_replicas = config.num_replicas.max(there.num_replicas);
-        let mut made = self.jetstream.update_stream(&config).await;
-        if made.as_ref().is_err_and(too_few_servers) && config.num_replicas > self.replicas.into() {
-            // What was a cluster is not one any more.
-            config.num_replicas = self.replicas.into();
-            made = self.jetstream.update_stream(&config).await;
-        }
-        made.map(|_| ()).map_err(|e| broken(name, refusal(&e, self.replicas)))
+        // Without an answer the first refusal stands.
+        let Ok(account) = self.jetstream.query_account().await else { return made.map(|_| ()) };
+        let max_bytes = max_bytes_of(name == EVENTS, STREAMS.len() - 1, &account);
+        let limited = stream::Config { max_bytes, ..file.clone() };
+        self.jetstream.create_stream(&limited).await.map(|_| ())
     }
 
     /// A stream's settings as the server has them.
     pub(super) async fn stream(&self, name: &str) -> Result<Option<stream::Config>, BusError> {
-        match self.jetstream.get_stream(name).await {
+        match self.jetstream.get_stream(self.namespace.stream(name)).await {
             Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
             Err(e) if is_missing(&e) => Ok(None),
             Err(e) => Err(broken(name, runtime::chain(&e))),
@@ -150,11 +181,24 @@ impl Bus {
         Ok(taken)
     }
 
-    async fn ensure_consumer_of(&self, name: &str, file: ConsumerFile) -> Result<(), BusError> {
+    async fn ensure_consumer_of(&self, name: &str) -> Result<Vec<Difference>, BusError> {
+        let differences = self.consumer_differences(name).await?;
+        if differences.is_empty() {
+            return Ok(differences);
+        }
+        let file = self.consumer_file(name)?;
         let config =
             pull::Config::try_from_consumer_config(file.config).map_err(|e| broken(name, e))?;
         let made = self.jetstream.create_consumer_on_stream(config, &file.stream_name).await;
-        made.map(|_| ()).map_err(|e| broken(name, runtime::chain(&e)))
+        made.map(|_| differences).map_err(|e| broken(name, runtime::chain(&e)))
+    }
+
+    /// What a consumer's file says, in this namespace.
+    pub(super) fn consumer_file(&self, durable: &str) -> Result<ConsumerFile, BusError> {
+        let mut file = consumer_file(durable)?;
+        file.stream_name = self.namespace.stream(&file.stream_name);
+        file.config.filter_subject = self.namespace.subject(&file.config.filter_subject);
+        Ok(file)
     }
 
     /// When each stream was created, with its subjects: another time than before means that the old
@@ -167,25 +211,37 @@ impl Bus {
     /// When a stream cannot be asked, is missing, or belongs to another installation.
     pub async fn stream_births(&self) -> Result<Vec<StreamBirth>, BusError> {
         let mut births = Vec::with_capacity(STREAMS.len());
-        for (name, text) in STREAMS {
+        for (name, _) in STREAMS {
             let stream = self
                 .jetstream
-                .get_stream(name)
+                .get_stream(self.namespace.stream(name))
                 .await
                 .map_err(|e| broken(name, runtime::chain(&e)))?;
             let info = stream.cached_info();
             self.check_owner(name, &info.config.metadata)?;
             if self.installation.is_some() && !info.config.metadata.contains_key(INSTALLATION) {
-                self.ensure_stream(name, text).await?;
+                self.ensure_stream(name).await?;
             }
             let created_at = info.created.unix_timestamp_nanos().to_string();
-            births.push(StreamBirth {
-                stream: name,
-                created_at,
-                subjects: info.config.subjects.iter().map(ToString::to_string).collect(),
-            });
+            let subjects = info.config.subjects.iter();
+            let subjects = subjects.map(|subject| self.namespace.bare(subject).to_owned());
+            births.push(StreamBirth { stream: name, created_at, subjects: subjects.collect() });
         }
         Ok(births)
+    }
+
+    /// The server's words. A lone server, or too few, refuse copies in words that do not say whose
+    /// setting it is.
+    fn refusal(&self, error: &CreateStreamError) -> String {
+        let reason = runtime::chain(error);
+        let replicas = self.replicas;
+        if replicas > 1 && too_few_servers(error) {
+            return format!(
+                "{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to \
+                 1, or start more"
+            );
+        }
+        reason
     }
 
     /// Whether a consumer has nothing to deliver and nothing in flight.
@@ -193,7 +249,7 @@ impl Bus {
     /// # Errors
     /// When the server does not answer, or has no such consumer.
     pub async fn is_idle(&self, durable: &str) -> Result<bool, BusError> {
-        let stream = stream_of(durable)?;
+        let stream = self.namespace.stream(&stream_of(durable)?);
         let consumer =
             self.jetstream.get_consumer_from_stream::<pull::Config, _, _>(durable, stream).await;
         let consumer = consumer.map_err(|e| broken(durable, runtime::chain(&e)))?;
@@ -214,17 +270,4 @@ fn has_code(error: &CreateStreamError, code: ErrorCode) -> bool {
 fn too_few_servers(error: &CreateStreamError) -> bool {
     has_code(error, ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED)
         || has_code(error, ErrorCode::CLUSTER_NO_PEERS)
-}
-
-/// The server's words. A lone server, or too few, refuse copies in words that do not say whose
-/// setting it is.
-fn refusal(error: &CreateStreamError, replicas: u8) -> String {
-    let reason = runtime::chain(error);
-    if replicas > 1 && too_few_servers(error) {
-        return format!(
-            "{reason}; NATS_REPLICAS={replicas} needs a cluster of as many servers: set it to 1, \
-             or start more"
-        );
-    }
-    reason
 }

@@ -1,6 +1,7 @@
 //! The cards that the app shows: full and short, with an `etag` that changes only when the card
 //! does.
 
+use proto::{ShortCard, TmdbId};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -33,6 +34,14 @@ pub struct Card {
     pub short: Value,
     /// Hex, over both; `last_updated` and `streaming.updated_at` do not count.
     pub etag: String,
+}
+
+impl Card {
+    /// The short card as events carry it.
+    #[must_use]
+    pub fn short_card(&self, tmdb_id: TmdbId) -> ShortCard {
+        ShortCard::read(tmdb_id, &self.short)
+    }
 }
 
 /// The card of a movie: the stored one with this program's keys laid over it, so that keys which

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::{
     database,
     error::ConfigError,
-    names::{DATABASE_URL, TMDB_API_KEY, TMDB_TOKEN},
-    secret::Secret,
-    settings::{Config, SETTINGS},
+    names::{DATABASE_URL, NATS_URL, TMDB_API_KEY, TMDB_TOKEN},
+    secret::{Secret, SecretSource},
+    setting::Config,
+    settings::SETTINGS,
     sources::Sources,
 };
 
@@ -40,6 +41,8 @@ impl Config {
             }
             config.origins.extend(found.map(|found| (setting.name, found.origin)));
         }
+        config.nats.check()?;
+        config.nats.source = nats_source(sources)?;
         if let Some(found) = database::read(sources)? {
             config.database_url = Some(found.url);
             config.database_source = found.source;
@@ -84,6 +87,19 @@ impl Config {
             })
             .collect()
     }
+}
+
+/// Where the address is read again: where it stands in a file.
+///
+/// # Errors
+/// As [`Sources::get`].
+fn nats_source(sources: &Sources) -> Result<Option<SecretSource>, ConfigError> {
+    if !sources.get(NATS_URL)?.is_some_and(|found| found.is_pointed_to) {
+        return Ok(None);
+    }
+    let sources = sources.clone();
+    let read = move || Ok(sources.get(NATS_URL)?.map(|found| Secret::new(found.value)));
+    Ok(Some(SecretSource::new(read)))
 }
 
 #[cfg(test)]
@@ -134,7 +150,7 @@ mod tests {
     fn several_servers_are_joined_by_commas() {
         let config = load(&[("NATS_URL", "nats://u:sesame@a:4222, nats://b:4223")]).unwrap();
         assert_eq!(
-            mask_url(config.nats_url.unwrap().reveal()),
+            mask_url(config.nats.url.unwrap().reveal()),
             "nats://u:***@a:4222,nats://b:4223"
         );
         assert!(load(&[("NATS_URL", "nats://a:4222,b")]).is_err(), "each is looked at");
@@ -206,5 +222,34 @@ mod tests {
                 "{base}"
             );
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_named() {
+        for (settings, words) in [
+            (vec![("NATS_CERT", "a.pem")], "NATS_KEY"),
+            (vec![("NATS_KEY", "a.pem")], "NATS_CERT"),
+            (vec![("NATS_JS_DOMAIN", "hub"), ("NATS_JS_API_PREFIX", "js.hub")], "one of them"),
+            (vec![("NATS_JS_DOMAIN", "a.b")], "NATS_JS_DOMAIN"),
+            (vec![("NATS_INBOX_PREFIX", "a.>")], "NATS_INBOX_PREFIX"),
+            (vec![("MANGOES_NAMESPACE", "a b")], "MANGOES_NAMESPACE"),
+        ] {
+            let error = load(&settings).unwrap_err().to_string();
+            assert!(error.contains(words), "{settings:?}: {error}");
+        }
+        load(&[("NATS_CERT", "a.pem"), ("NATS_KEY", "k.pem"), ("MANGOES_NAMESPACE", "staging")])
+            .unwrap();
+    }
+
+    #[test]
+    fn an_address_in_a_file_is_read_again() {
+        let path = std::env::temp_dir().join(format!("mangoes-nats-url-{}", std::process::id()));
+        std::fs::write(&path, "nats://a:one@host").unwrap();
+        let config = load(&[("NATS_URL_FILE", path.to_str().unwrap())]).unwrap();
+        std::fs::write(&path, "nats://a:two@host").unwrap();
+        let again = config.nats.source.unwrap().read().unwrap().unwrap();
+        assert_eq!(again.reveal(), "nats://a:two@host");
+        std::fs::remove_file(path).unwrap();
+        assert!(load(&[("NATS_URL", "nats://host")]).unwrap().nats.source.is_none());
     }
 }

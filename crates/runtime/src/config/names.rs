@@ -12,3 +12,8 @@ pub(super) const PGSSLROOTCERT: &str = "PGSSLROOTCERT";
 pub(super) const TMDB_TOKEN: &str = "TMDB_TOKEN";
 /// The v3 key of TMDB.
 pub(super) const TMDB_API_KEY: &str = "TMDB_API_KEY";
+pub(super) const NATS_URL: &str = "NATS_URL";
+pub(super) const NATS_CERT: &str = "NATS_CERT";
+pub(super) const NATS_KEY: &str = "NATS_KEY";
+pub(super) const NATS_JS_DOMAIN: &str = "NATS_JS_DOMAIN";
+pub(super) const NATS_JS_API_PREFIX: &str = "NATS_JS_API_PREFIX";

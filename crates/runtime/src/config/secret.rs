@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::error::ConfigError;
 
 /// A value that is never shown: neither by `{:?}` nor in a log.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 

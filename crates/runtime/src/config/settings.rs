@@ -1,8 +1,6 @@
-//! Every setting: one row of [`SETTINGS`] each, and the values that they end up in.
+//! Every setting: one row of [`SETTINGS`] each.
 //!
 //! A new setting is a field of [`Config`], a row here, and a row of the README's table.
-
-use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
     address::{self, mask_url},
@@ -10,126 +8,24 @@ use super::{
         DATABASE_URL, PGDATABASE, PGHOST, PGPASSWORD, PGPORT, PGSSLMODE, PGSSLROOTCERT, PGUSER,
         TMDB_API_KEY, TMDB_TOKEN,
     },
-    secret::{Secret, SecretSource},
+    nats,
+    setting::{Config, LogFormat, RefreshMode, Setting, put, server},
     values::{app_schema, countries, country, language, listen, number, ssl_mode},
 };
 
-/// How stale movies are refreshed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RefreshMode {
-    /// As they come, under the TMDB budget.
-    #[default]
-    Continuous,
-    /// At most `max_items` per tick of `refresh_worker`.
-    PerTick,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Pretty,
-    /// For machines.
-    Json,
-}
-
-/// Everything that can be set. [`Config::load`] fills and checks it.
-#[derive(Debug, Clone, Default)]
-pub struct Config {
-    /// NATS server; embedded when absent.
-    pub nats_url: Option<Secret>,
-    /// Credentials file for NATS.
-    pub nats_creds: Option<PathBuf>,
-    /// Servers of a NATS cluster that keep a copy of each stream: 1, 3 or 5.
-    pub nats_replicas: u8,
-    /// Postgres, with every part of its address; embedded when absent.
-    pub database_url: Option<Secret>,
-    /// Where `database_url` is read again, because its password stands in a file.
-    pub database_source: Option<SecretSource>,
-    /// Connections to Postgres that a process holds at most, all of them counted. `None`: by the
-    /// number of its services.
-    pub database_pool: Option<u32>,
-    /// The schema that holds the app's tables, a plain identifier.
-    pub app_schema: String,
-    /// TMDB v4 token or v3 key.
-    pub tmdb_credential: Option<Secret>,
-    /// TMDB, ends in `/3`.
-    pub tmdb_base_url: String,
-    /// Requests per second for all processes together; 0 = unlimited.
-    pub tmdb_rate: u32,
-    /// Requests in flight per process, at least 1.
-    pub tmdb_concurrency: usize,
-    /// Language of titles and texts, as `en-US`.
-    pub tmdb_language: String,
-    /// Region of certificates, ISO 3166-1.
-    pub tmdb_region: String,
-    /// Regions of streaming offers, ISO 3166-1.
-    pub tmdb_streaming_regions: Vec<String>,
-    /// Where embedded servers and tools live.
-    pub data_dir: PathBuf,
-    /// Health, metrics, console: `host:port`.
-    pub listen: String,
-    /// How log lines are written.
-    pub log: LogFormat,
-    /// Which log lines are written; the program's own choice when absent.
-    pub log_filter: Option<String>,
-    /// How stale movies are refreshed.
-    pub refresh_mode: RefreshMode,
-    /// The variables of libpq that are set, without the password.
-    pub(super) libpq: BTreeMap<&'static str, String>,
-    /// The source of each setting that is set, by name.
-    pub(super) origins: BTreeMap<&'static str, String>,
-}
-
-/// One setting.
-pub(super) struct Setting {
-    /// Its name in the environment.
-    pub(super) name: &'static str,
-    /// Holds where nothing is set; `None`: then the field keeps its empty value.
-    pub(super) default: Option<&'static str>,
-    /// Checks a value and puts it into the configuration. An error says what is wrong and how to
-    /// write it, without the setting's name; it repeats nothing of a secret.
-    pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
-    /// The value as it may be shown: secrets are masked.
-    pub(super) show: fn(&Config) -> String,
-}
-
 /// The order is that of `mangoes config`.
-pub(super) const SETTINGS: [Setting; 26] = [
-    Setting {
-        name: "NATS_URL",
-        default: None,
-        read: |config, text| {
-            // Several servers of a cluster are joined by commas.
-            for server in text.split(',') {
-                address::NATS.read(server.trim())?;
-            }
-            config.nats_url = Some(Secret::new(text.to_owned()));
-            Ok(())
-        },
-        show: |config| server(config.nats_url.as_ref()),
-    },
-    Setting {
-        name: "NATS_CREDS",
-        default: None,
-        read: |config, text| put(&mut config.nats_creds, Some(text.into())),
-        show: |config| match &config.nats_creds {
-            Some(path) if path.exists() => path.display().to_string(),
-            // Where there is no such file, the text may be the credentials themselves.
-            Some(_) => "(no such file)".to_owned(),
-            None => String::new(),
-        },
-    },
-    Setting {
-        name: "NATS_REPLICAS",
-        default: Some("1"),
-        read: |config, text| match number(text)? {
-            copies @ (1 | 3 | 5) => put(&mut config.nats_replicas, copies),
-            other => Err(format!("{other} is not a number of copies: use 1, 3 or 5")),
-        },
-        show: |config| config.nats_replicas.to_string(),
-    },
+pub(super) const SETTINGS: [Setting; 34] = [
+    nats::URL,
+    nats::CREDS,
+    nats::NKEY,
+    nats::CA,
+    nats::CERT,
+    nats::KEY,
+    nats::INBOX_PREFIX,
+    nats::DOMAIN,
+    nats::API_PREFIX,
+    nats::REPLICAS,
+    nats::NAMESPACE,
     // With the variables of libpq it is put together in `Config::load`.
     Setting {
         name: DATABASE_URL,
@@ -308,17 +204,6 @@ const TMDB_ITSELF: &str = "https://api.themoviedb.org/3";
 /// Whether this is the name of a setting.
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|setting| setting.name == name)
-}
-
-/// Stores a value that was checked.
-fn put<T>(field: &mut T, value: T) -> Result<(), String> {
-    *field = value;
-    Ok(())
-}
-
-/// A server's address without its password.
-fn server(url: Option<&Secret>) -> String {
-    url.map_or_else(|| "(embedded)".to_owned(), |url| mask_url(url.reveal()))
 }
 
 /// Whether there is a secret of this name.

@@ -44,6 +44,19 @@ fn is_country(text: &str) -> bool {
     text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())
 }
 
+/// Longest token of a name at NATS.
+const TOKEN_MAX: usize = 32;
+
+/// A part of the names of streams and subjects at NATS.
+pub(super) fn token(text: &str) -> Result<String, String> {
+    let is_token = (1..=TOKEN_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if is_token {
+        return Ok(text.to_owned());
+    }
+    Err(format!("'{text}' is not 1 to {TOKEN_MAX} of a-z, A-Z, 0-9, _ and -"))
+}
+
 /// An address to listen on, `host:port`.
 pub(super) fn listen(text: &str) -> Result<String, String> {
     if listen_parts(text).is_some() {

@@ -8,7 +8,7 @@ use catalogue::{
     diff_of,
 };
 use delivery::{MessageRef, Outcome};
-use proto::{FieldChange, RefreshOutcome, RunId, TmdbId};
+use proto::{FieldChange, RefreshOutcome, RunId, ShortCard, TmdbId, TraceId};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -22,6 +22,8 @@ const SAME_AVERAGE: f64 = 0.000_5;
 pub struct Save {
     /// The message whose inbox row is written with it.
     pub message: MessageRef,
+    /// The trace that came with the message.
+    pub trace: Option<TraceId>,
     pub look: Look,
     /// When TMDB was asked.
     pub fetched_at: OffsetDateTime,
@@ -74,6 +76,8 @@ pub(crate) struct KnownMovie {
     pub(crate) score: Option<f32>,
     /// Its row in `rating_sources`.
     pub(crate) rating: Option<Rating>,
+    /// It is a tombstone.
+    pub(crate) is_removed: bool,
     /// TMDB's last answer is there.
     pub(crate) has_document: bool,
     /// Its row in works_meta is there.
@@ -121,9 +125,11 @@ impl KnownMovie {
         self.has_details || self.card_etag.is_some()
     }
 
-    /// Whether the answer says what is stored, so that no row of details is written.
+    /// Whether the answer says what is stored, so that no row of details is written. Of a movie
+    /// that TMDB has again the card is needed.
     fn is_same(&self, save: &Save) -> bool {
         self.is_whole()
+            && !self.is_removed
             && !save.look.is_incomplete
             && !self.score_moved(save)
             && self.fingerprint.as_ref() == Some(&save.look.fingerprint)
@@ -191,6 +197,8 @@ pub(crate) struct Change<'a> {
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) outcome: RefreshOutcome,
     pub(crate) diff: BTreeMap<String, FieldChange>,
+    /// The short card as it is now; where there is a change.
+    pub(crate) short_card: Option<ShortCard>,
     /// The imdb_id that another work had at the last save.
     pub(crate) imdb_id_clash: Option<String>,
     /// The row in `works` is written, and not only its times.
@@ -229,8 +237,16 @@ impl Change<'_> {
         }
     }
 
-    /// What else it shares a trace with.
-    pub(crate) fn trace(&self) -> Option<&str> {
+    /// The trace that its message came with.
+    pub(crate) const fn trace(&self) -> Option<&TraceId> {
+        match self.origin {
+            Origin::Answer(save) => save.trace.as_ref(),
+            Origin::Remap => None,
+        }
+    }
+
+    /// What else it shares a trace with, where none came.
+    pub(crate) fn shared_cause(&self) -> Option<&str> {
         match self.origin {
             Origin::Answer(save) => Some(save.run_id.as_deref().unwrap_or(&save.message.key)),
             Origin::Remap => None,
@@ -251,13 +267,9 @@ impl Change<'_> {
     }
 }
 
-/// Compares the answer with what is known and, where it was needed, with what is stored.
-pub(crate) fn compare<'a>(
-    save: &'a Save,
-    known: &KnownMovie,
-    stored: Option<StoredMovie>,
-) -> Change<'a> {
-    let unchanged = Change {
+/// What is written of an answer that says nothing new.
+fn unchanged<'a>(save: &'a Save, known: &KnownMovie) -> Change<'a> {
+    Change {
         origin: Origin::Answer(save),
         tmdb_id: save.look.tmdb_id,
         facts: &save.look.facts,
@@ -270,6 +282,7 @@ pub(crate) fn compare<'a>(
         fingerprint: save.look.fingerprint.clone(),
         outcome: RefreshOutcome::Unchanged,
         diff: BTreeMap::new(),
+        short_card: None,
         imdb_id_clash: known.work.imdb_id_clash.clone(),
         writes_work: known.work_differs(&save.look.facts),
         writes_rating: known.votes_moved(save),
@@ -278,7 +291,16 @@ pub(crate) fn compare<'a>(
         similar: Vec::new(),
         card: None,
         owns_rows: false,
-    };
+    }
+}
+
+/// Compares the answer with what is known and, where it was needed, with what is stored.
+pub(crate) fn compare<'a>(
+    save: &'a Save,
+    known: &KnownMovie,
+    stored: Option<StoredMovie>,
+) -> Change<'a> {
+    let unchanged = unchanged(save, known);
     if known.revision > 0 && known.is_same(save) {
         return unchanged;
     }
@@ -288,7 +310,9 @@ pub(crate) fn compare<'a>(
     let (movie, at) = (&*merged.movie, save.fetched_at);
     let fingerprint = merged.prints.fingerprint();
     let diff = merged.before.as_ref().map(|before| diff_of(before, movie, &merged.prints));
-    let outcome = if known.revision == 0 {
+    let outcome = if known.is_removed {
+        RefreshOutcome::Restored
+    } else if known.revision == 0 {
         RefreshOutcome::Created
     } else if known.fingerprint.as_ref() == Some(&fingerprint)
         || diff.as_ref().is_some_and(BTreeMap::is_empty)
@@ -305,6 +329,8 @@ pub(crate) fn compare<'a>(
         row.is_empty() || *rows == Rows::of(known.work_id, movie, &AppRow::default(), at)
     });
     let (details, card) = rendered.map(|rows| (rows.details, rows.card)).unzip();
+    let short_card = card.as_ref().filter(|_| is_changed);
+    let short_card = short_card.map(|card| card.short_card(save.look.tmdb_id));
     let details = details.filter(|_| writes_details);
     let card = card.filter(|card| known.card_etag.as_ref() != Some(&card.etag));
     let had_similar = merged.before.as_ref().filter(|_| known.is_whole());
@@ -314,7 +340,8 @@ pub(crate) fn compare<'a>(
         revision: known.revision + i64::from(is_changed),
         fingerprint,
         outcome,
-        diff: diff.filter(|_| outcome == RefreshOutcome::Updated).unwrap_or_default(),
+        diff: diff.filter(|_| outcome != RefreshOutcome::Created).unwrap_or_default(),
+        short_card,
         document: details.as_ref().map(|_| save.look.packed(merged_body.as_deref())),
         details,
         similar: similar.filter(|new| had_similar.as_ref() != Some(new)).unwrap_or_default(),
@@ -386,6 +413,7 @@ mod tests {
             fetched_at: datetime!(2026-11-24 11:00 UTC),
             cause: "test".to_owned(),
             run_id: None,
+            trace: None,
             adds: true,
         }
     }
@@ -402,6 +430,7 @@ mod tests {
             card_etag: Some("etag".to_owned()),
             score: Some(82.0),
             rating: Some(look.rating),
+            is_removed: false,
             has_document: true,
             has_details: true,
         }
@@ -421,7 +450,8 @@ mod tests {
         let hashed_before = KnownMovie { fingerprint: Some(vec![7]), ..known(&old) };
         let more_votes = answer(&json!({ "tagline": "old", "popularity": 9.0 }));
         let new = answer(&json!({ "tagline": "new" }));
-        use RefreshOutcome::{Created, Unchanged, Updated};
+        let removed = KnownMovie { is_removed: true, ..known(&old) };
+        use RefreshOutcome::{Created, Restored, Unchanged, Updated};
         for (known, answer, outcome, revision, writes_details) in [
             (&never, &old, Created, 1, true),
             (&known(&old), &old, Unchanged, 4, false),
@@ -431,13 +461,17 @@ mod tests {
             (&without_card, &old, Unchanged, 4, true),
             (&mapped_before, &old, Unchanged, 4, true),
             (&hashed_before, &old, Unchanged, 4, false),
+            (&removed, &old, Restored, 5, true),
+            (&removed, &new, Restored, 5, true),
         ] {
             let save = save(answer);
             let change = compare(&save, known, known.needs_stored(&save).then(|| held(&old)));
             let got = (change.outcome, change.revision, change.details.is_some());
             assert_eq!(got, (outcome, revision, writes_details), "{known:?} and {answer}");
-            let diffs = outcome == Updated;
-            assert_eq!(change.diff.contains_key("tagline"), diffs, "{:?}", change.diff);
+            let differs = outcome != Created && *answer == new;
+            assert_eq!(change.diff.contains_key("tagline"), differs, "{:?}", change.diff);
+            let card = change.short_card.map(|card| (card.work_id, card.tmdb_id.get()));
+            assert_eq!(card, (outcome != Unchanged).then_some((1, 603)), "{known:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Writes the events of a save: `movies.refreshed`, `movies.changed`, and the movie's timeline
 //! (`work_event`).
 
-use proto::{MovieChanged, MovieRefreshed, RefreshOutcome};
+use proto::{MovieChanged, MovieRefreshed};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -35,12 +35,8 @@ struct TimelineRow<'a> {
 impl<'a> TimelineRow<'a> {
     /// `None`: nothing changed.
     fn of(change: &'a Change<'_>) -> Option<Self> {
-        let kind = match change.outcome {
-            RefreshOutcome::Created => "created",
-            RefreshOutcome::Updated => "updated",
-            RefreshOutcome::Unchanged => return None,
-        };
-        Some(Self { kind, change })
+        change.outcome.change()?;
+        Some(Self { kind: change.outcome.as_str(), change })
     }
 }
 
@@ -96,12 +92,24 @@ fn entries(change: &Change<'_>) -> Vec<Entry> {
     let envelope = |kind: &str| Envelope {
         message_id: format!("{kind}:{id}:{key}"),
         ordering_key: id.to_string(),
-        cause: change.trace().unwrap_or(&key),
+        trace: change.trace(),
+        cause: change.shared_cause().unwrap_or(&key),
         at: change.changed_at,
     };
     let mut entries = vec![Entry::new(&refreshed, envelope("refreshed"))];
-    if change.outcome == RefreshOutcome::Updated {
-        let changed = MovieChanged { refreshed, diff: change.diff.clone() };
+    if let Some(kind) = change.outcome.change() {
+        let changed = MovieChanged {
+            work_id: refreshed.work_id,
+            tmdb_id: id,
+            title: refreshed.title,
+            change: kind,
+            revision: refreshed.revision,
+            changed_at: refreshed.refreshed_at,
+            cause: refreshed.cause,
+            diff: change.diff.clone(),
+            card: change.short_card.clone(),
+            survivor: None,
+        };
         entries.push(Entry::new(&changed, envelope("changed")));
     }
     entries

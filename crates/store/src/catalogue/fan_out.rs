@@ -1,7 +1,7 @@
 //! What the pages of a list held: new titles are ingested, due ones are refreshed.
 
 use delivery::MessageRef;
-use proto::{IngestMovie, ListSource, TmdbId};
+use proto::{IngestMovie, ListSource, TmdbId, TraceId};
 use sqlx::PgConnection;
 
 use crate::{
@@ -27,10 +27,12 @@ pub struct FanOut {
     pub due: Vec<TmdbId>,
     /// How many new titles are beyond `max_movies`.
     pub not_needed: i64,
+    /// The trace of the message that asked for the list.
+    pub trace: Option<TraceId>,
 }
 
 impl Store {
-    /// Writes the run's items, a `movies.ingest.movie` for each, and the due titles into the
+    /// Writes the run's items, a `movies.ingest.listed` for each, and the due titles into the
     /// refresh queue; closes the run if nothing is to be done. One transaction with the inbox row:
     /// after a crash before it the list is read again, after it nothing is left to do.
     ///
@@ -87,6 +89,7 @@ async fn write(tx: &mut PgConnection, run: &RunRef, list: &FanOut) -> Result<(),
         let envelope = Envelope {
             message_id: format!("{}:{movie}", run.run_id),
             ordering_key: movie.to_string(),
+            trace: list.trace.as_ref(),
             cause: &run.run_id,
             at: now,
         };

@@ -1,7 +1,11 @@
 //! Movies that TMDB does not have any more: remembered at first, a tombstone when it is confirmed.
 
+use std::collections::BTreeMap;
+
 use delivery::MessageRef;
-use proto::{IngestMovie, MovieRemoved, TmdbId};
+use proto::{
+    ChangeKind, IngestMovie, MovieChanged, MovieRefreshed, RefreshOutcome, TmdbId, TraceId,
+};
 use serde_json::json;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -35,6 +39,8 @@ pub struct NotFoundUpstream<'a> {
     pub asked_at: OffsetDateTime,
     /// The entry that has the movie's imdb_id now.
     pub survivor: Option<TmdbId>,
+    /// The trace of the message that asked.
+    pub trace: Option<&'a TraceId>,
 }
 
 /// What a 404 means for the catalogue.
@@ -54,6 +60,8 @@ pub enum MissingMovie {
 struct MarkedWork {
     work_id: i64,
     title: String,
+    /// After this 404.
+    revision: i64,
     is_removed: bool,
     /// This 404 made the tombstone.
     is_just_removed: bool,
@@ -88,7 +96,7 @@ impl Store {
     }
 
     /// Records a 404 of TMDB. The first one is remembered. A second one at least a day later makes
-    /// the tombstone and `movies.removed`, and has the survivor ingested.
+    /// the tombstone with its events, and has the survivor ingested.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
@@ -130,7 +138,12 @@ async fn mark(
             removed_at = coalesce(
                 removed_at,
                 case when missing_since <= now() - make_interval(hours => $2) then now() end
-            )
+            ),
+            revision = revision + case
+                when removed_at is null and missing_since <= now() - make_interval(hours => $2)
+                    then 1
+                else 0
+            end
         where tmdb_id = $1::bigint and (fetched_at is null or fetched_at < $3)
         returning
             work_id,
@@ -138,6 +151,7 @@ async fn mark(
                 (select w.title from works w where w.work_id = t.work_id),
                 'TMDB ' || tmdb_id
             ) as "title!",
+            revision,
             removed_at is not null as "is_removed!",
             coalesce(removed_at = now(), false) as "is_just_removed!"
         "#,
@@ -156,17 +170,18 @@ async fn remember(
 ) -> Result<(), StoreError> {
     if work.is_just_removed {
         let now = transaction::time_of(tx).await?;
-        outbox::enqueue(tx, &removal_entries(&work, answer, &message.key, now)).await?;
+        outbox::enqueue(tx, &removal_entries(&work, answer, message, now)).await?;
     }
     sqlx::query!(
         "
-        insert into work_event (work_id, tmdb_id, kind, cause, diff, at)
-        values ($1, $2, $3, $4, $5, now())
+        insert into work_event (work_id, tmdb_id, kind, cause, revision, diff, at)
+        values ($1, $2, $3, $4, $5, $6, now())
         ",
         work.work_id,
         answer.movie.get(),
         if work.is_removed { "removed" } else { "missing" },
         answer.cause,
+        work.revision,
         answer.survivor.map(|id| json!({ "survivor": id }))
     )
     .execute(&mut *tx)
@@ -202,30 +217,49 @@ async fn overtaken(
     Ok(MissingMovie::Overtaken)
 }
 
-/// `movies.removed`, and a message for the survivor.
+/// `movies.refreshed` and `movies.changed`, and a message for the survivor.
 fn removal_entries(
     work: &MarkedWork,
     answer: NotFoundUpstream<'_>,
-    key: &str,
+    message: &MessageRef,
     now: OffsetDateTime,
 ) -> Vec<Entry> {
     let envelope = |kind: &str, id: TmdbId| Envelope {
-        message_id: format!("{kind}:{id}:{key}"),
+        message_id: format!("{kind}:{id}:{}:{}", message.consumer, message.key),
         ordering_key: answer.movie.to_string(),
-        cause: key,
+        trace: answer.trace,
+        cause: answer.run_id.unwrap_or(&message.key),
         at: now,
     };
-    let removed = MovieRemoved {
+    let refreshed = MovieRefreshed {
         work_id: work.work_id,
         tmdb_id: answer.movie,
         title: work.title.clone(),
-        removed_at: now,
+        outcome: RefreshOutcome::Removed,
+        revision: work.revision,
+        changed: Vec::new(),
+        refreshed_at: answer.asked_at,
+        cause: answer.cause.to_owned(),
+    };
+    let changed = MovieChanged {
+        work_id: work.work_id,
+        tmdb_id: answer.movie,
+        title: work.title.clone(),
+        change: ChangeKind::Removed,
+        revision: work.revision,
+        changed_at: answer.asked_at,
+        cause: answer.cause.to_owned(),
+        diff: BTreeMap::new(),
+        card: None,
         survivor: answer.survivor,
     };
     let ingest = |survivor: TmdbId| {
         let event = IngestMovie { tmdb_id: survivor, run_id: None, force: false };
         Entry::new(&event, envelope("survivor", survivor))
     };
-    let removal = Entry::new(&removed, envelope("removed", answer.movie));
-    std::iter::once(removal).chain(answer.survivor.map(ingest)).collect()
+    let removal = [
+        Entry::new(&refreshed, envelope("refreshed", answer.movie)),
+        Entry::new(&changed, envelope("changed", answer.movie)),
+    ];
+    removal.into_iter().chain(answer.survivor.map(ingest)).collect()
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A movie's state.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct MovieRow {
     pub work_id: i64,
     pub tmdb_id: String,
@@ -53,7 +53,7 @@ pub struct MovieRow {
 }
 
 /// An entry of a movie's timeline.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct WorkEvent {
     /// created, updated, missing or removed.
     pub kind: String,

@@ -184,6 +184,7 @@ fn entry(queued: &QueuedMovie, reason: &str, now: OffsetDateTime) -> Entry {
     let envelope = Envelope {
         message_id: format!("stale:{}:{}", queued.id, now.unix_timestamp()),
         ordering_key: queued.movie.to_string(),
+        trace: None,
         cause: queued.run_id.as_deref().unwrap_or(reason),
         at: now,
     };

@@ -109,6 +109,7 @@ pub(crate) async fn lock_known(
             a.ai_score as "score?",
             s.value_raw::float8 as "average?",
             s.votes_count::bigint as "votes?",
+            t.removed_at is not null as "is_removed!",
             d.work_id is not null as "has_document!",
             m.work_id is not null as "has_details!"
         from title t
@@ -149,6 +150,7 @@ struct KnownRow {
     score: Option<f32>,
     average: Option<f64>,
     votes: Option<i64>,
+    is_removed: bool,
     has_document: bool,
     has_details: bool,
 }
@@ -175,6 +177,7 @@ impl KnownRow {
             rating: self.votes.map(|vote_count| Rating { vote_average, vote_count }),
             card_etag: self.etag,
             score: self.score,
+            is_removed: self.is_removed,
             has_document: self.has_document,
             has_details: self.has_details,
         };

@@ -18,7 +18,7 @@ pub struct DeadFilter {
 }
 
 /// A dead letter.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct DeadRow {
     pub id: i64,
     /// The consumer that gave the message up.
@@ -47,7 +47,7 @@ pub struct DeadRow {
 }
 
 /// The dead letters of one consumer and reason.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct DeadGroup {
     pub consumer: String,
     pub reason: String,

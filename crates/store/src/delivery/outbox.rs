@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use proto::Event;
+use proto::{Event, TraceId};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -30,14 +30,14 @@ pub(crate) enum Waking {
     Writer,
 }
 
+/// What differs from event to event; the bus adds what all have, and encodes values.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Headers<'a> {
-    ce_id: &'a str,
-    ce_source: &'static str,
+struct Headers {
+    ce_id: String,
+    ce_subject: String,
     ce_type: &'static str,
     ce_time: String,
-    ce_specversion: &'static str,
     #[serde(rename = "traceparent")]
     traceparent: String,
 }
@@ -48,7 +48,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) message_id: String,
     /// Events with the same key are published one after the other.
     pub(crate) ordering_key: String,
-    /// Events with the same cause share a trace.
+    /// The trace that its message came with: it goes on.
+    pub(crate) trace: Option<&'a TraceId>,
+    /// Events with the same cause share a trace, where none came.
     pub(crate) cause: &'a str,
     /// CloudEvents `ce-time`.
     pub(crate) at: OffsetDateTime,
@@ -56,20 +58,14 @@ pub(crate) struct Envelope<'a> {
 
 impl Entry {
     pub(crate) fn new<E: Event>(event: &E, envelope: Envelope<'_>) -> Self {
-        let trace_id = trace_id(envelope.cause);
-        Self::in_trace(event, envelope, &trace_id)
-    }
-
-    /// An event in a trace that is known.
-    pub(crate) fn in_trace<E: Event>(event: &E, envelope: Envelope<'_>, trace_id: &str) -> Self {
-        let Envelope { message_id, ordering_key, cause: _, at } = envelope;
+        let Envelope { message_id, ordering_key, trace, cause, at } = envelope;
+        let trace_id = trace.map_or_else(|| trace_id(cause), |trace| trace.as_str().to_owned());
         let headers = Headers {
-            ce_id: &message_id,
-            ce_source: "mangoes",
+            ce_id: message_id.clone(),
+            ce_subject: event.about(),
             ce_type: E::TYPE,
             ce_time: at.format(&Rfc3339).unwrap_or_default(),
-            ce_specversion: "1.0",
-            traceparent: traceparent(trace_id, &message_id),
+            traceparent: traceparent(&trace_id, &message_id),
         };
         let (headers, payload) = (json(&headers), json(event));
         Self { subject: event.subject(), message_id, ordering_key, headers, payload }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use proto::{OverlapPolicy, TriggerType};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A nominal time that is filled in.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Backfilled {
     #[serde(with = "time::serde::rfc3339")]
     pub scheduled_for: OffsetDateTime,
@@ -27,7 +27,7 @@ pub struct Backfilled {
 }
 
 /// What became of a nominal time that is filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackfillOutcome {
     Queued,

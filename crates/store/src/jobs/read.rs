@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::{Store, StoreError, db::row::Row};
 
 /// A job.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct JobRow {
     pub name: JobName,
     pub action: Action,
@@ -70,7 +70,7 @@ pub struct JobRow {
 }
 
 /// A run.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct RunRow {
     /// As it stands in the table: an older version wrote ids that are longer than a `RunId`.
     pub run_id: String,

@@ -1,6 +1,6 @@
 //! Jobs of pg_cron that do what our jobs do: while both run, TMDB is asked twice.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A job of pg_cron that is still active.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OldJob {
     pub id: i64,
     /// Empty where it has none.

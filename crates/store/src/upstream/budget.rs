@@ -36,7 +36,7 @@ pub struct Lease {
 }
 
 /// The state of the budget.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct BudgetRow {
     /// Calls per second, where a 429 lowered them.
     pub lowered_rate: Option<f64>,

@@ -40,7 +40,7 @@ fn exports(config: &Config, out: Output) -> Result<()> {
     let running = Endpoints::of_running(config)?;
     let there = running.as_ref();
     let reveal = |set: &Option<Secret>| set.as_ref().map(|secret| secret.reveal().to_owned());
-    let nats = reveal(&config.nats_url).or_else(|| there.and_then(|t| t.nats_url.clone()));
+    let nats = reveal(&config.nats.url).or_else(|| there.and_then(|t| t.nats_url.clone()));
     let database =
         reveal(&config.database_url).or_else(|| there.and_then(|t| t.database_url.clone()));
     let sim = there.and_then(|t| t.tmdb_sim_url.as_ref()).map(|base| control_url(base));

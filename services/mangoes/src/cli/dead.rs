@@ -110,8 +110,8 @@ const GROUP_HEAD: [&str; 8] = [
 ];
 
 async fn list_groups(config: &Config, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    let (groups, now) = (dead::groups(&store).await?, store.now().await?);
+    let client = connect::client_to_read(config).await?;
+    let (groups, now) = (client.dead_groups().await?, client.now().await?);
     if groups.is_empty() {
         out.say("no dead letters");
     }
@@ -150,8 +150,8 @@ async fn list(
     limit: i64,
     out: Output,
 ) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    let (letters, now) = (dead::list(&store, selection, limit).await?, store.now().await?);
+    let client = connect::client_to_read(config).await?;
+    let (letters, now) = (client.dead_letters(selection, limit).await?, client.now().await?);
     let row = |letter: &DeadRow| {
         vec![
             letter.id.to_string(),
@@ -175,8 +175,8 @@ fn cut(text: &str) -> String {
 }
 
 async fn show(config: &Config, id: i64, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    let (letter, now) = (dead::show(&store, id).await?, store.now().await?);
+    let client = connect::client_to_read(config).await?;
+    let (letter, now) = (client.dead_letter(id).await?, client.now().await?);
     if out.json {
         out.value(&letter);
         return Ok(ExitCode::SUCCESS);
@@ -209,8 +209,8 @@ async fn replay(
     out: Output,
 ) -> Result<ExitCode> {
     dead::checked(selection, options)?;
-    let store = connect::migrated_store(config).await?;
-    let replayed = dead::replay(&store, selection, options, &this_user()).await?;
+    let client = connect::client(config).await?;
+    let replayed = client.replay(selection, options, &this_user()).await?;
     if replayed.is_empty() && selection.ids.is_some() {
         bail!(NONE_MATCHES);
     }
@@ -230,8 +230,8 @@ async fn replay(
 
 async fn drop(config: &Config, selection: &DeadLetterSelection, out: Output) -> Result<ExitCode> {
     selection.explicit()?;
-    let store = connect::migrated_store(config).await?;
-    let dropped = dead::drop(&store, selection, &this_user()).await?;
+    let client = connect::client(config).await?;
+    let dropped = client.drop_dead(selection, &this_user()).await?;
     if out.json {
         out.value(&json!({ "dropped": dropped }));
     } else if dropped == 0 {

@@ -3,11 +3,13 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
-use operator::movies::{self, Accepted, Ending};
+use operator::{
+    Client, OperatorError,
+    movies::{Accepted, Ending},
+};
 use proto::{RunId, RunState};
 use runtime::Config;
 use serde_json::json;
-use store::Store;
 
 use super::run_table::print_runs;
 use crate::{
@@ -34,16 +36,20 @@ pub(super) async fn run(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let store = connect::migrated_store(config).await?;
-    run_to_its_end(&store, run_id, out).await
+    let client = connect::client(config).await?;
+    run_to_its_end(&client, run_id, out).await
 }
 
 /// Waits for the end of a run and shows it; a failure unless all of it succeeded.
-pub(super) async fn run_to_its_end(store: &Store, run_id: &RunId, out: Output) -> Result<ExitCode> {
+pub(super) async fn run_to_its_end(
+    client: &Client,
+    run_id: &RunId,
+    out: Output,
+) -> Result<ExitCode> {
     let options = FollowOptions { quiet: out.json, limit: RUN_LIMIT };
-    let view = follow_run(store, run_id, options).await?;
+    let view = follow_run(client, run_id, options).await?;
     let succeeded = view.run.status == RunState::Succeeded;
-    print_runs(&[view.run], store.now().await?, out);
+    print_runs(&[view.run], client.now().await?, out);
     Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -62,11 +68,11 @@ pub(super) async fn messages(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let store = connect::migrated_store(config).await?;
+    let client = connect::client(config).await?;
     let mut code = ExitCode::SUCCESS;
     for message in accepted {
-        match end_of(&store, message).await? {
-            Ending::Done => out.say(&done_words(&store, message).await?),
+        match end_of(&client, message).await? {
+            Ending::Done => out.say(&done_words(&client, message).await?),
             Ending::DeadLetter(error) => {
                 output::note(&format!("{}: {error}", message.tmdb_id));
                 code = ExitCode::FAILURE;
@@ -76,20 +82,20 @@ pub(super) async fn messages(
     Ok(code)
 }
 
-async fn end_of(store: &Store, message: &Accepted) -> Result<Ending> {
+async fn end_of(client: &Client, message: &Accepted) -> Result<Ending> {
     loop {
-        if let Some(ending) = movies::ending(store, message).await? {
+        if let Some(ending) = client.ending(message).await? {
             return Ok(ending);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-async fn done_words(store: &Store, message: &Accepted) -> Result<String> {
+async fn done_words(client: &Client, message: &Accepted) -> Result<String> {
     let id = message.tmdb_id;
-    let movie = store.movie(id).await?;
-    Ok(movie.map_or_else(
-        || format!("{id}: done"),
-        |movie| format!("{id}: {} (revision {})", movie.title, movie.revision),
-    ))
+    match client.movie(id).await {
+        Ok(movie) => Ok(format!("{id}: {} (revision {})", movie.title, movie.revision)),
+        Err(OperatorError::Unknown { .. }) => Ok(format!("{id}: done")),
+        Err(error) => Err(error.into()),
+    }
 }

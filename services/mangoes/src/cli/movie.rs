@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use operator::movies;
-use proto::TmdbId;
+use proto::{FieldChange, TmdbId};
 use runtime::Config;
 use serde_json::Value;
 use store::MovieRow;
@@ -45,8 +44,8 @@ pub(super) async fn run(config: &Config, verb: MovieCommand, out: Output) -> Res
 }
 
 async fn show(config: &Config, id: TmdbId, out: Output) -> Result<()> {
-    let store = connect::store_to_read(config).await?;
-    let (movie, now) = (movies::get(&store, id).await?, store.now().await?);
+    let client = connect::client_to_read(config).await?;
+    let (movie, now) = (client.movie(id).await?, client.now().await?);
     if out.json {
         out.value(&movie);
         return Ok(());
@@ -93,8 +92,8 @@ fn due_words(movie: &MovieRow, now: OffsetDateTime) -> String {
 }
 
 async fn history(config: &Config, id: TmdbId, limit: i64, out: Output) -> Result<()> {
-    let store = connect::store_to_read(config).await?;
-    let (events, now) = (movies::history(&store, id, limit).await?, store.now().await?);
+    let client = connect::client_to_read(config).await?;
+    let (events, now) = (client.history(id, limit).await?, client.now().await?);
     let rows = events.iter().map(|event| {
         vec![
             relative(Some(event.at), now),
@@ -111,15 +110,33 @@ async fn history(config: &Config, id: TmdbId, limit: i64, out: Output) -> Result
 /// `title: "Old" -> "New", …`, each value cut.
 fn diff_words(diff: &Value) -> String {
     let fields = diff.as_object().into_iter().flatten();
-    let words = fields.map(|(name, change)| match change.get("new") {
-        Some(new) => format!("{name}: {} -> {}", cut(change.get("old")), cut(Some(new))),
-        None => format!("{name}: {}", cut(Some(change))),
+    let words = fields.map(|(name, change)| {
+        match serde_json::from_value(change.clone()) {
+            Ok(FieldChange::Scalar { old, new }) => {
+                format!("{name}: {} -> {}", cut(&old), cut(&new))
+            }
+            Ok(FieldChange::List { added, removed, omitted }) => {
+                format!("{name}: {}", list_words(&added, &removed, omitted))
+            }
+            // The survivor of a movie that TMDB merged.
+            Err(_) => format!("{name}: {}", cut(change)),
+        }
     });
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn cut(value: Option<&Value>) -> String {
-    let text = value.map(ToString::to_string).unwrap_or_default();
+/// `+ "What came" - "What went", 3 more`.
+fn list_words(added: &[Value], removed: &[Value], omitted: usize) -> String {
+    let side = |sign: &str, items: &[Value]| {
+        let items = Value::from(items.to_vec());
+        (items != Value::Array(Vec::new())).then(|| format!("{sign} {}", cut(&items)))
+    };
+    let more = (omitted > 0).then(|| format!("{omitted} more"));
+    [side("+", added), side("-", removed), more].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn cut(value: &Value) -> String {
+    let text = value.to_string();
     if text.chars().count() > VALUE_CHARS {
         return text.chars().take(VALUE_CHARS).chain(['…']).collect();
     }

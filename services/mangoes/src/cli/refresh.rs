@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use operator::movies;
 use proto::TmdbId;
 use runtime::{Config, ConfigError};
 
@@ -32,12 +31,12 @@ pub(super) async fn run(config: &Config, args: RefreshArgs, out: Output) -> Resu
                 .to_owned()
         ));
     }
-    let store = connect::migrated_store(config).await?;
+    let client = connect::client(config).await?;
     if due {
-        let run_id = movies::refresh_due(&store, &this_user()).await?;
+        let run_id = client.refresh_due(&this_user()).await?;
         return follow::run(config, &run_id, follow, out).await;
     }
     let bus = connect::bus(config).await?;
-    let accepted = movies::refresh(&store, &bus, &ids, &this_user()).await?;
+    let accepted = client.refresh(&bus, &ids, &this_user()).await?;
     follow::messages(config, &accepted, follow, out).await
 }

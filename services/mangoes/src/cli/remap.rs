@@ -37,7 +37,7 @@ struct Done {
 }
 
 pub(super) async fn run(config: &Config, args: RemapArgs, out: Output) -> Result<ExitCode> {
-    if config.nats_url.is_some() && !connect::knows_a_database(config)? {
+    if config.nats.url.is_some() && !connect::knows_a_database(config)? {
         bail!(
             "remap works straight on the database, and only NATS_URL is set: set DATABASE_URL or \
              PGHOST too"

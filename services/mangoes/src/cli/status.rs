@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use operator::status::{Fault, faults, read};
+use operator::{
+    Client,
+    status::{Fault, faults},
+};
 use runtime::Config;
-use store::{Band, BudgetRow, Status, Store};
+use store::{Band, BudgetRow, Status};
 use time::OffsetDateTime;
 
 use crate::{
@@ -26,8 +29,8 @@ pub(crate) struct StatusArgs {
 }
 
 pub(super) async fn run(config: &Config, args: &StatusArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    let status = show(&store, out).await?;
+    let client = connect::client_to_read(config).await?;
+    let status = show(&client, out).await?;
     let faults = faults(&status);
     if !args.check || faults.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -39,13 +42,13 @@ pub(super) async fn run(config: &Config, args: &StatusArgs, out: Output) -> Resu
 }
 
 /// Reads and prints the status.
-pub(super) async fn show(store: &Store, out: Output) -> Result<Status> {
-    let status = read(store).await?;
+pub(super) async fn show(client: &Client, out: Output) -> Result<Status> {
+    let status = client.status().await?;
     if out.json {
         out.value(&status);
         return Ok(status);
     }
-    let now = store.now().await?;
+    let now = client.now().await?;
     output::line(&format!(
         "Fresh: {} of {} titles within policy, counted {}",
         percent(status.fresh, status.titles),
@@ -59,9 +62,12 @@ pub(super) async fn show(store: &Store, out: Output) -> Result<Status> {
         out.pairs(&[("paused job", format!("{}: {}", job.name, job.reason))]);
     }
     migration_plan::old_job_lines(&status.old_jobs).iter().for_each(|line| output::line(line));
-    let unseen = store.old_jobs_unseen().await?;
-    let lines = unseen.iter().flat_map(migration_plan::finding_lines);
-    lines.for_each(|line| output::line(&line));
+    // Only whoever sees the database can be told what it cannot see.
+    if let Client::Database(store) = client {
+        let unseen = store.old_jobs_unseen().await?;
+        let lines = unseen.iter().flat_map(migration_plan::finding_lines);
+        lines.for_each(|line| output::line(&line));
+    }
     Ok(status)
 }
 

@@ -3,10 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use bus::Bus;
+use bus::{Bus, Namespace, topology::Difference};
 use runtime::Config;
+use serde_json::Value;
 
-use crate::{connect, output::Output};
+use crate::{
+    connect,
+    output::{self, Output},
+};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TopologyArgs {
@@ -16,42 +20,76 @@ pub(crate) struct TopologyArgs {
     /// Take over streams that belong to another database: they belong to this one afterwards.
     #[arg(long, conflicts_with = "check")]
     take_over: bool,
+    /// Print users of NATS with the rights that each needs, for MANGOES_NAMESPACE, and do nothing.
+    #[arg(long, conflicts_with_all = ["check", "take_over"])]
+    users: bool,
 }
 
 pub(super) async fn run(config: &Config, args: &TopologyArgs, out: Output) -> Result<ExitCode> {
+    if args.users {
+        output::line(bus::permissions::conf(&Namespace::new(&config.nats.namespace)).trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
     if args.take_over {
         return take_over(config, out).await;
     }
-    let bus = connect_and_apply(config, args.check).await?;
+    let Applied { bus, made } = connect_and_apply(config, args.check).await?;
     let differences = bus.topology_differences().await?;
-    if differences.is_empty() && !out.json {
-        out.say("streams and consumers are as nats/*.json says");
-        return Ok(ExitCode::SUCCESS);
+    if out.json {
+        out.value(if args.check { &differences } else { &made });
+    } else {
+        print(&made, &differences, out);
     }
-    let rows = differences.iter().map(|d| {
-        vec![d.asset.clone(), d.setting.clone(), d.wanted.to_string(), d.actual.to_string()]
-    });
-    out.table(&differences, &["ASSET", "SETTING", "EXPECTED", "ACTUAL"], rows.collect());
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn connect_and_apply(config: &Config, only_check: bool) -> Result<Bus> {
+/// What was made, and what still differs.
+fn print(made: &[Difference], differences: &[Difference], out: Output) {
+    for Difference { asset, setting, wanted, actual } in made {
+        out.say(&match setting.as_str() {
+            "" => format!("{asset} is made"),
+            _ => format!("{asset}: {setting} is {} now, it was {}", plain(wanted), plain(actual)),
+        });
+    }
+    if differences.is_empty() {
+        out.say("streams and consumers are as nats/*.json says");
+        return;
+    }
+    let rows = differences
+        .iter()
+        .map(|d| vec![d.asset.clone(), d.setting.clone(), plain(&d.wanted), plain(&d.actual)]);
+    out.table(differences, &["ASSET", "SETTING", "EXPECTED", "ACTUAL"], rows.collect());
+}
+
+/// A text without its quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// The connection, and what was made by it.
+struct Applied {
+    bus: Bus,
+    made: Vec<Difference>,
+}
+
+async fn connect_and_apply(config: &Config, only_check: bool) -> Result<Applied> {
+    let mut made = Vec::new();
     if connect::knows_a_database(config)? {
         let store = connect::migrated_store(config).await?;
         let bus = connect::bus_of_store(config, &store).await?;
         if !only_check {
             // No relay publishes meanwhile, and what a stream has lost goes into it before
             // anything new.
-            outbox::make_topology(&bus, &store).await?;
+            made = outbox::make_topology(&bus, &store).await?;
         }
-        return Ok(bus);
+        return Ok(Applied { bus, made });
     }
     // The streams belong to no database yet: the first process that has one takes them.
     let bus = connect::bus(config).await?;
     if !only_check {
-        bus.ensure_topology().await?;
+        made = bus.ensure_topology().await?;
     }
-    Ok(bus)
+    Ok(Applied { bus, made })
 }
 
 /// Makes the streams of this NATS belong to this database, then brings them to what the files say.

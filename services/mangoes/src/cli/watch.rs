@@ -3,10 +3,10 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
-use operator::jobs::{self as operator_jobs, RunFilter};
+use operator::{Client, jobs::RunFilter};
 use runtime::Config;
 use serde_json::json;
-use store::{RunRow, Store};
+use store::RunRow;
 
 use super::{jobs::list::print_jobs, run_table::print_runs, status};
 use crate::{
@@ -26,13 +26,13 @@ pub(crate) struct WatchArgs {
 
 /// Ends when it is stopped, or when nobody reads any more.
 pub(super) async fn run(config: &Config, args: &WatchArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
+    let client = connect::client_to_read(config).await?;
     let every = Duration::from_secs(args.every.max(1));
     loop {
         if out.json {
-            output::line(&as_json(&store).await?);
+            output::line(&as_json(&client).await?);
         } else {
-            show(&store, out).await?;
+            show(&client, out).await?;
         }
         if output::is_closed() {
             return Ok(ExitCode::SUCCESS);
@@ -47,22 +47,22 @@ pub(super) async fn run(config: &Config, args: &WatchArgs, out: Output) -> Resul
     }
 }
 
-async fn as_json(store: &Store) -> Result<String> {
-    let at = store.now().await?.unix_timestamp();
-    let status = operator::status::read(store).await?;
-    let jobs = operator_jobs::list(store).await?;
+async fn as_json(client: &Client) -> Result<String> {
+    let at = client.now().await?.unix_timestamp();
+    let status = client.status().await?;
+    let jobs = client.jobs().await?;
     Ok(json!({ "at": at, "status": status, "jobs": jobs }).to_string())
 }
 
-async fn show(store: &Store, out: Output) -> Result<()> {
+async fn show(client: &Client, out: Output) -> Result<()> {
     output::clear_screen();
-    status::show(store, out).await?;
+    status::show(client, out).await?;
     output::line("");
-    let now = store.now().await?;
-    print_jobs(&operator_jobs::list(store).await?, now, out);
+    let now = client.now().await?;
+    print_jobs(&client.jobs().await?, now, out);
     output::line("");
     let latest = RunFilter { limit: Some(RUNS), ..RunFilter::default() };
-    let runs = operator_jobs::runs(store, &latest).await?;
+    let runs = client.runs(&latest).await?;
     let runs: Vec<RunRow> = runs.into_iter().map(|view| view.run).collect();
     print_runs(&runs, now, out);
     output::line("");

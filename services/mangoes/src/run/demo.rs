@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use operator::{
-    Author,
+    Author, Client,
     jobs::{self, RunRequest, RunView},
     status,
 };
@@ -57,7 +57,7 @@ pub(crate) async fn demo(
     out: Output,
 ) -> Result<ExitCode> {
     config.data_dir = config.data_dir.join("demo");
-    config.nats_url = None;
+    config.nats.url = None;
     config.database_url = None;
     config.database_pool = None;
     if options.hot_path.is_some() {
@@ -122,7 +122,8 @@ impl Demo<'_> {
         let request = RunRequest { name, payload, force: true };
         let run_id: RunId = jobs::run(self.store, &request, &author).await?;
         let options = FollowOptions { quiet: self.out.json, limit: STEP_LIMIT };
-        let view: RunView = follow_run(self.store, &run_id, options).await?;
+        let view: RunView =
+            follow_run(&Client::Database(self.store.clone()), &run_id, options).await?;
         let state = view.run.status;
         let RunRow { job, done, failed, .. } = &view.run;
         self.out.say(&format!("{job}: {} ({done} done, {failed} failed)", state.as_str()));

@@ -13,7 +13,7 @@ use super::{
 
 /// Runs these services until the process is stopped.
 pub(crate) async fn serve(config: Config, wanted: &[Service]) -> Result<()> {
-    if config.nats_url.is_none() || config.database_url.is_none() {
+    if config.nats.url.is_none() || config.database_url.is_none() {
         bail!(ConfigError(
             "`mangoes serve` needs NATS_URL and DATABASE_URL; `mangoes up` runs all services with \
              embedded servers"

@@ -9,7 +9,7 @@ use embedded::{Nats, Postgres};
 use runtime::{Config, Secret};
 use store::{Store, StoreOptions};
 
-use crate::endpoints::Endpoints;
+use crate::{connect, endpoints::Endpoints};
 
 /// Database connections of a process with one service: eight such processes stay below the hundred
 /// that Postgres allows by default.
@@ -56,7 +56,7 @@ impl Servers {
     pub(crate) async fn start(config: &Config, options: ServerOptions) -> Result<Self> {
         let (nats, postgres) = start_embedded(config, options).await?;
         let of_nats = nats.as_ref().map(|n| Secret::new(n.nats_url()));
-        let nats_url = of_nats.or(config.nats_url.clone()).context("NATS_URL is not set")?;
+        let nats_url = of_nats.or(config.nats.url.clone()).context("NATS_URL is not set")?;
         let of_postgres = postgres.as_ref().map(|p| Secret::new(p.database_url()));
         let database_url =
             of_postgres.or(config.database_url.clone()).context("DATABASE_URL is not set")?;
@@ -73,15 +73,13 @@ impl Servers {
         store.check_rights().await?;
         store.forget_other_cluster().await?;
         let installation = store.installation_id().await?;
-        let bus = Bus::connect(&BusOptions {
-            url: nats_url.clone(),
-            // The credentials file is for the server that was given, not for an embedded one.
-            creds: config.nats_creds.clone().filter(|_| nats.is_none()),
-            name: "mangoes".to_owned(),
-            replicas: config.nats_replicas,
-            installation: Some(installation.clone()),
-        })
-        .await?;
+        let options = match nats {
+            Some(_) => connect::of_embedded(config, nats_url.clone()),
+            None => connect::of_server(config, nats_url.clone()),
+        };
+        let (name, installation_of_streams) = ("mangoes".to_owned(), Some(installation.clone()));
+        let options = BusOptions { name, installation: installation_of_streams, ..options };
+        let bus = Bus::connect(&options).await?;
         prepare(&bus, &store).await?;
         Ok(Self {
             store,
@@ -149,7 +147,7 @@ async fn start_embedded(
         durable: true,
     };
     let nats = async {
-        if config.nats_url.is_some() {
+        if config.nats.url.is_some() {
             return Ok(None);
         }
         Nats::start(&options).await.map(Some)

@@ -54,7 +54,7 @@ pub(crate) async fn up(mut config: Config, options: UpOptions) -> Result<()> {
 /// A server of somebody else is used only with the database that belongs to it: an empty one beside
 /// it would publish events of its own there.
 fn check_pair(config: &Config, embed_missing: bool) -> Result<(), ConfigError> {
-    let (set, missing) = match (&config.nats_url, &config.database_url) {
+    let (set, missing) = match (&config.nats.url, &config.database_url) {
         (Some(_), None) => ("NATS_URL", "DATABASE_URL"),
         (None, Some(_)) => (config.database_named_by(), "NATS_URL"),
         (Some(_), Some(_)) | (None, None) => return Ok(()),
@@ -96,7 +96,7 @@ fn how_to_reach(
              # sets NATS_URL and DATABASE_URL with their passwords"
         ),
         "  nats pub -J movies.ingest.movie '{\"tmdb_id\": 603}'".to_owned(),
-        "  nats sub 'movies.changed.>'".to_owned(),
+        format!("  nats sub '{}'", servers.bus.subject("movies.changed.>")),
         "  mangoes status".to_owned(),
     ]
 }

@@ -2,7 +2,7 @@
 
 use calendar::Calendar;
 use proto::JobName;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use store::{Author, BackfillOutcome, Backfilled, JobRow, Store};
 use time::OffsetDateTime;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::OperatorError;
 
 /// Which nominal times are backfilled.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackfillRequest {
     pub name: JobName,

@@ -1,6 +1,6 @@
 //! When a job fires next.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{JobRow, Store};
 use time::OffsetDateTime;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::OperatorError;
 
 /// A nominal time to come.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Preview {
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,

@@ -1,12 +1,12 @@
 //! The jobs as tables show them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{JobRow, Store};
 
 use crate::{Noun, OperatorError};
 
 /// All jobs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Jobs {
     /// Why none of them fires at the moment, where all are held.
     pub held: Option<String>,

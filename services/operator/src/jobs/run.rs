@@ -3,7 +3,7 @@
 use proto::{
     Action, IngestList, InvalidPayload, JobName, JobPayload, RefreshPayload, RunId, ScanPayload,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Author, ManualRun, Store, StoreError};
 
@@ -29,7 +29,7 @@ pub struct RunRequest {
 }
 
 /// What a run would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DryRun {
     pub name: String,
     /// Movies that would be ingested (at most) or refreshed.

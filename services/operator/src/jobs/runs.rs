@@ -12,7 +12,7 @@ const DEFAULT_RUNS: i64 = 20;
 const OPEN_AMONG: i64 = 100;
 
 /// Which runs.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunFilter {
     /// Of this job.
@@ -24,7 +24,7 @@ pub struct RunFilter {
 }
 
 /// A run with how far it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunView {
     #[serde(flatten)]
     pub run: RunRow,
@@ -72,14 +72,14 @@ pub async fn run_of(store: &Store, run_id: &str) -> Result<RunView, OperatorErro
     found.map(RunView::from).ok_or_else(|| OperatorError::unknown(Noun::Run, run_id))
 }
 
-/// The latest run of a job that is not over; `None`: all of them are.
-///
-/// # Errors
-/// `Unknown` when there is no such job and no run of it.
-pub async fn open_run(store: &Store, name: &JobName) -> Result<Option<String>, OperatorError> {
-    let latest = RunFilter { name: Some(name.clone()), run_id: None, limit: Some(OPEN_AMONG) };
-    let open = runs(store, &latest).await?.into_iter().find(|view| view.run.ended_at.is_none());
-    Ok(open.map(|view| view.run.run_id))
+/// The runs of a job among which an open one stands.
+pub(crate) fn latest_of(name: &JobName) -> RunFilter {
+    RunFilter { name: Some(name.clone()), run_id: None, limit: Some(OPEN_AMONG) }
+}
+
+/// The latest of these runs that is not over; `None`: all of them are.
+pub(crate) fn first_open(runs: Vec<RunView>) -> Option<String> {
+    runs.into_iter().find(|view| view.run.ended_at.is_none()).map(|view| view.run.run_id)
 }
 
 /// Ends a run and what it still wants.

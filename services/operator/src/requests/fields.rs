@@ -61,6 +61,23 @@ pub(super) struct Movie {
     pub(super) limit: Option<i64>,
 }
 
+/// A message that was accepted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Message {
+    pub(super) message_id: String,
+}
+
+/// A page of the catalogue.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    /// The `next` of the page before.
+    pub(super) after: Option<i64>,
+    /// 1 to 1000.
+    pub(super) limit: Option<i64>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Id {

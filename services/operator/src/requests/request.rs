@@ -18,7 +18,13 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn read(payload: &[u8], usage: &'static str) -> Result<Self, OperatorError> {
+    /// Of the user whose name the server vouches for; without one, what the request says of its
+    /// sender is only what it says.
+    pub(super) fn read(
+        payload: &[u8],
+        user: Option<&str>,
+        usage: &'static str,
+    ) -> Result<Self, OperatorError> {
         let wrong = |problem: String| {
             OperatorError::Invalid(format!("the request is not a JSON object: {problem}"))
         };
@@ -29,7 +35,12 @@ impl Request {
         let Value::Object(mut fields) = value else {
             return Err(wrong("send one such as {\"name\": \"refresh_worker\"}".to_owned()));
         };
-        let by = text(&mut fields, "by")?.map_or_else(|| "nats".to_owned(), |by| by + " (nats)");
+        let says = text(&mut fields, "by")?;
+        let by = match (user, says) {
+            (Some(user), _) => format!("{user} (nats)"),
+            (None, Some(says)) => format!("nats, says it is {says}"),
+            (None, None) => "nats".to_owned(),
+        };
         let request_id = text(&mut fields, "request_id")?;
         Ok(Self { fields, author: Author { by, request_id }, usage })
     }
@@ -81,16 +92,18 @@ mod tests {
     use crate::requests::fields::Named;
 
     fn read(payload: &str) -> Result<Request, OperatorError> {
-        Request::read(payload.as_bytes(), "one job: {name}")
+        Request::read(payload.as_bytes(), None, "one job: {name}")
     }
 
     #[test]
     fn the_author_is_taken_out_of_the_fields() {
         let request = read(r#"{"name": "a", "by": "ann", "request_id": "r"}"#).unwrap();
-        assert_eq!(request.author.by, "ann (nats)");
+        assert_eq!(request.author.by, "nats, says it is ann");
         assert_eq!(request.author.request_id.as_deref(), Some("r"));
         assert_eq!(request.into::<Named>().unwrap().name.as_str(), "a");
         assert_eq!(read(" ").unwrap().author.by, "nats");
+        let named = Request::read(br#"{"by": "ann"}"#, Some("bob"), "").unwrap();
+        assert_eq!(named.author.by, "bob (nats)", "the server knows better");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use catalogue::{
     AnswerError, AppRow, Card, Facts, MapOptions, MovieRows, Rating, Rendered, RowDifference,
     UnpackError, app::SimilarRow,
 };
-use proto::{FieldChange, RefreshOutcome, TmdbId};
+use proto::{FieldChange, RefreshOutcome, ShortCard, TmdbId};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -57,6 +57,7 @@ pub(crate) struct Mapped {
     /// A person sees a difference.
     is_changed: bool,
     diff: BTreeMap<String, FieldChange>,
+    short_card: ShortCard,
     details: Option<Value>,
     similar: Vec<SimilarRow>,
     card: Option<Card>,
@@ -89,6 +90,7 @@ impl Mapped {
         let before = MovieRows { row: &row, facts: &known.work.facts };
         let diff = is_changed.then(|| catalogue::diff_of_rows(before, &details, &movie));
         let similar = movie.similar_of_app();
+        let short_card = card.short_card(*tmdb_id);
         let fingerprint = movie.prints().fingerprint();
         Ok(Self {
             tmdb_id: *tmdb_id,
@@ -98,6 +100,7 @@ impl Mapped {
             details_read_at,
             is_changed,
             diff: diff.unwrap_or_default(),
+            short_card,
             details: Some(details).filter(|_| difference != RowDifference::Same),
             similar: if similar == stored.similar { Vec::new() } else { similar },
             card: Some(card).filter(|card| known.card_etag.as_ref() != Some(&card.etag)),
@@ -124,6 +127,7 @@ impl Mapped {
                 RefreshOutcome::Unchanged
             },
             diff: std::mem::take(&mut self.diff),
+            short_card: self.is_changed.then(|| self.short_card.clone()),
             imdb_id_clash: known.work.imdb_id_clash.clone(),
             writes_work: known.facts_differ(&self.facts),
             writes_rating: known.rating.is_none(),
@@ -201,6 +205,7 @@ mod tests {
             card_etag: None,
             score: None,
             rating: None,
+            is_removed: false,
             has_document: true,
             has_details: false,
         };

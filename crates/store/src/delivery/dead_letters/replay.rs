@@ -2,6 +2,9 @@
 //!
 //! The message goes out through the outbox, and the dead letter keeps its id, in one transaction.
 
+use proto::{
+    DeadLetter, Event, IngestList, IngestMovie, MovieChanged, MovieRefreshed, MovieStale, RunEvent,
+};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
@@ -117,11 +120,12 @@ async fn send(
     message_id: &str,
     payload: &Value,
 ) -> Result<(), StoreError> {
+    let about = payload.get("tmdb_id").or_else(|| payload.get("source"));
+    let about = about.map(|about| about.as_str().map_or(about.to_string(), ToOwned::to_owned));
     let headers = json!({
         "ce-id": message_id,
-        "ce-source": "mangoes",
-        "ce-specversion": "1.0",
-        "ce-type": "replay",
+        "ce-subject": about.unwrap_or_default(),
+        "ce-type": type_of(subject),
     });
     sqlx::query!(
         "
@@ -136,6 +140,20 @@ async fn send(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// What a message on this subject is.
+fn type_of(subject: &str) -> &'static str {
+    let mut tokens = subject.split('.').skip(1);
+    match (tokens.next(), tokens.next()) {
+        (Some("ingest"), Some("list")) => IngestList::TYPE,
+        (Some("ingest"), _) => IngestMovie::TYPE,
+        (Some("stale"), _) => MovieStale::TYPE,
+        (Some("changed"), _) => MovieChanged::TYPE,
+        (Some("refreshed"), _) => MovieRefreshed::TYPE,
+        (Some("run"), _) => RunEvent::TYPE,
+        (Some(_) | None, _) => DeadLetter::TYPE,
+    }
 }
 
 #[cfg(test)]

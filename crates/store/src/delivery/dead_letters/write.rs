@@ -1,7 +1,7 @@
 //! Writes a dead letter and its event.
 
 use delivery::DeadMessage;
-use proto::DeadLetter;
+use proto::{DeadLetter, TraceId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -17,7 +17,10 @@ const HEADERS_MAX_BYTES: usize = 16_384;
 
 /// Writes the row and its event once, in the caller's transaction.
 pub(crate) async fn write(tx: &mut PgConnection, dead: &DeadMessage) -> Result<(), StoreError> {
-    let trace_id = trace_id(dead);
+    let trace = trace(dead);
+    let trace_id = trace
+        .as_ref()
+        .map_or_else(|| outbox::trace_id(&dead.message.key), |trace| trace.as_str().to_owned());
     // Not the start of the transaction: the relay's is open while it publishes.
     let died_at = sqlx::query_scalar!(
         "
@@ -46,10 +49,14 @@ pub(crate) async fn write(tx: &mut PgConnection, dead: &DeadMessage) -> Result<(
     // The event must be publishable, whatever the id of its message is.
     let id = format!("dead:{}:{}", dead.message.consumer, dead.message.key)
         .replace(char::is_control, "?");
-    let envelope =
-        Envelope { message_id: id.clone(), ordering_key: id, cause: &dead.message.key, at: now };
-    let event = event(dead, trace_id.clone(), now);
-    outbox::enqueue(tx, &[Entry::in_trace(&event, envelope, &trace_id)]).await
+    let envelope = Envelope {
+        message_id: id.clone(),
+        ordering_key: id,
+        trace: trace.as_ref(),
+        cause: &dead.message.key,
+        at: now,
+    };
+    outbox::enqueue(tx, &[Entry::new(&event(dead, trace_id, now), envelope)]).await
 }
 
 fn event(dead: &DeadMessage, trace_id: String, now: OffsetDateTime) -> DeadLetter {
@@ -76,13 +83,7 @@ fn event(dead: &DeadMessage, trace_id: String, now: OffsetDateTime) -> DeadLette
     }
 }
 
-/// The trace of the W3C `traceparent` that came with the message, or else the one of its event.
-fn trace_id(dead: &DeadMessage) -> String {
-    let parent =
-        dead.headers.get("traceparent").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let given = parent
-        .split('-')
-        .nth(1)
-        .filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
-    given.map_or_else(|| outbox::trace_id(&dead.message.key), str::to_ascii_lowercase)
+/// The trace of the W3C `traceparent` that came with the message.
+fn trace(dead: &DeadMessage) -> Option<TraceId> {
+    TraceId::of_traceparent(dead.headers.get("traceparent")?.as_str()?)
 }

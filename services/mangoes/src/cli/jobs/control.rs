@@ -3,10 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use operator::{
-    Moment,
-    jobs::{self, PauseRequest},
-};
+use operator::{Moment, jobs::PauseRequest};
 use proto::JobName;
 use runtime::Config;
 
@@ -40,9 +37,9 @@ pub(crate) struct HoldArgs {
 
 pub(super) async fn pause(config: &Config, args: PauseArgs, out: Output) -> Result<ExitCode> {
     let PauseArgs { name, note, until } = args;
-    let store = connect::migrated_store(config).await?;
+    let client = connect::client(config).await?;
     let request = PauseRequest { name, note, until };
-    let job = jobs::pause(&store, &request, &this_user()).await?;
+    let job = client.pause(&request, &this_user()).await?;
     out.say(&format!(
         "{0} is paused; times that pass meanwhile are listed as skipped runs. `mangoes jobs \
          resume {0}` lets it fire again",
@@ -52,15 +49,15 @@ pub(super) async fn pause(config: &Config, args: PauseArgs, out: Output) -> Resu
 }
 
 pub(super) async fn resume(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
-    let job = jobs::resume(&store, name, &this_user()).await?;
-    out.say(&format!("{name} fires again: next {}", relative(job.next_at, store.now().await?)));
+    let client = connect::client(config).await?;
+    let job = client.resume(name, &this_user()).await?;
+    out.say(&format!("{name} fires again: next {}", relative(job.next_at, client.now().await?)));
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn delete(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
-    jobs::delete(&store, name, &this_user()).await?;
+    let client = connect::client(config).await?;
+    client.delete(name, &this_user()).await?;
     out.say(&format!(
         "{name} is deleted; `mangoes jobs runs` shows its runs for a while, and no other job can \
          have its name"
@@ -69,13 +66,13 @@ pub(super) async fn delete(config: &Config, name: &str, out: Output) -> Result<E
 }
 
 pub(super) async fn hold(config: &Config, args: HoldArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
+    let client = connect::client(config).await?;
     let note = args.note.as_deref();
     if args.off {
-        jobs::release(&store, note, &this_user()).await?;
+        client.hold(false, note, &this_user()).await?;
         out.say("all jobs are released; each fires at its next time");
     } else {
-        jobs::hold(&store, note, &this_user()).await?;
+        client.hold(true, note, &this_user()).await?;
         out.say("all jobs are held; `mangoes jobs hold --off` releases them");
     }
     Ok(ExitCode::SUCCESS)

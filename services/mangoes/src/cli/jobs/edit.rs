@@ -130,20 +130,20 @@ impl SettingsArgs {
 
 pub(super) async fn create(config: &Config, args: CreateArgs, out: Output) -> Result<ExitCode> {
     let CreateArgs { name, action, settings } = args;
-    let store = connect::migrated_store(config).await?;
-    let settings = settings.job_edit(store.now().await?);
+    let client = connect::client(config).await?;
+    let settings = settings.job_edit(client.now().await?);
     note_schedule(&settings);
     let draft = JobDraft { name, action, settings };
-    jobs::create(&store, &draft, &this_user()).await?;
+    client.create(&draft, &this_user()).await?;
     preview::next(config, &draft.name, SHOWN_TIMES, out).await
 }
 
 pub(super) async fn set(config: &Config, args: SetArgs, out: Output) -> Result<ExitCode> {
     let SetArgs { name, settings } = args;
-    let store = connect::migrated_store(config).await?;
-    let edit = settings.job_edit(store.now().await?);
+    let client = connect::client(config).await?;
+    let edit = settings.job_edit(client.now().await?);
     note_schedule(&edit);
-    jobs::set(&store, &name, &edit, &this_user()).await?;
+    client.set(&name, &edit, &this_user()).await?;
     preview::next(config, &name, SHOWN_TIMES, out).await
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use operator::jobs::{self, Jobs};
+use operator::jobs::Jobs;
 use proto::RunState;
 use runtime::Config;
 use store::JobRow;
@@ -19,8 +19,8 @@ const STRIP: usize = 30;
 const MARKS: &str = "(+ succeeded, ~ partial, ! failed or lost, x cancelled, . skipped, > open)";
 
 pub(super) async fn list(config: &Config, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    print_jobs(&jobs::list(&store).await?, store.now().await?, out);
+    let client = connect::client_to_read(config).await?;
+    print_jobs(&client.jobs().await?, client.now().await?, out);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -82,8 +82,8 @@ pub(super) fn next_words(job: &JobRow, now: OffsetDateTime) -> String {
 }
 
 pub(super) async fn show(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    let (job, now) = (jobs::get(&store, name).await?, store.now().await?);
+    let client = connect::client_to_read(config).await?;
+    let (job, now) = (client.job(name).await?, client.now().await?);
     if out.json {
         out.value(&job);
         return Ok(ExitCode::SUCCESS);

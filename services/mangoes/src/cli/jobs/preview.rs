@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use operator::jobs::{self, NextTimes, Preview};
+use operator::jobs::{NextTimes, Preview};
 use runtime::Config;
 
 use super::list::next_words;
@@ -18,9 +18,9 @@ pub(super) async fn next(
     count: usize,
     out: Output,
 ) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    let NextTimes { job, times } = jobs::next(&store, name, count).await?;
-    let now = store.now().await?;
+    let client = connect::client_to_read(config).await?;
+    let NextTimes { job, times } = client.next(name, count).await?;
+    let now = client.now().await?;
     if !job.enabled {
         out.say(&format!("{name} is {}; it would fire:", next_words(&job, now)));
     }
@@ -37,8 +37,8 @@ pub(super) async fn next(
 }
 
 pub(super) async fn lint(config: &Config, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
-    let found = jobs::lint(&store).await?;
+    let client = connect::client_to_read(config).await?;
+    let found = client.lint().await?;
     if found.is_empty() {
         out.say("nothing is wrong with any job");
     }

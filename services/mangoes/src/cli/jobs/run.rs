@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use operator::{
     Moment,
-    jobs::{self, BackfillRequest, DryRun, RunRequest},
+    jobs::{BackfillRequest, DryRun, RunRequest},
 };
 use proto::JobName;
 use runtime::Config;
@@ -55,14 +55,14 @@ pub(super) async fn run(config: &Config, args: RunArgs, out: Output) -> Result<E
     let RunArgs { name, force, payload, follow, dry_run } = args;
     let payload = payload.map(|JsonObject(object)| object);
     let request = RunRequest { name, payload, force };
-    let store = connect::migrated_store(config).await?;
+    let client = connect::client(config).await?;
     if dry_run {
-        print_dry_run(&jobs::dry_run(&store, &request, config.tmdb_rate).await?, out);
+        print_dry_run(&client.dry_run(&request, config.tmdb_rate).await?, out);
         return Ok(ExitCode::SUCCESS);
     }
-    let run_id = jobs::run(&store, &request, &this_user()).await?;
+    let run_id = client.run(&request, &this_user()).await?;
     if follow {
-        return follow::run_to_its_end(&store, &run_id, out).await;
+        return follow::run_to_its_end(&client, &run_id, out).await;
     }
     out.say(&format!(
         "{run_id} is queued; the schedule stays as it is. `mangoes jobs runs {}` shows it",
@@ -97,11 +97,11 @@ fn print_dry_run(plan: &DryRun, out: Output) {
 
 pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -> Result<ExitCode> {
     let BackfillArgs { name, from, to, dry_run } = args;
-    let store = connect::migrated_store(config).await?;
-    let now = store.now().await?;
+    let client = connect::client(config).await?;
+    let now = client.now().await?;
     let (from, to) = (from.from_now(now), to.from_now(now));
     let request = BackfillRequest { name, from, to, dry_run };
-    let times = jobs::backfill(&store, &request, &this_user()).await?;
+    let times = client.backfill(&request, &this_user()).await?;
     let row = |time: &Backfilled| {
         vec![
             rfc3339(time.scheduled_for),

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use operator::jobs::{self, RunFilter};
+use operator::{Client, jobs::RunFilter};
 use proto::JobName;
 use runtime::Config;
-use store::{RunRow, Store};
+use store::RunRow;
 
 use crate::{
     cli::{author::this_user, run_table::print_runs},
@@ -51,9 +51,9 @@ impl std::str::FromStr for RunOrJob {
 }
 
 pub(super) async fn runs(config: &Config, args: RunsArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::store_to_read(config).await?;
+    let client = connect::client_to_read(config).await?;
     let filter = RunFilter { name: args.name, run_id: None, limit: Some(args.limit) };
-    let runs = jobs::runs(&store, &filter).await?;
+    let runs = client.runs(&filter).await?;
     let runs: Vec<RunRow> = runs.into_iter().map(|view| view.run).collect();
     if runs.is_empty() && !out.json {
         out.say(
@@ -62,14 +62,14 @@ pub(super) async fn runs(config: &Config, args: RunsArgs, out: Output) -> Result
         );
         return Ok(ExitCode::SUCCESS);
     }
-    print_runs(&runs, store.now().await?, out);
+    print_runs(&runs, client.now().await?, out);
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_to_cancel(store: &Store, named: RunOrJob) -> Result<String> {
+async fn run_to_cancel(client: &Client, named: RunOrJob) -> Result<String> {
     match named {
         RunOrJob::Run(run_id) => Ok(run_id),
-        RunOrJob::Job(name) => match jobs::open_run(store, &name).await? {
+        RunOrJob::Job(name) => match client.open_run(&name).await? {
             Some(run_id) => Ok(run_id),
             None => bail!("{name} has no open run; `mangoes jobs runs {name}` shows its runs"),
         },
@@ -77,9 +77,9 @@ async fn run_to_cancel(store: &Store, named: RunOrJob) -> Result<String> {
 }
 
 pub(super) async fn cancel(config: &Config, args: CancelArgs, out: Output) -> Result<ExitCode> {
-    let store = connect::migrated_store(config).await?;
-    let run_id = run_to_cancel(&store, args.run).await?;
-    let run = jobs::cancel(&store, &run_id, args.note.as_deref(), &this_user()).await?.run;
+    let client = connect::client(config).await?;
+    let run_id = run_to_cancel(&client, args.run).await?;
+    let run = client.cancel(&run_id, args.note.as_deref(), &this_user()).await?.run;
     out.say(&format!(
         "{run_id} is cancelled: {} done, {} failed, {} left undone",
         run.done, run.failed, run.cancelled

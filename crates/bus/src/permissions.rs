@@ -1,0 +1,337 @@
+//! What each user of NATS may publish and subscribe, and nothing else: `nats/users.conf` is written
+//! from here.
+//!
+//! Every process publishes what the outbox holds and answers `movies.api.*`, so every service may
+//! do so. What differs is whose work a service may take, and who may make streams.
+
+use delivery::{CONSUMERS, Service};
+use proto::API_VERBS;
+
+use crate::{
+    Namespace,
+    topology::{STREAMS, stream_of, subjects},
+};
+
+/// The user with whom the services of one process log in, where all run in one.
+const ALL_SERVICES: &str = "mangoes";
+/// The stream of what other systems read.
+const EVENTS: &str = "MOVIES_EVENTS";
+/// What anyone may ask to be done.
+const BY_HAND: [&str; 3] = ["movies.ingest.movie", "movies.ingest.list", "movies.stale.now"];
+/// What other systems may hear.
+const FOR_EVERYBODY: [&str; 3] = ["movies.refreshed.*", "movies.changed.*", "movies.run.*"];
+/// A user and its rights.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Its name, and the variable of its password: `$INGEST_PASSWORD`.
+    pub name: &'static str,
+    /// For people.
+    meaning: &'static str,
+    /// Subjects that it may publish.
+    pub publish: Vec<String>,
+    /// Subjects that it may subscribe.
+    pub subscribe: Vec<String>,
+    /// Whether it answers requests.
+    answers: bool,
+}
+
+/// Every user, with the names of streams and subjects in this namespace.
+#[must_use]
+pub fn users(namespace: &Namespace) -> Vec<User> {
+    let names = Names(namespace);
+    let mut users: Vec<User> = Service::ALL.iter().map(|service| names.service(*service)).collect();
+    users.extend([
+        names.all_services(),
+        names.setup(),
+        names.operator(),
+        names.publisher(),
+        names.subscriber(),
+    ]);
+    users
+}
+
+/// Builds rights for one namespace.
+struct Names<'a>(&'a Namespace);
+
+impl Names<'_> {
+    fn subject(&self, name: &str) -> String {
+        self.0.subject(name)
+    }
+
+    fn streams(&self) -> Vec<String> {
+        STREAMS.iter().map(|(name, _)| self.0.stream(name)).collect()
+    }
+
+    fn service(&self, service: Service) -> User {
+        let mut user = self.process(service.as_str(), "the service of this name");
+        self.may_work_as(service, &mut user);
+        // After a loss of the streams' store one service makes them again, and the others wait.
+        if service == Service::Scheduler {
+            user.meaning = "the service of this name; makes streams and consumers that are missing";
+            user.publish.extend(self.making());
+        }
+        user
+    }
+
+    fn all_services(&self) -> User {
+        let mut user = self.process(ALL_SERVICES, "all services in one process");
+        Service::ALL.iter().for_each(|service| self.may_work_as(*service, &mut user));
+        user.publish.extend(self.making());
+        user
+    }
+
+    /// What every process of ours does.
+    fn process(&self, name: &'static str, meaning: &'static str) -> User {
+        let mut publish: Vec<String> = subjects().map(|subject| self.subject(subject)).collect();
+        publish.extend(self.looking());
+        let subscribe = vec![inbox(name), self.subject("movies.api.>"), "$SRV.>".to_owned()];
+        User { name, meaning, publish, subscribe, answers: true }
+    }
+
+    /// Takes the work of the service's consumers.
+    fn may_work_as(&self, service: Service, user: &mut User) {
+        for consumer in CONSUMERS.iter().filter(|consumer| consumer.service == service) {
+            // Every consumer's file was read when its stream was looked for.
+            let stream = self.0.stream(&stream_of(consumer.durable).unwrap_or_default());
+            let durable = consumer.durable;
+            user.publish.extend([
+                format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"),
+                format!("$JS.ACK.{stream}.{durable}.>"),
+                // The form of acks with a domain and an account.
+                format!("$JS.ACK.*.*.{stream}.{durable}.>"),
+            ]);
+            for verb in ["GET", "DELETE"] {
+                let subject = format!("$JS.API.STREAM.MSG.{verb}.{stream}");
+                if !user.publish.contains(&subject) {
+                    user.publish.push(subject);
+                }
+            }
+            let advisory = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES";
+            user.subscribe.push(format!("{advisory}.{stream}.{durable}"));
+        }
+    }
+
+    /// Looks at streams and consumers.
+    fn looking(&self) -> Vec<String> {
+        let mut subjects = vec!["$JS.API.INFO".to_owned()];
+        for stream in self.streams() {
+            subjects.push(format!("$JS.API.STREAM.INFO.{stream}"));
+            subjects.push(format!("$JS.API.CONSUMER.INFO.{stream}.*"));
+        }
+        subjects
+    }
+
+    /// Makes streams and consumers, and sets them right.
+    fn making(&self) -> Vec<String> {
+        let of = |stream: String| {
+            [
+                format!("$JS.API.STREAM.CREATE.{stream}"),
+                format!("$JS.API.STREAM.UPDATE.{stream}"),
+                format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+            ]
+        };
+        self.streams().into_iter().flat_map(of).collect()
+    }
+
+    fn setup(&self) -> User {
+        let name = "setup";
+        let mut publish = self.looking();
+        publish.extend(self.making());
+        User {
+            name,
+            meaning: "`mangoes topology`: makes streams and consumers, reads and sends no message",
+            publish,
+            subscribe: vec![inbox(name)],
+            answers: false,
+        }
+    }
+
+    fn operator(&self) -> User {
+        let name = "operator";
+        let mut publish = self.by_hand();
+        publish.push(self.subject("movies.api.as.operator.>"));
+        // What changes something is asked for under a name that the audit can trust.
+        let harmless = API_VERBS.iter().filter(|verb| verb.is_reading);
+        publish.extend(harmless.map(|verb| self.subject(&format!("movies.api.{}", verb.name))));
+        publish.extend(["$SRV.>".to_owned(), "$JS.API.STREAM.NAMES".to_owned()]);
+        publish.push("$JS.API.STREAM.LIST".to_owned());
+        publish.extend(self.looking());
+        for stream in self.streams() {
+            publish.push(format!("$JS.API.CONSUMER.LIST.{stream}"));
+            publish.push(format!("$JS.API.CONSUMER.NAMES.{stream}"));
+            publish.push(format!("$JS.API.CONSUMER.PAUSE.{stream}.*"));
+            publish.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
+            publish.push(format!("$JS.API.DIRECT.GET.{stream}.>"));
+        }
+        for stream in [EVENTS, "MOVIES_DEAD"] {
+            publish.extend(reading(&self.0.stream(stream)));
+        }
+        User {
+            name,
+            meaning: "people: every verb of movies.api under its own name, work by hand, a look at \
+                      streams, consumers, events and dead letters",
+            publish,
+            subscribe: vec![inbox(name), self.subject("movies.*.>")],
+            answers: false,
+        }
+    }
+
+    fn publisher(&self) -> User {
+        let name = "publisher";
+        User {
+            name,
+            meaning: "a program that asks for movies, lists and refreshes",
+            publish: self.by_hand(),
+            subscribe: vec![inbox(name)],
+            answers: false,
+        }
+    }
+
+    fn subscriber(&self) -> User {
+        let (name, stream) = ("subscriber", self.0.stream(EVENTS));
+        let mut publish = reading(&stream);
+        publish.push(format!("$JS.API.STREAM.INFO.{stream}"));
+        publish.push(self.subject("movies.api.movie.get"));
+        publish.push(self.subject("movies.api.movie.cards"));
+        let mut subscribe = vec![inbox(name)];
+        subscribe.extend(FOR_EVERYBODY.iter().map(|subject| self.subject(subject)));
+        User {
+            name,
+            meaning: "a program that lives on the events: its own consumers of MOVIES_EVENTS, \
+                      replay, cards",
+            publish,
+            subscribe,
+            answers: false,
+        }
+    }
+
+    fn by_hand(&self) -> Vec<String> {
+        BY_HAND.iter().map(|subject| self.subject(subject)).collect()
+    }
+}
+
+/// Where a user's answers come in; no other user may read them.
+fn inbox(name: &str) -> String {
+    format!("_INBOX.{name}.>")
+}
+
+/// Makes consumers of a stream, and reads it by them.
+fn reading(stream: &str) -> Vec<String> {
+    vec![
+        format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
+        format!("$JS.API.CONSUMER.DURABLE.CREATE.{stream}.>"),
+        format!("$JS.API.CONSUMER.DELETE.{stream}.*"),
+        format!("$JS.API.CONSUMER.INFO.{stream}.*"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"),
+        format!("$JS.API.DIRECT.GET.{stream}.>"),
+        format!("$JS.ACK.{stream}.>"),
+        format!("$JS.ACK.*.*.{stream}.>"),
+        format!("$JS.FC.{stream}.>"),
+    ]
+}
+
+const HEAD: &str = "# Users of NATS, each with the rights that it needs and no others. Written from
+# crates/bus/src/permissions.rs by `make bless`; `mangoes topology --users` prints it for another
+# MANGOES_NAMESPACE.
+#
+# Include it beside server.conf, as nats/secure.conf does. A password comes from the environment of
+# the server: letters and digits that begin with a letter, for NATS reads a value that looks like a
+# number as one. Each user reads its answers under _INBOX.<user>; mangoes does so by itself, other
+# clients are told (`nats --inbox-prefix _INBOX.operator`).
+";
+
+/// The text of `nats/users.conf`.
+#[must_use]
+pub fn conf(namespace: &Namespace) -> String {
+    let mut text = HEAD.to_owned();
+    text.push_str("\naccounts {\n  MANGOES {\n    jetstream: enabled\n    users: [\n");
+    for user in users(namespace) {
+        text.push_str(&user.conf());
+    }
+    text.push_str("    ]\n  }\n\n");
+    text.push_str("  # For monitoring and for work on the cluster: `nats server report`.\n");
+    text.push_str("  SYS { users: [{ user: system, password: $SYSTEM_PASSWORD }] }\n}\n");
+    text.push_str("system_account: SYS\n");
+    text
+}
+
+impl User {
+    fn conf(&self) -> String {
+        let list = |name: &str, subjects: &[String]| {
+            let lines: String =
+                subjects.iter().map(|subject| format!("            \"{subject}\"\n")).collect();
+            format!("          {name}: {{ allow: [\n{lines}          ] }}\n")
+        };
+        let variable = self.name.to_uppercase().replace('-', "_");
+        let answers = if self.answers { "          allow_responses: true\n" } else { "" };
+        let mut text = comment(self.meaning);
+        text.push_str(&format!(
+            "      {{\n        user: {}\n        password: ${variable}_PASSWORD\n        \
+             permissions: {{\n",
+            self.name
+        ));
+        text.push_str(&list("publish", &self.publish));
+        text.push_str(&list("subscribe", &self.subscribe));
+        text.push_str(answers);
+        text.push_str("        }\n      }\n");
+        text
+    }
+}
+
+/// Prose in lines of at most 100 columns.
+fn comment(words: &str) -> String {
+    let mut lines = vec![String::from("      #")];
+    for word in words.split_whitespace() {
+        let full = lines.last().is_some_and(|line| line.len() + 1 + word.len() > 100);
+        if full {
+            lines.push(String::from("      #"));
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_what_this_module_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../nats/users.conf");
+        let text = conf(&Namespace::default());
+        if std::env::var_os("MANGOES_BLESS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let stored = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(stored == text, "nats/users.conf differs: if that is meant, run `make bless`");
+    }
+
+    #[test]
+    fn only_our_processes_may_say_what_happened() {
+        for user in users(&Namespace::default()) {
+            let ours = user.answers;
+            for subject in ["movies.refreshed.*", "movies.changed.*", "movies.run.*"] {
+                let may = user.publish.iter().any(|allowed| allowed == subject);
+                assert_eq!(may, ours, "{}: {subject}", user.name);
+            }
+            assert!(user.publish.iter().all(|s| !s.contains("PURGE")), "{}", user.name);
+        }
+    }
+
+    #[test]
+    fn every_consumer_has_a_service_that_may_work() {
+        let users = users(&Namespace::new("staging"));
+        for consumer in &CONSUMERS {
+            let user = users.iter().find(|user| user.name == consumer.service.as_str()).unwrap();
+            let next = format!(".{}", consumer.durable);
+            assert!(
+                user.publish.iter().any(|s| s.contains("MSG.NEXT.staging_") && s.ends_with(&next)),
+                "{}",
+                consumer.durable
+            );
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The verbs of movies.
+
+use bus::Bus;
+use proto::{RunId, TmdbId};
+use serde_json::{Value, json};
+use store::{Author, MovieRow, WorkEvent};
+
+use super::{Client, ask, ask_of, read, run_id, signed};
+use crate::{
+    Noun, OperatorError,
+    movies::{self, Accepted, Ending},
+};
+
+impl Client {
+    /// One movie.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub async fn movie(&self, id: TmdbId) -> Result<MovieRow, OperatorError> {
+        match self {
+            Self::Database(store) => movies::get(store, id).await,
+            Self::Nats(bus) => {
+                let body = json!({ "tmdb_id": id });
+                ask_of(bus, "movie.get", body, Noun::Movie, &id.to_string()).await
+            }
+        }
+    }
+
+    /// A movie's timeline, the newest first.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub async fn history(&self, id: TmdbId, limit: i64) -> Result<Vec<WorkEvent>, OperatorError> {
+        match self {
+            Self::Database(store) => movies::history(store, id, limit).await,
+            Self::Nats(bus) => {
+                let body = json!({ "tmdb_id": id, "limit": limit });
+                ask_of(bus, "movie.history", body, Noun::Movie, &id.to_string()).await
+            }
+        }
+    }
+
+    /// Refreshes movies now; each has to be in the catalogue.
+    ///
+    /// # Errors
+    /// As [`movies::refresh`]. By the database it needs the way to NATS, too.
+    pub async fn refresh(
+        &self,
+        bus: &Bus,
+        ids: &[TmdbId],
+        by: &Author,
+    ) -> Result<Vec<Accepted>, OperatorError> {
+        match self {
+            Self::Database(store) => movies::refresh(store, bus, ids, by).await,
+            Self::Nats(bus) => {
+                let answer: Value =
+                    ask(bus, "refresh", signed(json!({ "movies": ids }), by)).await?;
+                read("refresh", answer.get("accepted").cloned().unwrap_or_default())
+            }
+        }
+    }
+
+    /// Refreshes all movies that are due.
+    ///
+    /// # Errors
+    /// As [`movies::refresh_due`].
+    pub async fn refresh_due(&self, by: &Author) -> Result<RunId, OperatorError> {
+        match self {
+            Self::Database(store) => movies::refresh_due(store, by).await,
+            Self::Nats(bus) => {
+                run_id(ask(bus, "refresh", signed(json!({ "due": true }), by)).await?)
+            }
+        }
+    }
+
+    /// How a message ended; `None`: not yet.
+    ///
+    /// # Errors
+    /// As [`movies::ending`].
+    pub async fn ending(&self, message: &Accepted) -> Result<Option<Ending>, OperatorError> {
+        match self {
+            Self::Database(store) => movies::ending(store, &message.message_id).await,
+            Self::Nats(bus) => {
+                ask(bus, "movie.ending", json!({ "message_id": message.message_id })).await
+            }
+        }
+    }
+}

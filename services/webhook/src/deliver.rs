@@ -1,0 +1,151 @@
+//! One event: sent, sent again, or given up.
+
+use std::{error::Error as _, time::Duration};
+
+use bus::Followed;
+use delivery::{DeadMessage, Effect, Ledger, MessageRef};
+use proto::Reason;
+use reqwest::{StatusCode, header::HeaderMap, redirect::Policy};
+use serde_json::Value;
+use store::{DatabaseClock, Store};
+use tracing::{error, warn};
+use url::Url;
+
+use crate::{
+    Options, Secret,
+    retry::{Next, next},
+};
+
+/// How long the receiver may take.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Attributes of CloudEvents begin so in messages of NATS and in requests of HTTP.
+const ATTRIBUTE: &str = "ce-";
+
+/// Everything that an event is sent with.
+pub(crate) struct Delivery {
+    /// The durable consumer.
+    pub(crate) consumer: &'static str,
+    http: reqwest::Client,
+    url: Url,
+    secret: Option<Secret>,
+    give_up_after: Duration,
+    store: Store,
+    clock: DatabaseClock,
+}
+
+impl Delivery {
+    pub(crate) async fn new(store: Store, options: &Options) -> anyhow::Result<Self> {
+        // An error means that another part of this process installed one before: that one will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .timeout(ANSWER)
+            // A receiver that has moved is told by its owner, not by an answer.
+            .redirect(Policy::none())
+            .user_agent(concat!("mangoes/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self {
+            // One for each process: messages are known by the name of their consumer.
+            consumer: format!("webhook-{}", options.name).leak(),
+            http,
+            url: options.url.clone(),
+            secret: options.secret.clone(),
+            give_up_after: options.give_up_after,
+            clock: DatabaseClock::start(&store).await?,
+            store,
+        })
+    }
+
+    /// Sends it and settles it. What cannot be settled is delivered again.
+    pub(crate) async fn deliver(&self, event: &Followed) {
+        let failure = match self.send(event).await {
+            Ok(()) => return event.done().await,
+            Err(failure) => failure,
+        };
+        let age = Duration::try_from(self.clock.now() - event.stored_at);
+        match next(event.attempts, age.unwrap_or_default(), self.give_up_after) {
+            Next::Again(pause) => {
+                warn!(
+                    subject = event.subject,
+                    attempt = event.attempts,
+                    pause_secs = pause.as_secs(),
+                    failure,
+                    "the receiver did not take an event; it is sent again"
+                );
+                event.again(pause).await;
+            }
+            Next::GiveUp => self.give_up(event, failure).await,
+        }
+    }
+
+    async fn send(&self, event: &Followed) -> Result<(), String> {
+        let at = self.clock.now().unix_timestamp();
+        let mut request = self
+            .http
+            .post(self.url.clone())
+            .headers(attributes(event))
+            .header("content-type", "application/json")
+            .header("webhook-id", event.key.as_str())
+            .header("webhook-timestamp", at.to_string());
+        if let Some(secret) = &self.secret {
+            let signature = secret.sign(&event.key, at, &event.payload);
+            request = request.header("webhook-signature", signature);
+        }
+        let answer = request.body(event.payload.clone()).send().await;
+        let status = answer.map_err(|e| no_answer(&e))?.status();
+        if status.is_success() { Ok(()) } else { Err(refusal(status)) }
+    }
+
+    /// The row is written before the message is settled: a crash between them writes it once.
+    async fn give_up(&self, event: &Followed, failure: String) {
+        error!(subject = event.subject, failure, "an event is given up: it is a dead letter now");
+        let dead = DeadMessage {
+            message: MessageRef { consumer: self.consumer, key: event.key.clone() },
+            subject: event.subject.clone(),
+            reason: Reason::NotTaken,
+            error: failure,
+            attempts: i32::try_from(event.attempts).unwrap_or(i32::MAX),
+            payload: event.payload.to_vec(),
+            headers: Value::Object(event.headers.clone()),
+            first_at: event.stored_at,
+        };
+        match self.store.dead_letter(&dead, &Effect::None).await {
+            Ok(()) => event.done().await,
+            Err(e) => {
+                warn!(error = %e, "the dead letter could not be written; the event comes again");
+                event.again(self.store.pause()).await;
+            }
+        }
+    }
+}
+
+/// The event's attributes; a value that no header can hold is left out.
+fn attributes(event: &Followed) -> HeaderMap {
+    let named = event
+        .headers
+        .iter()
+        .filter(|(name, _)| name.starts_with(ATTRIBUTE) || name.as_str() == "traceparent");
+    named
+        .filter_map(|(name, value)| {
+            let name = name.parse::<reqwest::header::HeaderName>().ok()?;
+            Some((name, value.as_str()?.parse().ok()?))
+        })
+        .collect()
+}
+
+fn refusal(status: StatusCode) -> String {
+    format!("the receiver answered {status}")
+}
+
+/// Without the address, which may hold a password.
+fn no_answer(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("the receiver did not answer within {} s", ANSWER.as_secs());
+    }
+    let mut cause = error.source();
+    let mut words = "the receiver cannot be reached".to_owned();
+    while let Some(error) = cause {
+        words = format!("the receiver cannot be reached: {error}");
+        cause = error.source();
+    }
+    words
+}
