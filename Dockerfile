@@ -45,6 +45,8 @@ RUN install -D -m 0755 target/dist/mangoes /image/usr/local/bin/mangoes \
     && install -D -m 0644 LICENSE /image/usr/share/doc/mangoes/LICENSE \
     && install -D -m 0644 /etc/ssl/certs/ca-certificates.crt \
         /image/etc/ssl/certs/ca-certificates.crt
+# The crates in the program, with their licences.
+RUN umask 022 && sh docker/third-party /image/usr/share/doc/mangoes
 
 FROM debian:trixie-slim
 # A volume that is mounted here first belongs to the user of this image, as this folder does.

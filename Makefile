@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint fmt fix sqlx sqlx-check bless unused check bench bench-check \
-  bench-bless bench-pure chaos shrink hunt image compose-test
+  bench-bless bench-pure chaos shrink hunt image compose-test cluster-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -95,3 +95,6 @@ image: ## one image for every service, which knows its commit
 
 compose-test: setup ## the containers of docker-compose.yml: start, work, kill each, refuse
 	@scripts/compose-test
+
+cluster-test: setup ## the containers of compose.cluster.yml: work goes on while any one is away
+	@scripts/cluster-test

@@ -25,6 +25,7 @@ mod contract;
 mod control;
 mod crash;
 mod dead;
+mod deploy;
 mod doors;
 mod events;
 mod examples;
