@@ -63,7 +63,8 @@ async fn A1_what_the_app_makes_while_a_save_waits_survives() {
     world.stale(680).await;
     world.eventually("the save waits", async || app.waiting_sessions().await, |n| *n > 0).await;
     edit.commit().await;
-    world.events("movies.changed.680").published().becomes(1).await;
+    let updated = world.events("movies.changed.680").saying("change", "updated");
+    updated.published().becomes(1).await;
     let (details, card) = (app.details_row(680).await.unwrap(), app.card(680).await.unwrap());
     assert_eq!(card.card.title, "Renamed");
     assert!(is_own(&details["poster_url_medium"]), "{}", details["poster_url_medium"]);

@@ -43,12 +43,13 @@ pub struct Rows<'a, Of> {
 }
 
 impl Database {
-    /// Connects; `log` is shown where something is waited for in vain.
+    /// Connects at the first question; `log` is shown where something is waited for in vain.
     pub async fn connect(url: &str, log: &Path) -> Self {
         let options = PgPoolOptions::new().max_connections(4).after_connect(|session, _| {
             Box::pin(async move { sqlx::raw_sql(SEARCH_PATH).execute(session).await.map(drop) })
         });
-        let pool = options.connect(url).await.unwrap();
+        // Not yet: the process whose server it is may die before.
+        let pool = options.connect_lazy(url).unwrap();
         Self { pool, log: log.to_owned(), patience: PATIENCE }
     }
 
