@@ -41,7 +41,7 @@ COPY docker docker
 # Modes are given here: those of a checkout depend on its owner's umask.
 RUN install -D -m 0755 target/dist/mangoes /image/usr/local/bin/mangoes \
     && install -D -m 0755 docker/init /image/usr/local/bin/mangoes-init \
-    && install -D -m 0644 nats/server.conf /image/usr/local/share/mangoes/server.conf \
+    && install -D -m 0644 -t /image/usr/local/share/mangoes nats/server.conf nats/users.conf \
     && install -D -m 0644 LICENSE /image/usr/share/doc/mangoes/LICENSE \
     && install -D -m 0644 /etc/ssl/certs/ca-certificates.crt \
         /image/etc/ssl/certs/ca-certificates.crt

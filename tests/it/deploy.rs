@@ -14,6 +14,7 @@ use tests::{Folder, Said};
 mod chart;
 mod cluster;
 mod compose;
+mod context;
 
 const NODES: [&str; 3] = ["nats", "nats-2", "nats-3"];
 

@@ -206,8 +206,8 @@ const ROWS: [Row; 5] = [
             "$JS.ACK.MOVIES_STALE.refresh-now.1.1.1.1.1",
             "$JS.API.CONSUMER.CREATE.MOVIES_STALE.thief",
         ],
-        hears: &["movies.dead.*", "_INBOX.operator.x", "movies.changed.*"],
-        deaf: &["_INBOX.publisher.x", "_INBOX.>"],
+        hears: &["movies.dead.*", "_INBOX.>", "movies.changed.*"],
+        deaf: &["_INBOX.publisher.x", "_INBOX.ingest.>", ">"],
     },
     Row {
         user: "setup",
@@ -248,6 +248,11 @@ async fn what_a_user_does_not_need_is_refused() {
             (row.publishes.len() + row.hears.len(), row.refused.len() + row.deaf.len());
         println!("{:<12} {works} work, {refused} are refused", row.user);
         refusals += refused;
+    }
+    let operator = nats.plain("operator");
+    assert!(operator.may_overhear("_INBOX.of-nats").await, "the client nats needs no option");
+    for inbox in ["_INBOX.ingest.x", "_INBOX.subscriber.x"] {
+        assert!(!operator.may_overhear(inbox).await, "{inbox}");
     }
     assert!(refusals >= 30, "{refusals}");
     assert!(nats.users().len() >= 9, "{:?}", nats.users());

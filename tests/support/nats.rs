@@ -119,6 +119,14 @@ impl PlainNats {
         !said.contains("Permissions Violation")
     }
 
+    /// Whether this client, subscribed to every inbox, receives what is sent to this one.
+    pub async fn may_overhear(&self, inbox: &str) -> bool {
+        let ask = |inbox: &str| format!("PUB $JS.API.INFO {inbox} 0\r\n");
+        let command = format!("SUB _INBOX.> 1\r\n{}\r\n{}", ask(inbox), ask("_INBOX.last"));
+        let heard = self.talk(&command, b"", "MSG _INBOX.last").await;
+        heard.contains(&format!("MSG {inbox} "))
+    }
+
     /// Sends a command and reads until the answer is whole.
     async fn talk(&self, command: &str, payload: &[u8], awaited: &str) -> String {
         let (address, login) = nats_login(&self.url);

@@ -31,6 +31,8 @@ pub struct User {
     pub publish: Vec<String>,
     /// Subjects that it may subscribe.
     pub subscribe: Vec<String>,
+    /// Of these, what it never receives.
+    pub deaf_to: Vec<String>,
     /// Whether it answers requests.
     answers: bool,
 }
@@ -40,13 +42,9 @@ pub struct User {
 pub fn users(namespace: &Namespace) -> Vec<User> {
     let names = Names(namespace);
     let mut users: Vec<User> = Service::ALL.iter().map(|service| names.service(*service)).collect();
-    users.extend([
-        names.all_services(),
-        names.setup(),
-        names.operator(),
-        names.publisher(),
-        names.subscriber(),
-    ]);
+    users.extend([names.all_services(), names.setup(), names.publisher(), names.subscriber()]);
+    let others = users.iter().map(|user| inbox(user.name)).collect();
+    users.push(names.operator(others));
     users
 }
 
@@ -85,7 +83,7 @@ impl Names<'_> {
         let mut publish: Vec<String> = subjects().map(|subject| self.subject(subject)).collect();
         publish.extend(self.looking());
         let subscribe = vec![inbox(name), self.subject("movies.api.>"), "$SRV.>".to_owned()];
-        User { name, meaning, publish, subscribe, answers: true }
+        User { name, meaning, publish, subscribe, deaf_to: Vec::new(), answers: true }
     }
 
     /// Takes the work of the service's consumers.
@@ -142,11 +140,14 @@ impl Names<'_> {
             meaning: "`mangoes topology`: makes streams and consumers, reads and sends no message",
             publish,
             subscribe: vec![inbox(name)],
+            deaf_to: Vec::new(),
             answers: false,
         }
     }
 
-    fn operator(&self) -> User {
+    /// Its programs may read their answers wherever they like, so that `nats` needs no option, but
+    /// for the inboxes of the other users.
+    fn operator(&self, inboxes_of_others: Vec<String>) -> User {
         let name = "operator";
         let mut publish = self.by_hand();
         publish.push(self.subject("movies.api.as.operator.>"));
@@ -171,7 +172,8 @@ impl Names<'_> {
             meaning: "people: every verb of movies.api under its own name, work by hand, a look at \
                       streams, consumers, events and dead letters",
             publish,
-            subscribe: vec![inbox(name), self.subject("movies.*.>")],
+            subscribe: vec!["_INBOX.>".to_owned(), self.subject("movies.*.>")],
+            deaf_to: inboxes_of_others,
             answers: false,
         }
     }
@@ -183,6 +185,7 @@ impl Names<'_> {
             meaning: "a program that asks for movies, lists and refreshes",
             publish: self.by_hand(),
             subscribe: vec![inbox(name)],
+            deaf_to: Vec::new(),
             answers: false,
         }
     }
@@ -201,6 +204,7 @@ impl Names<'_> {
                       replay, cards",
             publish,
             subscribe,
+            deaf_to: Vec::new(),
             answers: false,
         }
     }
@@ -237,7 +241,8 @@ const HEAD: &str = "# Users of NATS, each with the rights that it needs and no o
 # Include it beside server.conf, as nats/secure.conf does. A password comes from the environment of
 # the server: letters and digits that begin with a letter, for NATS reads a value that looks like a
 # number as one. Each user reads its answers under _INBOX.<user>; mangoes does so by itself, other
-# clients are told (`nats --inbox-prefix _INBOX.operator`).
+# clients are told (NATS_INBOX_PREFIX of the examples). An operator's may read them anywhere else
+# below _INBOX, so that `nats` needs no option.
 ";
 
 /// The text of `nats/users.conf`.
@@ -257,10 +262,15 @@ pub fn conf(namespace: &Namespace) -> String {
 
 impl User {
     fn conf(&self) -> String {
-        let list = |name: &str, subjects: &[String]| {
-            let lines: String =
-                subjects.iter().map(|subject| format!("            \"{subject}\"\n")).collect();
-            format!("          {name}: {{ allow: [\n{lines}          ] }}\n")
+        let lines = |subjects: &[String]| -> String {
+            subjects.iter().map(|subject| format!("            \"{subject}\"\n")).collect()
+        };
+        let list = |name: &str, allow: &[String], deny: &[String]| {
+            let mut text = format!("          {name}: {{ allow: [\n{}          ]", lines(allow));
+            if !deny.is_empty() {
+                text.push_str(&format!(", deny: [\n{}          ]", lines(deny)));
+            }
+            text + " }\n"
         };
         let variable = self.name.to_uppercase().replace('-', "_");
         let answers = if self.answers { "          allow_responses: true\n" } else { "" };
@@ -270,8 +280,8 @@ impl User {
              permissions: {{\n",
             self.name
         ));
-        text.push_str(&list("publish", &self.publish));
-        text.push_str(&list("subscribe", &self.subscribe));
+        text.push_str(&list("publish", &self.publish, &[]));
+        text.push_str(&list("subscribe", &self.subscribe, &self.deaf_to));
         text.push_str(answers);
         text.push_str("        }\n      }\n");
         text

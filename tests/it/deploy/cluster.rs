@@ -14,8 +14,8 @@ const HEALTH: &str = "/healthz?js-meta-only=true";
 fn init(folder: &Folder) {
     let script = file("docker/init");
     let script = script.replace("cd /run/mangoes", &format!("cd '{}'", folder.0.display()));
-    let conf = root().join("nats/server.conf").display().to_string();
-    let script = script.replace("/usr/local/share/mangoes/server.conf", &format!("'{conf}'"));
+    let share = format!("share='{}'", root().join("nats").display());
+    let script = script.replace("share=/usr/local/share/mangoes", &share);
     let mut sh = Command::new("sh");
     sh.args(["-c", &script]).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     let said = Said::by(sh.env("NATS_NODES", NODES.join(" ")).env("NATS_PORTS", "1 2 3"));
@@ -76,7 +76,7 @@ async fn the_settings_of_init_make_a_cluster() {
     for node in &nodes {
         node.becomes(200).await;
     }
-    let mut urls = folder.read("nats_url").trim().to_owned();
+    let mut urls = folder.read("nats_url_setup").trim().to_owned();
     for Node { name, client, .. } in &nodes {
         urls = urls.replace(&format!("@{name}:4222"), &format!("@127.0.0.1:{client}"));
     }

@@ -108,6 +108,24 @@ fn a_cluster_has_three_nodes_alike_and_two_of_each_service() {
     assert_eq!(cluster["init"]["environment"]["NATS_PORTS"], ports.join(" "));
 }
 
+/// Each service logs in at NATS as a user that nats/users.conf has.
+#[test]
+fn each_service_is_a_user_of_nats() {
+    let (compose, users) = (file("docker-compose.yml"), file("nats/users.conf"));
+    let named = |text: &str| -> BTreeSet<String> {
+        let parts = text.split("/nats_url_").skip(1);
+        let end = |c: char| !c.is_ascii_lowercase() && c != '-';
+        parts.filter_map(|rest| rest.split(end).next()).map(str::to_owned).collect()
+    };
+    let named = named(&compose);
+    let expected: BTreeSet<String> =
+        SERVICES.iter().chain(&["setup", "operator"]).map(|name| (*name).to_owned()).collect();
+    assert_eq!(named, expected);
+    for name in named {
+        assert!(users.contains(&format!("user: {name}\n")), "{name}");
+    }
+}
+
 /// What can be set for the compose files stands in .env.example.
 #[test]
 fn every_variable_of_the_compose_files_is_explained() {
