@@ -34,7 +34,7 @@ async def main():
     db.execute("create table if not exists movie (tmdb_id primary key, revision, title)")
     inbox = os.environ.get("NATS_INBOX_PREFIX", "_INBOX").encode()
     nc = await nats.connect(os.environ["NATS_URL"], inbox_prefix=inbox)
-    js = nc.jetstream()
+    js = nc.jetstream(prefix=os.environ.get("NATS_JS_API_PREFIX", "$JS.API"))
     known = await asyncio.gather(js.consumer_info(STREAM, DURABLE), return_exceptions=True)
     config = ConsumerConfig(deliver_policy=DeliverPolicy.NEW)
     events = await js.pull_subscribe(CHANGES, DURABLE, stream=STREAM, config=config)

@@ -11,7 +11,6 @@ import { connect } from "@nats-io/transport-node";
 type Card = { tmdb_id: number; title: string; year: number | null };
 type Entry = { revision: number; card: Card | null };
 type Page = { cards: { revision: number; card: Card }[]; next: number | null };
-
 const [stream, durable] = ["MOVIES_EVENTS", "search-index-typescript"];
 const file = process.env.INDEX ?? "search-index.json";
 const url = new URL(process.env.NATS_URL ?? "nats://127.0.0.1:4222");
@@ -28,7 +27,8 @@ const put = (id: number, entry: Entry) => {
   if (entry.revision > (index.get(id)?.revision ?? 0)) index.set(id, entry);
 };
 const save = () => writeFileSync(file, JSON.stringify([...index]));
-const consumers = (await jetstreamManager(nc)).consumers;
+const js = { apiPrefix: process.env.NATS_JS_API_PREFIX ?? "$JS.API", checkAPI: false };
+const consumers = (await jetstreamManager(nc, js)).consumers;
 const isNew = await consumers.info(stream, durable).then(() => false, () => true);
 const wanted = { filter_subject: "movies.changed.*", deliver_policy: DeliverPolicy.New };
 const config = { durable_name: durable, ack_policy: AckPolicy.Explicit, ...wanted };
@@ -43,7 +43,7 @@ if (isNew || index.size === 0) {
   }
   save();
 }
-const consumer = await jetstream(nc).consumers.get(stream, durable);
+const consumer = await jetstream(nc, js).consumers.get(stream, durable);
 for (let count = 1; count > 0 || !process.argv.includes("--once");) {
   const messages = [];
   const batch = await consumer.fetch({ max_messages: 100, expires: 2000 });

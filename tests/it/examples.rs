@@ -53,6 +53,22 @@ fn done(command: &mut Command) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {words}")) }
 }
 
+/// Those whose runtime is here, each with the name of its language.
+#[expect(clippy::print_stdout, reason = "why an example is left out is for people")]
+pub(crate) fn runnable(folder: &Folder) -> Vec<(&'static str, Command)> {
+    let tries =
+        [("rust", rust as fn(&Folder) -> Start), ("python", python), ("typescript", typescript)];
+    let mut runnable = Vec::new();
+    for (name, start) in tries {
+        match start(folder) {
+            Ok(command) => runnable.push((name, command)),
+            Err(why) => println!("SKIPPED: the example in {name}: {why}"),
+        }
+    }
+    assert!(!runnable.is_empty(), "the one in Rust needs nothing more");
+    runnable
+}
+
 /// Builds the index from nothing, resumes, and builds it again: created, updated, removed movies.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_keeps_its_index_right() {
@@ -61,16 +77,7 @@ async fn each_keeps_its_index_right() {
     world.verb(&["ingest", "--list", "popular", "--max", "20", "--follow"]);
     world.verb(&["ingest", "--movie", "603", "550", "--follow"]);
     let movies = world.movies().complete().await;
-    let tries =
-        [("rust", rust as fn(&Folder) -> Start), ("python", python), ("typescript", typescript)];
-    let mut runnable = Vec::new();
-    for (name, start) in tries {
-        match start(&world.folder) {
-            Ok(command) => runnable.push((name, command)),
-            Err(why) => println!("SKIPPED: the example in {name}: {why}"),
-        }
-    }
-    assert!(!runnable.is_empty(), "the one in Rust needs nothing more");
+    let mut runnable = runnable(&world.folder);
     for (name, command) in &mut runnable {
         command.arg("--once").env("NATS_URL", &world.nats_url);
         command.env("INDEX", world.folder.0.join(format!("index-{name}")));

@@ -101,9 +101,18 @@ async fn each_user_can_do_its_work() {
         "stream_name": "MOVIES_EVENTS",
         "config": {"durable_name": "index", "ack_policy": "explicit", "deliver_policy": "all"},
     });
-    let create = "$JS.API.CONSUMER.DURABLE.CREATE.MOVIES_EVENTS.index";
+    let create = "MANGOES.API.CONSUMER.DURABLE.CREATE.MOVIES_EVENTS.index";
     let made = subscriber.ask_json(create, consumer.to_string().as_bytes()).await;
     assert!(made["num_pending"].as_i64().is_some_and(|events| events >= 4), "{made}");
+
+    for (name, mut example) in crate::examples::runnable(&stage.folder) {
+        example.env("NATS_URL", stage.nats.url("subscriber")).arg("--once");
+        example.env("NATS_INBOX_PREFIX", "_INBOX.subscriber");
+        example.env("NATS_JS_API_PREFIX", "MANGOES.API");
+        example.env("INDEX", stage.folder.0.join(format!("index-{name}")));
+        let said = tests::Said::by(&mut example);
+        assert!(said.succeeded() && said.text.contains(" movies, "), "{name}: {}", said.text);
+    }
 
     stage.nats.lose_store().await;
     stage.nats.plain("publisher").publish("movies.ingest.movie", br#"{"tmdb_id": 13}"#).await;
@@ -167,8 +176,8 @@ const ROWS: [Row; 5] = [
     Row {
         user: "subscriber",
         publishes: &[
-            "$JS.API.CONSUMER.CREATE.MOVIES_EVENTS.index",
-            "$JS.API.CONSUMER.MSG.NEXT.MOVIES_EVENTS.index",
+            "MANGOES.API.CONSUMER.CREATE.MOVIES_EVENTS.index",
+            "MANGOES.API.CONSUMER.MSG.NEXT.MOVIES_EVENTS.index",
             "movies.api.movie.cards",
         ],
         refused: &[
@@ -207,7 +216,7 @@ const ROWS: [Row; 5] = [
             "$JS.API.CONSUMER.CREATE.MOVIES_STALE.thief",
         ],
         hears: &["movies.dead.*", "_INBOX.>", "movies.changed.*"],
-        deaf: &["_INBOX.publisher.x", "_INBOX.ingest.>", ">"],
+        deaf: &["_INBOX.scheduler.x", "_INBOX.ingest.>", ">"],
     },
     Row {
         user: "setup",
@@ -249,9 +258,35 @@ async fn what_a_user_does_not_need_is_refused() {
         println!("{:<12} {works} work, {refused} are refused", row.user);
         refusals += refused;
     }
+    // A user may have the server answer anywhere in its account: those of others have one of their
+    // own, where no stream is.
     let operator = nats.plain("operator");
+    let setup = nats.plain("setup");
+    let made = json!({"name": "MOVIES_EVENTS", "subjects": ["movies.changed.*"]});
+    let create = "$JS.API.STREAM.CREATE.MOVIES_EVENTS";
+    setup.ask_json(create, made.to_string().as_bytes()).await;
+    let made = json!({"name": "MOVIES_INGEST", "subjects": ["movies.ingest.movie"]});
+    let create = "$JS.API.STREAM.CREATE.MOVIES_INGEST";
+    setup.ask_json(create, made.to_string().as_bytes()).await;
+    for (user, asked, aimed_at) in [
+        ("subscriber", "MANGOES.API.STREAM.INFO.MOVIES_EVENTS", "movies.changed.603"),
+        (
+            "subscriber",
+            "MANGOES.API.DIRECT.GET.MOVIES_EVENTS",
+            "$JS.API.STREAM.DELETE.MOVIES_INGEST",
+        ),
+        ("publisher", "movies.ingest.movie", "movies.changed.603"),
+        ("publisher", "movies.ingest.movie", "$JS.API.STREAM.DELETE.MOVIES_EVENTS"),
+    ] {
+        nats.plain(user).publish_for(asked, aimed_at, b"{}").await;
+    }
+    let info =
+        async |stream: &str| setup.ask_json(&format!("$JS.API.STREAM.INFO.{stream}"), b"").await;
+    assert_eq!(info("MOVIES_EVENTS").await["state"]["messages"], 0, "no event is forged");
+    let stored = async || info("MOVIES_INGEST").await["state"]["messages"].as_i64();
+    tests::eventually("what is asked by hand is stored", stored, |n| *n == Some(2)).await;
     assert!(operator.may_overhear("_INBOX.of-nats").await, "the client nats needs no option");
-    for inbox in ["_INBOX.ingest.x", "_INBOX.subscriber.x"] {
+    for inbox in ["_INBOX.ingest.x", "_INBOX.setup.x"] {
         assert!(!operator.may_overhear(inbox).await, "{inbox}");
     }
     assert!(refusals >= 30, "{refusals}");

@@ -39,6 +39,11 @@ impl PlainNats {
         self.talk(&format!("PUB {subject} {}\r\n", payload.len()), payload, "PONG").await;
     }
 
+    /// Publishes, and says that the answer shall go to another subject.
+    pub async fn publish_for(&self, subject: &str, reply: &str, payload: &[u8]) {
+        self.talk(&format!("PUB {subject} {reply} {}\r\n", payload.len()), payload, "PONG").await;
+    }
+
     /// Publishes headers that no library would send.
     pub async fn publish_raw(&self, subject: &str, headers: &[u8], payload: &[u8]) {
         let body = [headers, payload].concat();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use async_nats::client::RequestErrorKind;
+
 use crate::{Bus, ServiceError};
 
 /// How long an answer may take.
@@ -34,12 +36,19 @@ impl Bus {
                  there? Or set DATABASE_URL to ask the database itself"
             ),
         };
-        let asked =
-            tokio::time::timeout(ANSWER, self.client.request(subject.clone(), request.into()));
-        let answer = asked
-            .await
-            .map_err(|_| unanswered(format!("not within {} s", ANSWER.as_secs())))?
-            .map_err(|e| unanswered(runtime::chain(&e)))?;
+        let asked = async_nats::Request::new().payload(request.into()).timeout(Some(ANSWER));
+        let answer = self.client.send_request(subject.clone(), asked).await;
+        let answer = answer.map_err(|e| match e.kind() {
+            RequestErrorKind::TimedOut => ServiceError {
+                code: 503,
+                text: format!(
+                    "no answer from {subject} within {} s: it may have been done all the same, so \
+                     look before you ask again",
+                    ANSWER.as_secs()
+                ),
+            },
+            _ => unanswered(runtime::chain(&e)),
+        })?;
         let header =
             |name| answer.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
         match header(ERROR) {

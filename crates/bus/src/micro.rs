@@ -6,14 +6,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_nats::service::{Service, ServiceExt, error::Error};
+use async_nats::{
+    Message,
+    service::{Service, ServiceExt, error::Error},
+};
 use futures::{StreamExt, stream};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use runtime::ChildSpec;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use crate::Bus;
+use crate::{Bus, Namespace, topology};
 
 /// Begins the verbs that are asked for under a user's name.
 pub(crate) const AS_USER: &str = "as";
@@ -148,9 +151,10 @@ async fn serve<A: Answers>(
         let (answers, limit) =
             (Arc::clone(&args.answers), args.bus.client.server_info().max_payload);
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
-        let prefix = args.bus.subject(args.prefix);
+        let (prefix, namespace) = (args.bus.subject(args.prefix), args.bus.namespace.clone());
         tasks.spawn(async move {
             let asked = Asked::of(&request.message.subject, &prefix, A::VERBS);
+            let asked = asked.and_then(|asked| asked.unless_relayed(&request.message, &namespace));
             let verb = asked.as_ref().map_or("unknown", |asked| asked.verb);
             let answer = match asked {
                 Ok(Asked { verb, user }) => {
@@ -159,6 +163,9 @@ async fn serve<A: Answers>(
                 Err(error) => Err(error),
             };
             let answer = answer.and_then(|body| fitting(body, limit));
+            if !may_be_answered(request.message.reply.as_deref(), &namespace) {
+                return;
+            }
             let answer = answer
                 .map(Into::into)
                 .map_err(|e| Error { status: one_line(&e.text), code: e.code });
@@ -202,6 +209,24 @@ impl Asked {
             None => Err(ServiceError { code: 404, text: format!("there is no verb '{name}'") }),
         }
     }
+
+    /// A message that the server sends on from a stream was published by somebody else than the
+    /// subject says: NATS lets whoever reads a stream choose where the message goes.
+    fn unless_relayed(self, message: &Message, names: &Namespace) -> Result<Self, ServiceError> {
+        let headers = message.headers.as_ref();
+        let of_stream = headers.is_some_and(|h| h.get(async_nats::header::NATS_STREAM).is_some());
+        if of_stream || !may_be_answered(message.reply.as_deref(), names) {
+            let text = "a message of a stream is no request: publish it yourself".to_owned();
+            return Err(ServiceError { code: 403, text });
+        }
+        Ok(self)
+    }
+}
+
+/// Whether an answer there is read by who asked: the server's own subjects and those that streams
+/// take are no place for answers.
+fn may_be_answered(reply: Option<&str>, names: &Namespace) -> bool {
+    reply.is_none_or(|reply| !reply.starts_with('$') && !topology::is_taken(names.bare(reply)))
 }
 
 fn fitting(body: Vec<u8>, limit: usize) -> Result<Vec<u8>, ServiceError> {
@@ -227,6 +252,21 @@ mod tests {
     use super::*;
 
     const VERBS: &[(&str, &str)] = &[("jobs.pause", ""), ("status", "")];
+
+    #[test]
+    fn no_answer_goes_where_it_would_do_something() {
+        let names = Namespace::new("staging");
+        for (reply, expected) in [
+            (None, true),
+            (Some("_INBOX.ann.1"), true),
+            (Some("_R_.abc"), true),
+            (Some("staging.movies.changed.603"), false),
+            (Some("$JS.API.STREAM.DELETE.staging_MOVIES_DEAD"), false),
+            (Some("$JS.ACK.MOVIES_EVENTS.index.1.1.1.1.1"), false),
+        ] {
+            assert_eq!(may_be_answered(reply, &names), expected, "{reply:?}");
+        }
+    }
 
     #[test]
     fn a_subject_says_the_verb_and_who_asks() {

@@ -31,6 +31,11 @@ impl Namespace {
         if self.0.is_empty() { name.to_owned() } else { format!("{}.{name}", self.0) }
     }
 
+    /// A user of NATS.
+    pub(crate) fn user(&self, name: &str) -> String {
+        if self.0.is_empty() { name.to_owned() } else { format!("{}-{name}", self.0) }
+    }
+
     /// A subject of the server without the namespace.
     pub(crate) fn bare<'a>(&self, subject: &'a str) -> &'a str {
         let rest = subject.strip_prefix(&self.0).filter(|_| !self.0.is_empty());

@@ -16,15 +16,36 @@ use crate::{
 const ALL_SERVICES: &str = "mangoes";
 /// The stream of what other systems read.
 const EVENTS: &str = "MOVIES_EVENTS";
+/// Begins where answers come in.
+const INBOX: &str = "_INBOX.";
+/// Begins what is asked of JetStream, and what others ask of ours.
+const API: &str = "$JS.API.";
+const API_OF_APPS: &str = "MANGOES.API.";
+/// Requests that have many answers: a pull, and a read without a consumer.
+const NEXT: &str = "$JS.API.CONSUMER.MSG.NEXT.";
+const DIRECT: &str = "$JS.API.DIRECT.GET.";
 /// What anyone may ask to be done.
 const BY_HAND: [&str; 3] = ["movies.ingest.movie", "movies.ingest.list", "movies.stale.now"];
 /// What other systems may hear.
 const FOR_EVERYBODY: [&str; 3] = ["movies.refreshed.*", "movies.changed.*", "movies.run.*"];
+
+/// Where a user is: subjects of one account are nothing in the other.
+///
+/// NATS does not ask whether a user may publish where an answer goes: who may have the server
+/// answer can put the answer anywhere in its account. So programs of others have an account of
+/// their own, with a door for each subject that they need (docs/adr/0020).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Account {
+    Mangoes,
+    Apps,
+}
+
 /// A user and its rights.
 #[derive(Debug, Clone)]
 pub struct User {
     /// Its name, and the variable of its password: `$INGEST_PASSWORD`.
-    pub name: &'static str,
+    pub name: String,
+    account: Account,
     /// For people.
     meaning: &'static str,
     /// Subjects that it may publish.
@@ -33,18 +54,16 @@ pub struct User {
     pub subscribe: Vec<String>,
     /// Of these, what it never receives.
     pub deaf_to: Vec<String>,
-    /// Whether it answers requests.
-    answers: bool,
 }
 
-/// Every user, with the names of streams and subjects in this namespace.
+/// Every user, with the names of users, streams and subjects in this namespace.
 #[must_use]
 pub fn users(namespace: &Namespace) -> Vec<User> {
     let names = Names(namespace);
     let mut users: Vec<User> = Service::ALL.iter().map(|service| names.service(*service)).collect();
-    users.extend([names.all_services(), names.setup(), names.publisher(), names.subscriber()]);
-    let others = users.iter().map(|user| inbox(user.name)).collect();
-    users.push(names.operator(others));
+    users.extend([names.all_services(), names.setup()]);
+    let others = users.iter().map(|user| inbox(&user.name)).collect();
+    users.extend([names.operator(others), names.publisher(), names.subscriber()]);
     users
 }
 
@@ -58,6 +77,19 @@ impl Names<'_> {
 
     fn streams(&self) -> Vec<String> {
         STREAMS.iter().map(|(name, _)| self.0.stream(name)).collect()
+    }
+
+    /// A user of ours that may do nothing yet but read its answers.
+    fn user(&self, name: &str, meaning: &'static str) -> User {
+        let name = self.0.user(name);
+        User {
+            account: Account::Mangoes,
+            meaning,
+            publish: Vec::new(),
+            subscribe: vec![inbox(&name)],
+            deaf_to: Vec::new(),
+            name,
+        }
     }
 
     fn service(&self, service: Service) -> User {
@@ -79,20 +111,24 @@ impl Names<'_> {
     }
 
     /// What every process of ours does.
-    fn process(&self, name: &'static str, meaning: &'static str) -> User {
-        let mut publish: Vec<String> = subjects().map(|subject| self.subject(subject)).collect();
-        publish.extend(self.looking());
-        let subscribe = vec![inbox(name), self.subject("movies.api.>"), "$SRV.>".to_owned()];
-        User { name, meaning, publish, subscribe, deaf_to: Vec::new(), answers: true }
+    fn process(&self, name: &str, meaning: &'static str) -> User {
+        let mut user = self.user(name, meaning);
+        user.publish.extend(subjects().map(|subject| self.subject(subject)));
+        // Where answers go: to those who ask in this account, and to those in others.
+        user.publish.extend(["_INBOX.>".to_owned(), "_R_.>".to_owned()]);
+        user.publish.extend(self.looking());
+        user.subscribe.extend([self.subject("movies.api.>"), "$SRV.>".to_owned()]);
+        user
     }
 
-    /// Takes the work of the service's consumers.
+    /// Takes the work of the service's consumers, and makes them where somebody deleted them.
     fn may_work_as(&self, service: Service, user: &mut User) {
         for consumer in CONSUMERS.iter().filter(|consumer| consumer.service == service) {
             // Every consumer's file was read when its stream was looked for.
             let stream = self.0.stream(&stream_of(consumer.durable).unwrap_or_default());
             let durable = consumer.durable;
             user.publish.extend([
+                format!("$JS.API.CONSUMER.CREATE.{stream}.{durable}.>"),
                 format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"),
                 format!("$JS.ACK.{stream}.{durable}.>"),
                 // The form of acks with a domain and an account.
@@ -119,38 +155,36 @@ impl Names<'_> {
         subjects
     }
 
-    /// Makes streams and consumers, and sets them right.
+    /// Makes streams and our consumers, and sets them right.
     fn making(&self) -> Vec<String> {
-        let of = |stream: String| {
-            [
-                format!("$JS.API.STREAM.CREATE.{stream}"),
-                format!("$JS.API.STREAM.UPDATE.{stream}"),
-                format!("$JS.API.CONSUMER.CREATE.{stream}.>"),
-            ]
-        };
-        self.streams().into_iter().flat_map(of).collect()
+        let streams = self.streams().into_iter().flat_map(|stream| {
+            ["CREATE", "UPDATE"].map(|verb| format!("$JS.API.STREAM.{verb}.{stream}"))
+        });
+        let consumers = CONSUMERS.iter().map(|consumer| {
+            let stream = self.0.stream(&stream_of(consumer.durable).unwrap_or_default());
+            format!("$JS.API.CONSUMER.CREATE.{stream}.{}.>", consumer.durable)
+        });
+        streams.chain(consumers).collect()
     }
 
     fn setup(&self) -> User {
-        let name = "setup";
-        let mut publish = self.looking();
-        publish.extend(self.making());
-        User {
-            name,
-            meaning: "`mangoes topology`: makes streams and consumers, reads and sends no message",
-            publish,
-            subscribe: vec![inbox(name)],
-            deaf_to: Vec::new(),
-            answers: false,
-        }
+        let mut user = self.user("setup", "`mangoes topology`: makes streams and consumers");
+        user.publish = self.looking();
+        user.publish.extend(self.making());
+        user
     }
 
     /// Its programs may read their answers wherever they like, so that `nats` needs no option, but
-    /// for the inboxes of the other users.
+    /// for the inboxes of our processes.
     fn operator(&self, inboxes_of_others: Vec<String>) -> User {
-        let name = "operator";
-        let mut publish = self.by_hand();
-        publish.push(self.subject("movies.api.as.operator.>"));
+        let mut user = self.user(
+            "operator",
+            "people: every verb of movies.api under its own name, work by hand, a look at \
+             streams, consumers, events and dead letters",
+        );
+        let publish = &mut user.publish;
+        publish.extend(self.by_hand());
+        publish.push(self.subject(&format!("movies.api.as.{}.>", user.name)));
         // What changes something is asked for under a name that the audit can trust.
         let harmless = API_VERBS.iter().filter(|verb| verb.is_reading);
         publish.extend(harmless.map(|verb| self.subject(&format!("movies.api.{}", verb.name))));
@@ -162,51 +196,38 @@ impl Names<'_> {
             publish.push(format!("$JS.API.CONSUMER.NAMES.{stream}"));
             publish.push(format!("$JS.API.CONSUMER.PAUSE.{stream}.*"));
             publish.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
-            publish.push(format!("$JS.API.DIRECT.GET.{stream}.>"));
         }
         for stream in [EVENTS, "MOVIES_DEAD"] {
             publish.extend(reading(&self.0.stream(stream)));
         }
-        User {
-            name,
-            meaning: "people: every verb of movies.api under its own name, work by hand, a look at \
-                      streams, consumers, events and dead letters",
-            publish,
-            subscribe: vec!["_INBOX.>".to_owned(), self.subject("movies.*.>")],
-            deaf_to: inboxes_of_others,
-            answers: false,
-        }
+        user.subscribe = vec!["_INBOX.>".to_owned(), self.subject("movies.*.>")];
+        user.deaf_to = inboxes_of_others;
+        user
     }
 
     fn publisher(&self) -> User {
-        let name = "publisher";
-        User {
-            name,
-            meaning: "a program that asks for movies, lists and refreshes",
-            publish: self.by_hand(),
-            subscribe: vec![inbox(name)],
-            deaf_to: Vec::new(),
-            answers: false,
-        }
+        let user = self.user("publisher", "a program that asks for movies, lists and refreshes");
+        User { account: Account::Apps, publish: self.by_hand(), ..user }
     }
 
     fn subscriber(&self) -> User {
-        let (name, stream) = ("subscriber", self.0.stream(EVENTS));
-        let mut publish = reading(&stream);
-        publish.push(format!("$JS.API.STREAM.INFO.{stream}"));
-        publish.push(self.subject("movies.api.movie.get"));
-        publish.push(self.subject("movies.api.movie.cards"));
-        let mut subscribe = vec![inbox(name)];
-        subscribe.extend(FOR_EVERYBODY.iter().map(|subject| self.subject(subject)));
-        User {
-            name,
-            meaning: "a program that lives on the events: its own consumers of MOVIES_EVENTS, \
-                      replay, cards",
-            publish,
-            subscribe,
-            deaf_to: Vec::new(),
-            answers: false,
+        let mut user = self.user(
+            "subscriber",
+            "a program that lives on the events: its own consumers of MOVIES_EVENTS, replay, cards",
+        );
+        let stream = self.0.stream(EVENTS);
+        user.account = Account::Apps;
+        user.publish = reading(&stream);
+        user.publish.push(format!("$JS.API.STREAM.INFO.{stream}"));
+        // An account without JetStream cannot use the server's own name for it.
+        for subject in &mut user.publish {
+            *subject = subject.replacen(API, API_OF_APPS, 1);
         }
+        user.publish.extend(
+            ["movie.get", "movie.cards"].map(|verb| self.subject(&format!("movies.api.{verb}"))),
+        );
+        user.subscribe.extend(FOR_EVERYBODY.iter().map(|subject| self.subject(subject)));
+        user
     }
 
     fn by_hand(&self) -> Vec<String> {
@@ -216,7 +237,7 @@ impl Names<'_> {
 
 /// Where a user's answers come in; no other user may read them.
 fn inbox(name: &str) -> String {
-    format!("_INBOX.{name}.>")
+    format!("{INBOX}{name}.>")
 }
 
 /// Makes consumers of a stream, and reads it by them.
@@ -226,11 +247,11 @@ fn reading(stream: &str) -> Vec<String> {
         format!("$JS.API.CONSUMER.DURABLE.CREATE.{stream}.>"),
         format!("$JS.API.CONSUMER.DELETE.{stream}.*"),
         format!("$JS.API.CONSUMER.INFO.{stream}.*"),
-        format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"),
-        format!("$JS.API.DIRECT.GET.{stream}.>"),
+        format!("{NEXT}{stream}.*"),
+        format!("{DIRECT}{stream}"),
+        format!("{DIRECT}{stream}.>"),
         format!("$JS.ACK.{stream}.>"),
         format!("$JS.ACK.*.*.{stream}.>"),
-        format!("$JS.FC.{stream}.>"),
     ]
 }
 
@@ -243,21 +264,70 @@ const HEAD: &str = "# Users of NATS, each with the rights that it needs and no o
 # number as one. Each user reads its answers under _INBOX.<user>; mangoes does so by itself, other
 # clients are told (NATS_INBOX_PREFIX of the examples). An operator's may read them anywhere else
 # below _INBOX, so that `nats` needs no option.
+#
+# NATS does not ask whether a user may publish where the answer to a request goes. So programs of
+# others are in an account of their own, APPS, into which a door leads for each subject; JetStream's
+# API is MANGOES.API there (NATS_JS_API_PREFIX, `nats --js-api-prefix`).
 ";
 
 /// The text of `nats/users.conf`.
 #[must_use]
 pub fn conf(namespace: &Namespace) -> String {
+    let (ours, apps): (Vec<User>, Vec<User>) =
+        users(namespace).into_iter().partition(|user| user.account == Account::Mangoes);
+    let doors = doors(&apps);
     let mut text = HEAD.to_owned();
     text.push_str("\naccounts {\n  MANGOES {\n    jetstream: enabled\n    users: [\n");
-    for user in users(namespace) {
-        text.push_str(&user.conf());
+    ours.iter().for_each(|user| text.push_str(&user.conf()));
+    text.push_str("    ]\n    exports: [\n");
+    for Door { kind, subject } in &doors {
+        let ours = subject.replacen(API_OF_APPS, API, 1);
+        let answers = many_answers(&ours);
+        text.push_str(&format!("      {{ {kind}: \"{ours}\"{answers}, accounts: [APPS] }}\n"));
+    }
+    text.push_str("    ]\n  }\n\n  APPS {\n    users: [\n");
+    apps.iter().for_each(|user| text.push_str(&user.conf()));
+    text.push_str("    ]\n    imports: [\n");
+    for Door { kind, subject } in &doors {
+        let ours = subject.replacen(API_OF_APPS, API, 1);
+        let to = if ours == *subject { String::new() } else { format!(", to: \"{subject}\"") };
+        text.push_str(&format!(
+            "      {{ {kind}: {{ account: MANGOES, subject: \"{ours}\" }}{to} }}\n"
+        ));
     }
     text.push_str("    ]\n  }\n\n");
     text.push_str("  # For monitoring and for work on the cluster: `nats server report`.\n");
     text.push_str("  SYS { users: [{ user: system, password: $SYSTEM_PASSWORD }] }\n}\n");
     text.push_str("system_account: SYS\n");
     text
+}
+
+/// A subject of ours that the account of others uses.
+#[derive(Debug, PartialEq, Eq)]
+struct Door {
+    /// `service`: others publish it and we answer; `stream`: we publish it and others hear it.
+    kind: &'static str,
+    subject: String,
+}
+
+fn doors(apps: &[User]) -> Vec<Door> {
+    let mut doors: Vec<Door> = Vec::new();
+    let mut add = |kind, subject: &String| {
+        let door = Door { kind, subject: subject.clone() };
+        if !subject.starts_with(INBOX) && !doors.contains(&door) {
+            doors.push(door);
+        }
+    };
+    for user in apps {
+        user.publish.iter().for_each(|subject| add("service", subject));
+        user.subscribe.iter().for_each(|subject| add("stream", subject));
+    }
+    doors
+}
+
+/// A request of one of these has more than one answer.
+fn many_answers(subject: &str) -> &'static str {
+    if subject.starts_with(NEXT) || subject.starts_with(DIRECT) { ", response: stream" } else { "" }
 }
 
 impl User {
@@ -273,7 +343,6 @@ impl User {
             text + " }\n"
         };
         let variable = self.name.to_uppercase().replace('-', "_");
-        let answers = if self.answers { "          allow_responses: true\n" } else { "" };
         let mut text = comment(self.meaning);
         text.push_str(&format!(
             "      {{\n        user: {}\n        password: ${variable}_PASSWORD\n        \
@@ -282,7 +351,6 @@ impl User {
         ));
         text.push_str(&list("publish", &self.publish, &[]));
         text.push_str(&list("subscribe", &self.subscribe, &self.deaf_to));
-        text.push_str(answers);
         text.push_str("        }\n      }\n");
         text
     }
@@ -322,7 +390,8 @@ mod tests {
     #[test]
     fn only_our_processes_may_say_what_happened() {
         for user in users(&Namespace::default()) {
-            let ours = user.answers;
+            let ours = Service::ALL.iter().map(|service| service.as_str()).chain([ALL_SERVICES]);
+            let ours = ours.into_iter().any(|name| name == user.name);
             for subject in ["movies.refreshed.*", "movies.changed.*", "movies.run.*"] {
                 let may = user.publish.iter().any(|allowed| allowed == subject);
                 assert_eq!(may, ours, "{}: {subject}", user.name);
@@ -331,11 +400,27 @@ mod tests {
         }
     }
 
+    /// Two installations in one account have different users.
+    #[test]
+    fn a_namespace_begins_the_names_of_users() {
+        let text = conf(&Namespace::new("staging"));
+        for words in [
+            "user: staging-operator",
+            "$STAGING_OPERATOR_PASSWORD",
+            "staging.movies.api.as.staging-operator.>",
+            "_INBOX.staging-ingest.>",
+        ] {
+            assert!(text.contains(words), "{words}");
+        }
+        assert!(!text.contains("user: operator"));
+    }
+
     #[test]
     fn every_consumer_has_a_service_that_may_work() {
         let users = users(&Namespace::new("staging"));
         for consumer in &CONSUMERS {
-            let user = users.iter().find(|user| user.name == consumer.service.as_str()).unwrap();
+            let name = format!("staging-{}", consumer.service.as_str());
+            let user = users.iter().find(|user| user.name == name).unwrap();
             let next = format!(".{}", consumer.durable);
             assert!(
                 user.publish.iter().any(|s| s.contains("MSG.NEXT.staging_") && s.ends_with(&next)),

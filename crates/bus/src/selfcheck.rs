@@ -39,7 +39,7 @@ impl Bus {
             let answer = tokio::time::timeout(ANSWER, asked).await.map_err(|_| {
                 failed(
                     "no answer; may this user publish it, and subscribe to its answers? \
-                     nats/server.conf shows what each user needs"
+                     nats/users.conf shows what each user needs"
                         .to_owned(),
                 )
             })?;

@@ -1,9 +1,9 @@
 //! Keeps a search index of movies right, with nothing but a subscriber's rights on NATS. Run it by
 //! `NATS_URL=nats://user:password@host:4222 cargo run -p search-index [-- --once]`.
-//!
 //! It resumes where it stopped, applies each event once (by its revision), and builds the index
 //! from nothing by a snapshot of all cards and the events since. --once: end when no event waits.
-use async_nats::{ConnectOptions, ServerAddr, jetstream::consumer::pull::Config};
+use async_nats::jetstream::{consumer::pull::Config, with_prefix};
+use async_nats::{ConnectOptions, ServerAddr};
 use futures::TryStreamExt;
 use serde_json::{Value, from_slice, json, to_vec};
 use std::{collections::BTreeMap, env, fs, time::Duration};
@@ -23,7 +23,8 @@ async fn main() -> Result<(), async_nats::Error> {
     let [user, password] = [server.username(), server.password()].map(|p| p.unwrap_or("").into());
     let options = ConnectOptions::with_user_and_password(user, password);
     let nats = options.custom_inbox_prefix(inbox).connect(server).await?;
-    let stream = async_nats::jetstream::new(nats.clone()).get_stream("MOVIES_EVENTS").await?;
+    let api = env::var("NATS_JS_API_PREFIX").unwrap_or("$JS.API".to_owned());
+    let stream = with_prefix(nats.clone(), &api).get_stream("MOVIES_EVENTS").await?;
     let config: Config = serde_json::from_value(json!({ "durable_name": "search-index-rust",
         "filter_subject": "movies.changed.*", "deliver_policy": "new", "ack_policy": "explicit",
         "replay_policy": "instant" }))?;
@@ -34,8 +35,8 @@ async fn main() -> Result<(), async_nats::Error> {
     let mut after = if index.is_empty() { json!(0) } else { Value::Null };
     while !after.is_null() {
         let request = json!({ "after": after }).to_string().into();
-        let page = nats.request("movies.api.movie.cards", request).await?.payload;
-        let mut page: Value = from_slice(&page)?;
+        let page = nats.request("movies.api.movie.cards", request).await?;
+        let mut page: Value = from_slice(&page.payload)?;
         for row in page["cards"].as_array_mut().into_iter().flatten() {
             put(&mut index, &row["card"]["tmdb_id"].to_string(), row.take());
         }
@@ -44,16 +45,15 @@ async fn main() -> Result<(), async_nats::Error> {
     loop {
         let batch = consumer.batch().max_messages(100).expires(Duration::from_secs(2));
         let messages: Vec<_> = batch.messages().await?.try_collect().await?;
-        for event in messages.iter().map(|message| from_slice::<Value>(&message.payload)) {
-            let event = event?;
+        for message in &messages {
+            let event: Value = from_slice(&message.payload)?;
             put(&mut index, &event["tmdb_id"].to_string(), event);
         }
         fs::write(&file, to_vec(&index)?)?; // before the acknowledgement: a crash repeats
         futures::future::try_join_all(messages.iter().map(|message| message.ack())).await?;
         if messages.is_empty() && env::args().any(|argument| argument == "--once") {
             let movies = index.values().filter(|said| !said["card"].is_null()).count();
-            println!("{movies} movies, {} removed", index.len() - movies);
-            return Ok(());
+            return Ok(println!("{movies} movies, {} removed", index.len() - movies));
         }
     }
 }

@@ -214,7 +214,7 @@ async fn send<E: Event>(bus: &Bus, event: &E, message_id: &str) -> Result<(), Op
     let message = Outgoing {
         subject: event.subject(),
         message_id: message_id.to_owned(),
-        headers: json!({}),
+        headers: json!({"ce-type": E::TYPE, "ce-id": message_id}),
         payload: serde_json::to_vec(event).map_err(OperatorError::Json)?,
     };
     bus.publish(message).await?;

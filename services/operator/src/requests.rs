@@ -193,7 +193,7 @@ impl Requests {
                     payload: letters.payload.clone(),
                     again: letters.again,
                     per_second: 0,
-                    limit: MOST_DEAD_LETTERS,
+                    limit: letters.limit.unwrap_or(MOST_DEAD_LETTERS).clamp(1, MOST_DEAD_LETTERS),
                 };
                 json_of(&dead::replay(store, &letters.selection(), &options, &author).await?)
             }

@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use delivery::{Classify, Delivery, Effect, Fate, Handler, Outcome};
-use proto::MessageKey;
+use proto::{Event, MessageKey};
 
 use super::decode::decode;
 
@@ -21,8 +21,9 @@ pub(super) struct Failure {
 pub(super) trait AnyHandler: Send + Sync {
     fn durable(&self) -> &'static str;
 
-    /// The work that a payload asks for; the error says what is wrong with the payload.
-    fn read(&self, payload: &[u8]) -> Result<Box<dyn Work>, String>;
+    /// The work that a payload asks for; the error says what is wrong with the payload. `ce_type`:
+    /// what its headers say it is, if they do.
+    fn read(&self, ce_type: Option<&str>, payload: &[u8]) -> Result<Box<dyn Work>, String>;
 }
 
 /// An event that was read, with its handler.
@@ -39,7 +40,15 @@ impl<H: Handler> AnyHandler for Typed<H> {
         self.0.durable()
     }
 
-    fn read(&self, payload: &[u8]) -> Result<Box<dyn Work>, String> {
+    fn read(&self, ce_type: Option<&str>, payload: &[u8]) -> Result<Box<dyn Work>, String> {
+        let expected = H::Event::TYPE;
+        if let Some(other) = ce_type.filter(|found| found.starts_with("movies."))
+            && other != expected
+        {
+            // A consumer that pushes events into a subject of work would have each refresh order
+            // the next one.
+            return Err(format!("ce-type says that it is {other}; {expected} is worked on here"));
+        }
         let event = decode::<H::Event>(payload)?;
         Ok(Box::new(TypedWork { handler: Arc::clone(&self.0), event }))
     }

@@ -30,6 +30,8 @@ use crate::message_key::{clean, headers};
 static ALONE: RwLock<()> = RwLock::const_new(());
 /// Sent while work goes on; well under every consumer's `ack_wait`.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// What a message says that it is (CloudEvents).
+const CE_TYPE: &str = "ce-type";
 /// Longest error text that is kept.
 const ERROR_MAX_CHARS: usize = 2_000;
 
@@ -94,7 +96,8 @@ impl Worker {
             message.receipt.settle(Settlement::Ack).await;
             return Pace::Normal;
         }
-        let work = match self.handler.read(&message.payload) {
+        let ce_type = message.headers.get(CE_TYPE).map(async_nats::HeaderValue::as_str);
+        let work = match self.handler.read(ce_type, &message.payload) {
             Ok(work) => work,
             Err(error) => {
                 let dead = dead(&message, &attempts, Reason::InvalidPayload, error);
@@ -220,7 +223,8 @@ impl Worker {
         let Some(attempts) = begun.into_iter().next().filter(|a| !a.handled) else {
             return Ok(());
         };
-        let work = self.handler.read(&unhandled.payload).ok();
+        let ce_type = unhandled.headers.get(CE_TYPE).and_then(serde_json::Value::as_str);
+        let work = self.handler.read(ce_type, &unhandled.payload).ok();
         let effect = work.map_or(Effect::None, |work| work.effect(&unhandled.message.key));
         let dead = DeadMessage {
             message: unhandled.message,

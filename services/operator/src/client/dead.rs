@@ -1,5 +1,8 @@
 //! The verbs of dead letters.
 
+use std::time::Duration;
+
+use bus::Bus;
 use serde_json::{Value, json};
 use store::{Author, DeadGroup, DeadRow};
 
@@ -8,6 +11,10 @@ use crate::{
     Noun, OperatorError,
     dead::{self, DeadLetterSelection, ReplayOptions, Replayed},
 };
+
+/// Dead letters that one request replays.
+const GROUP_MAX: i64 = 1_000;
+const SECOND: Duration = Duration::from_secs(1);
 
 impl Client {
     /// Dead letters by reason.
@@ -64,11 +71,7 @@ impl Client {
     ) -> Result<Vec<Replayed>, OperatorError> {
         match self {
             Self::Database(store) => dead::replay(store, selection, options, by).await,
-            Self::Nats(bus) => {
-                let ReplayOptions { payload, again, .. } = options;
-                let body = with(selected(selection), json!({ "payload": payload, "again": again }));
-                ask(bus, "dead.replay", signed(body, by)).await
-            }
+            Self::Nats(bus) => replay_in_groups(bus, selection, options, by).await,
         }
     }
 
@@ -88,6 +91,32 @@ impl Client {
                 read("dead.drop", answer.get("dropped").cloned().unwrap_or_default())
             }
         }
+    }
+}
+
+/// A group each second, at the rate that was asked for: one request has to be answered in time.
+async fn replay_in_groups(
+    bus: &Bus,
+    selection: &DeadLetterSelection,
+    options: &ReplayOptions,
+    by: &Author,
+) -> Result<Vec<Replayed>, OperatorError> {
+    let ReplayOptions { payload, again, per_second, limit } = options;
+    let most = if *per_second == 0 { GROUP_MAX } else { i64::from(*per_second).min(GROUP_MAX) };
+    let mut replayed = Vec::new();
+    loop {
+        let left = limit - i64::try_from(replayed.len()).unwrap_or(i64::MAX);
+        let group = most.min(left);
+        let what = json!({ "payload": payload, "again": again, "limit": group });
+        let body = signed(with(selected(selection), what), by);
+        let some: Vec<Replayed> = ask(bus, "dead.replay", body).await?;
+        // What was replayed is not chosen once more, but for `again`.
+        let is_last = i64::try_from(some.len()).unwrap_or(i64::MAX) < group || *again;
+        replayed.extend(some);
+        if is_last || group == left {
+            return Ok(replayed);
+        }
+        tokio::time::sleep(if *per_second == 0 { Duration::ZERO } else { SECOND }).await;
     }
 }
 
