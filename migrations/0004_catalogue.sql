@@ -30,8 +30,14 @@ create table title (
     mapping_version smallint,
     details_xid xid,
     card_xid xid,
-    imdb_id_clash text
+    imdb_id_clash text,
+    lacks text[],
+    incomplete_looks smallint not null default 0
 ) with (fillfactor = 80);
+create index title_incomplete on title (due_at) where lacks is not null;
+comment on column title.lacks is
+    'Parts that no answer had yet, as credits; null where it is whole. It is asked again in hours.';
+comment on column title.incomplete_looks is 'Answers in a row that lacked a part.';
 create index title_scan on title (scan_at) where removed_at is null and tmdb_id is not null;
 comment on column title.tmdb_id is
     'TMDB''s number; null where the app''s text is none, or where another work has it already.';

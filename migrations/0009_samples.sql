@@ -5,6 +5,7 @@ create table status_sample (
     taken_at timestamptz primary key,
     took_ms double precision not null,
     removed bigint not null,
+    incomplete bigint not null,
     queued bigint not null,
     processing bigint not null,
     unsent bigint not null,

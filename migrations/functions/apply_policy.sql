@@ -40,7 +40,10 @@ begin
     update title t
     set band = f.band, due_at = f.due_at
     from (
-        select o.work_id, new.band, new.due_at
+        select
+            o.work_id,
+            new.band,
+            case when o.lacks is null then new.due_at else least(new.due_at, o.due_at) end as due_at
         from title o
         join works w using (work_id),
             freshness_of(w.release_date, w.last_refreshed_at, o.due_at > 'epoch') new

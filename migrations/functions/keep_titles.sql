@@ -93,11 +93,17 @@ begin
         update title t
         set band = n.band, due_at = n.due_at, due_cause = 'policy'
         from (
-            select w.work_id, f.band, f.due_at
-            from works w, freshness_of(
-                w.release_date, w.last_refreshed_at, w.ingestion_status = 'complete'
-            ) f
-            where w.work_id = any (ids)
+            -- A part that is missing is asked for again in its own time.
+            select
+                w.work_id,
+                f.band,
+                case when o.lacks is null then f.due_at else least(f.due_at, o.due_at) end as due_at
+            from title o
+            join works w using (work_id),
+                freshness_of(
+                    w.release_date, w.last_refreshed_at, w.ingestion_status = 'complete'
+                ) f
+            where o.work_id = any (ids)
         ) n
         where t.work_id = n.work_id and (t.band, t.due_at) is distinct from (n.band, n.due_at);
     end if;

@@ -27,7 +27,7 @@ begin
     delete from status_sample;
     insert into status_sample
     select
-        at, 0, 0,
+        at, 0, 0, 0,
         (select count(*) from refresh_item where status = 'queued'),
         (select count(*) from refresh_item where status = 'processing'),
         (select count(*) from outbox where published_at is null),
@@ -44,7 +44,8 @@ begin
             count(*) filter (
                 where removed_at is null and tmdb_id is not null and due_at > at
             ) as fresh,
-            count(*) filter (where removed_at is not null) as removed
+            count(*) filter (where removed_at is not null) as removed,
+            count(*) filter (where removed_at is null and lacks is not null) as incomplete
         from title
         group by band
     ),
@@ -53,7 +54,8 @@ begin
         select at, band, titles, fresh from counted where titles > 0
     )
     update status_sample
-    set removed = (select coalesce(sum(removed), 0) from counted);
+    set removed = (select coalesce(sum(removed), 0) from counted),
+        incomplete = (select coalesce(sum(incomplete), 0) from counted);
     took := extract(epoch from clock_timestamp() - at) * 1000;
     update status_sample set took_ms = took returning * into last;
     return extract(epoch from sample_interval(last));

@@ -26,7 +26,7 @@ pub const API_VERBS: [ApiVerb; 27] = [
     reads("jobs.runs", "latest runs: {name?, run_id?, limit?}"),
     reads("jobs.next", "next nominal times: {name, n?}"),
     acts("jobs.run", "run a job now: {name, payload?, force?, dry_run?}"),
-    acts("jobs.cancel", "end a run: {run_id, note?}"),
+    acts("jobs.cancel", "end a run: {run_id | name, note?}"),
     acts("jobs.pause", "stop a job from firing: {name, note?, until?}"),
     acts("jobs.resume", "let a job fire again: {name}"),
     acts("jobs.set", "change a job: {name, schedule?, timezone?, payload?, ...}"),

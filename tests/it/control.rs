@@ -32,7 +32,8 @@ async fn a_pause_shows_everywhere_within_a_second() {
     world.request("jobs.pause", &pause).await.unwrap();
     seen_everywhere("by NATS").await;
     world.resume_by_sql(JOB).await;
-    assert_eq!(world.request("jobs.pause", &pause).await.unwrap()["repeated"], true);
+    let repeated = world.request("jobs.pause", &pause).await.unwrap();
+    assert_eq!(repeated["name"], JOB, "the shape of the first answer: {repeated}");
     assert_eq!(world.job(JOB).enabled().await, 1, "asked twice, done once");
     let audit = world.audit().by("nats, says it is ann").of_request("once").with_before_and_after();
     assert_eq!(audit.await, 1);
@@ -68,15 +69,19 @@ async fn verbs_for_jobs_answer(world: &World) {
     assert_eq!(ask("jobs.create", made.clone()).await["name"], "extra");
     assert_eq!(world.request("jobs.create", &made).await.unwrap_err().0, 409);
     let next = ask("jobs.next", json!({"name": "extra", "n": 3})).await;
-    assert_eq!(next.as_array().unwrap().len(), 3);
+    assert_eq!(next["times"].as_array().unwrap().len(), 3);
     assert_eq!(ask("jobs.set", json!({"name": "extra", "jitter_secs": 9})).await["jitter_secs"], 9);
     let once = json!({"name": "extra", "request_id": "r"});
     let run = ask("jobs.run", once.clone()).await;
-    assert_eq!(ask("jobs.run", once).await["answer"], run, "one run for one request");
+    assert_eq!(ask("jobs.run", once.clone()).await, run, "one run for one request");
+    let other = world.request("jobs.pause", &once).await.unwrap_err();
+    assert!(other.0 == 409 && other.1.contains("request_id"), "{other:?}");
     world.run("extra").succeeds().await;
-    assert_eq!(ask("jobs.runs", extra.clone()).await[0]["run_id"], run["run_id"]);
+    assert_eq!(ask("jobs.runs", extra.clone()).await["runs"][0]["run_id"], run["run_id"]);
     let dry = json!({"name": "scheduled_ingest_daily", "dry_run": true});
-    assert_eq!(ask("jobs.run", dry).await["movies"], 30);
+    let dry = ask("jobs.run", dry).await;
+    assert_eq!((&dry["action"], &dry["movies"]), (&json!("ingest"), &json!(30)));
+    assert!(dry["estimated_seconds"].is_number() && dry["words"].is_null(), "{dry}");
     let past =
         json!({"name": "extra", "from": "2026-01-01T00:00:00Z", "to": "2026-01-01T02:00:00Z"});
     assert_eq!(ask("jobs.backfill", past).await.as_array().unwrap().len(), 3);
@@ -84,7 +89,7 @@ async fn verbs_for_jobs_answer(world: &World) {
     assert_eq!(ask("jobs.delete", extra).await["deleted"], "extra");
     let (_, text) = world.request("jobs.create", &made).await.unwrap_err();
     assert!(text.contains("deleted"), "a name is never given again: {text}");
-    assert_eq!(ask("jobs.lint", json!({})).await, json!([]));
+    assert_eq!(ask("jobs.lint", json!({})).await, json!({"findings": []}));
     assert!(ask("jobs.hold", json!({"held": true, "note": "n"})).await["held"].is_string());
     assert!(ask("jobs.hold", json!({"held": false})).await["held"].is_null());
 }
@@ -93,7 +98,8 @@ async fn verbs_for_movies_answer(world: &World) {
     assert!(ask(world, "ingest", json!({"movies": [603]})).await["accepted"].is_array());
     world.complete(603).await;
     let movie = json!({"tmdb_id": 603});
-    assert_eq!(ask(world, "movie.get", movie.clone()).await["title"], "The Matrix");
+    let shown = ask(world, "movie.get", movie.clone()).await;
+    assert_eq!((&shown["title"], &shown["tmdb_id"]), (&json!("The Matrix"), &json!(603)));
     assert_eq!(ask(world, "movie.history", movie).await[0]["kind"], "created");
     assert!(ask(world, "refresh", json!({"movies": [603]})).await["accepted"].is_array());
     assert_eq!(world.request("movie.get", &json!({"tmdb_id": 1})).await.unwrap_err().0, 404);
@@ -104,13 +110,75 @@ async fn verbs_for_movies_answer(world: &World) {
 async fn verbs_for_dead_letters_answer(world: &World) {
     world.publish("movies.ingest.movie", b"{}").await;
     world.dead_letters().becomes(1).await;
-    let id = ask(world, "dead.list", json!({})).await[0]["id"].clone();
+    let id = ask(world, "dead.list", json!({})).await["dead_letters"][0]["id"].clone();
+    assert_eq!(ask(world, "dead.groups", json!({})).await["groups"][0]["latest_id"], id);
     assert_eq!(ask(world, "dead.show", json!({"id": id})).await["reason"], "invalid-payload");
-    let again = ask(world, "dead.replay", json!({"ids": [id], "payload": {"tmdb_id": 550}})).await;
-    assert!(again[0]["replayed_as"].is_string(), "{again}");
+    let replay = json!({"ids": [id], "payload": {"tmdb_id": 550}, "request_id": "replay"});
+    let again = ask(world, "dead.replay", replay.clone()).await;
+    assert!(again["replayed"][0]["replayed_as"].is_string(), "{again}");
+    assert_eq!(ask(world, "dead.replay", replay).await, again, "once for one request");
     let refused = world.request("dead.drop", &json!({})).await.unwrap_err();
     assert_eq!(refused.0, 400, "all has to be said");
     assert_eq!(ask(world, "dead.drop", json!({"all": true})).await["dropped"], 1);
+}
+
+/// A command prints with --json what the same verb answers by NATS.
+#[tokio::test]
+async fn a_command_prints_what_nats_answers() {
+    const JOB: &str = "refresh_worker";
+    let world = World::start("answers").await;
+    let printed = |args: &[&str]| -> Value {
+        let text = world.verb(&[args, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}: {text}"))
+    };
+    let asked = async |verb, request| ask(&world, verb, request).await;
+    let named = json!({"name": JOB});
+    for (args, wanted) in [
+        (&["jobs", "pause", JOB, "--until", "2h30m"][..], "paused_until"),
+        (&["jobs", "resume", JOB], "next_at"),
+        (&["jobs", "set", JOB, "--jitter", "1"], "jitter_secs"),
+    ] {
+        let job = printed(args);
+        assert!(job["name"] == JOB && !job[wanted].is_null(), "{args:?}: {job}");
+    }
+    for (args, verb, request) in [
+        (&["jobs", "next", JOB][..], "jobs.next", named.clone()),
+        (&["jobs", "lint"], "jobs.lint", json!({})),
+        (&["jobs", "show", JOB], "jobs.get", named.clone()),
+        (&["dead", "list"], "dead.groups", json!({})),
+        (&["dead", "list", "--reason", "none"], "dead.list", json!({"reason": "none"})),
+        (&["dead", "drop", "--reason", "none"], "dead.drop", json!({"reason": "none"})),
+        (&["dead", "replay", "--reason", "none"], "dead.replay", json!({"reason": "none"})),
+    ] {
+        assert_eq!(fields(&printed(args)), fields(&asked(verb, request).await), "{args:?}");
+    }
+    let draft = ["--action", "maintain", "--schedule", "@daily", "--starts", "2099-01-01"];
+    let made = printed(&[&["jobs", "create", "mine"][..], &draft].concat());
+    assert_eq!((&made["name"], &made["starts_at"]), (&json!("mine"), &json!(NEW_YEAR)));
+    assert_eq!(printed(&["jobs", "delete", "mine"]), json!({"deleted": "mine"}));
+    assert!(printed(&["jobs", "hold"])["held"].is_string());
+    assert!(printed(&["jobs", "hold", "--off"])["held"].is_null());
+    let accepted = printed(&["ingest", "--movie", "603"]);
+    assert_eq!(accepted["accepted"][0]["tmdb_id"], 603);
+    world.complete(603).await;
+    assert_eq!(printed(&["movie", "show", "603"])["tmdb_id"], 603);
+    let run = printed(&["jobs", "run", JOB, "--follow"]);
+    assert!(run["run_id"].is_string() && run["rate"].is_number(), "{run}");
+    assert_eq!(fields(&printed(&["jobs", "runs"])["runs"][0]), fields(&run));
+    world.add_endless_run("busy", "maintenance", "maintain").await;
+    let cancelled = printed(&["jobs", "cancel", "maintenance"]);
+    assert_eq!((&cancelled["run_id"], &cancelled["status"]), (&json!("busy"), &json!("cancelled")));
+    assert_eq!(fields(&cancelled), fields(&run));
+    let dry = printed(&["jobs", "run", "scheduled_ingest_daily", "--dry-run"]);
+    assert!(dry["action"] == "ingest" && dry["estimated_seconds"].is_number(), "{dry}");
+}
+
+/// `--starts 2099-01-01` is that day's midnight in UTC.
+const NEW_YEAR: &str = "2099-01-01T00:00:00Z";
+
+/// The names of an object's fields: its shape.
+fn fields(value: &Value) -> Vec<String> {
+    value.as_object().unwrap().keys().cloned().collect()
 }
 
 /// How often the calls are counted meanwhile.
@@ -161,8 +229,9 @@ async fn a_cancelled_list_stops(world: &World, sim: &Sim) {
     const JOB: &str = "scheduled_ingest_weekly";
     world.verb(&["jobs", "run", JOB]);
     world.run(JOB).done().reaches(40).await;
-    let told = world.verb(&["jobs", "cancel", JOB, "--note", "wrong list"]);
-    assert!(told.contains("left undone"), "{told}");
+    let cancel = json!({"name": JOB, "note": "wrong list", "request_id": "cancel"});
+    let told = ask(world, "jobs.cancel", cancel.clone()).await;
+    assert!(told["status"] == "cancelled" && told["cancelled"].as_i64() > Some(0), "{told}");
     asks_for_nothing_any_more(world, sim, "MOVIES_INGEST").await;
     let cancelled = world
         .run(JOB)
@@ -174,6 +243,8 @@ async fn a_cancelled_list_stops(world: &World, sim: &Sim) {
         .that_count_their_items();
     assert_eq!(cancelled.await, 1, "{}", world.verb(&["jobs", "runs"]));
     assert_eq!(world.list_runs().cancelled("wrong list").await, 1);
+    let repeated = ask(world, "jobs.cancel", cancel).await;
+    assert_eq!(repeated["run_id"], told["run_id"], "it is over, and that is what was asked for");
     let events = world.events("movies.run.scheduled_ingest_weekly").saying("status", "cancelled");
     events.becomes(1).await;
 }
@@ -185,6 +256,8 @@ async fn a_cancelled_scan_stops(world: &World, sim: &Sim) {
     world.verb(&["jobs", "run", JOB]);
     world.run(JOB).done().reaches(5).await;
     world.cancel_by_sql(JOB).await;
+    let (code, text) = world.request("jobs.cancel", &json!({"name": JOB})).await.unwrap_err();
+    assert!(code == 409 && text.contains("no open run"), "{code} {text}");
     asks_for_nothing_any_more(world, sim, "MOVIES_STALE").await;
     let asked = sim.control().stats().calls - calls;
     assert!(asked <= 40, "{asked} calls, though it was cancelled after the first few");

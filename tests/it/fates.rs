@@ -19,19 +19,26 @@ const HEAD: &str = "# Fates
 What becomes of a message whose work failed. `make bless` writes this page; a difference fails the
 tests.
 
-| error | says | fate |
-|---|---|---|
+The default is doubt: an error is the message's own fault only where something proves it, and the
+last column says what. Everything else waits for as long as it takes, uses up no attempt, and is
+told by `/readyz`; what has waited for an hour is told by `mangoes status`. A transaction that met a
+deadlock is repeated.
+
+| error | says | fate | proof |
+|---|---|---|---|
 ";
 /// What the bus and the outbox decide by themselves.
 const FATES_WITHOUT_AN_ERROR: &str = "\
-| bus | the payload does not decode | dead letter `invalid-payload` at once |
+| bus | the payload does not decode | dead letter `invalid-payload` at once | its bytes |
 | bus | the handler panicked | \
-    retry with backoff, at most 3 times; then a dead letter `retries-exhausted` |
-| bus | the process died under it, thrice while it ran alone | dead letter `poison` |
-| bus | delivered `max_deliver` times | dead letter `max-deliver` |
-| bus | its headers cannot be read | dead letter `unreadable-headers` |
+    retry with backoff, at most 3 times; then a dead letter `retries-exhausted` | \
+    it panicked four times on this message |
+| bus | the process died under it, thrice while it ran alone | dead letter `poison` | \
+    it ran alone |
+| bus | delivered `max_deliver` times | dead letter `max-deliver` | a million deliveries |
+| bus | its headers cannot be read | dead letter `unreadable-headers` | its bytes |
 | outbox | no stream takes it: too large, another subject, an id that no header holds | \
-    dead letter `not-publishable` |
+    dead letter `not-publishable` | its bytes |
 ";
 
 fn movie() -> TmdbId {
@@ -46,14 +53,12 @@ fn tmdb_errors() -> Vec<TmdbError> {
         TmdbError::RateLimited { retry_after: None },
         TmdbError::Unauthorized { code: Some(7) },
         TmdbError::Unavailable { status: Some(502), detail: text("502") },
-        TmdbError::Failing { detail: text("500, while others are answered") },
+        TmdbError::Odd { detail: text("HTTP 500"), after: Duration::from_secs(2) },
+        TmdbError::Failing { detail: text("HTTP 500") },
         TmdbError::Stopped { after: Duration::from_secs(5), refused: false },
         TmdbError::Draining,
         TmdbError::Cancelled,
-        TmdbError::Rejected { status: 400, code: Some(22), message: text("Invalid page") },
-        TmdbError::Malformed { detail: text("id is missing") },
-        TmdbError::WrongId { asked: movie(), got: 604 },
-        TmdbError::BodyTooLarge { limit_bytes: 16_777_216 },
+        TmdbError::BadId { status: 500, code: Some(44), message: text("The ID is invalid.") },
         TmdbError::Setup(text("no TLS")),
     ]
 }
@@ -64,14 +69,12 @@ fn name_of_tmdb(error: &TmdbError) -> &'static str {
         TmdbError::RateLimited { .. } => "RateLimited",
         TmdbError::Unauthorized { .. } => "Unauthorized",
         TmdbError::Unavailable { .. } => "Unavailable",
+        TmdbError::Odd { .. } => "Odd",
         TmdbError::Failing { .. } => "Failing",
         TmdbError::Stopped { .. } => "Stopped",
         TmdbError::Draining => "Draining",
         TmdbError::Cancelled => "Cancelled",
-        TmdbError::Rejected { .. } => "Rejected",
-        TmdbError::Malformed { .. } => "Malformed",
-        TmdbError::WrongId { .. } => "WrongId",
-        TmdbError::BodyTooLarge { .. } => "BodyTooLarge",
+        TmdbError::BadId { .. } => "BadId",
         TmdbError::Setup(_) => "Setup",
     }
 }
@@ -119,7 +122,12 @@ fn words(fate: Fate) -> String {
         Fate::Retry { after: Some(after) } => {
             format!("retry after {} s, at most 3 times", after.as_secs())
         }
-        Fate::Wait { after } => format!("wait at least {} s; uses up no attempt", after.as_secs()),
+        Fate::Wait { after } => {
+            format!("wait at least {} s, others too; uses up no attempt", after.as_secs_f64())
+        }
+        Fate::WaitAlone { after } => {
+            format!("wait at least {} s, others go on; uses up no attempt", after.as_secs_f64())
+        }
         Fate::Reject(reason) => format!("dead letter `{reason}` at once"),
         Fate::Missing => {
             "movie of the catalogue: remembered, a tombstone after a second 404 a day later; \
@@ -129,9 +137,38 @@ fn words(fate: Fate) -> String {
     }
 }
 
+/// What proves that the message is at fault, for every error that may make a dead letter of it.
+const PROOFS: [(&str, &str); 14] = [
+    ("tmdb NotFound", "TMDB's own JSON says so of this id (code 34 or 6), twice"),
+    (
+        "tmdb Failing",
+        "no usable answer again and again, while TMDB answers about nearly all others",
+    ),
+    ("tmdb Cancelled", "a person cancelled its run"),
+    ("tmdb BadId", "TMDB's own JSON says so of this id (code 44), twice"),
+    ("store Data", "the database names the data of this row, which was stored alone"),
+    ("store Unknown", "it names a job or run that is not there"),
+    ("store Repeated", "its request id was answered before"),
+    ("ingest RunOver", "it names a run that is over"),
+    ("ingest RunIdKept", "it names a run of a job"),
+    ("ingest Payload", "its payload"),
+    ("refresh Unknown", "it names a movie that is not in the catalogue"),
+    ("refresh Payload", "its payload"),
+    ("scan Payload", "its payload"),
+    ("maintenance Payload", "its payload"),
+];
+
 fn row(table: &mut String, name: &str, error: &impl Classify) {
     let says = chain(error).replace('|', "/");
-    writeln!(table, "| {name} | {says} | {} |", words(error.fate())).unwrap();
+    let fate = error.fate();
+    let proof = PROOFS.iter().find(|(of, _)| *of == name).map(|(_, proof)| *proof);
+    let waits = matches!(fate, Fate::Wait { .. } | Fate::WaitAlone { .. });
+    assert_eq!(
+        proof.is_none(),
+        waits,
+        "{name}: what makes a dead letter needs a proof, and only it"
+    );
+    writeln!(table, "| {name} | {says} | {} | {} |", words(fate), proof.unwrap_or("none")).unwrap();
 }
 
 /// The document says what the code does.

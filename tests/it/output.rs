@@ -116,6 +116,86 @@ async fn a_log_that_is_no_terminal_has_no_colours() {
     }
 }
 
+/// An id that is not there is an error that names it; a choice that fits nothing is none.
+#[tokio::test]
+async fn nothing_to_do_is_said_and_an_unknown_id_is_an_error() {
+    let world = World::start("nothing-to-do").await;
+    for verb in ["drop", "replay"] {
+        let unknown = world.try_verb(&["dead", verb, "99"]);
+        assert_eq!(unknown.code, Some(1), "{verb}: {}", unknown.text);
+        assert!(unknown.errors.contains("no dead letter 99"), "{verb}: {}", unknown.errors);
+        for choice in [&["--all"][..], &["--reason", "not-found"]] {
+            let none = world.verb(&[&["dead", verb], choice].concat());
+            assert!(none.contains("no dead letter matches"), "{verb} {choice:?}: {none}");
+        }
+        let wrong = world.try_verb(&["dead", verb, "x"]);
+        assert_eq!(wrong.code, Some(2), "{verb}: {}", wrong.text);
+        assert!(wrong.errors.contains("'x' is not the id of a dead letter"), "{}", wrong.errors);
+    }
+    let wrong = world.verb_fails(&["dead", "show", "x"]);
+    assert!(wrong.contains("'x' is not the id") && wrong.contains("mangoes dead list"), "{wrong}");
+}
+
+/// A table is no wider than its terminal, and `watch` no higher; where nobody's terminal is, a
+/// table has its full width and `watch` writes no codes.
+#[tokio::test]
+async fn what_a_terminal_shows_fits_it() {
+    let world = World::start("narrow").await;
+    world.verb(&["jobs", "run", "maintenance", "--follow"]);
+    let piped = world.verb(&["jobs", "runs"]);
+    assert!(piped.lines().next().unwrap().contains("NOT NEEDED"), "{piped}");
+    let (codes, _) = pipeline(&world, "watch --every 1", "| head -n 60 | grep -c $'\\e' >&2");
+    assert!(codes.starts_with("0\n"), "lines with screen codes: {codes}");
+    let every = [&["jobs", "list"][..], &["jobs", "runs"], &["status"], &["dead", "list"]];
+    for arguments in every {
+        let Some(shown) = on_a_terminal(&world, arguments) else { return };
+        let widest = shown.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= COLUMNS, "{arguments:?}: {widest} columns\n{shown}");
+    }
+    let Some(watched) = on_a_terminal(&world, &["watch", "--every", "1"]) else { return };
+    let frame = watched.split(CLEAR).nth(1).unwrap();
+    let lines: Vec<_> = frame.lines().collect();
+    assert!(lines[0].starts_with("Fresh:") && lines.len() < ROWS, "{frame}");
+    assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{frame}");
+}
+
+const ROWS: usize = 24;
+const COLUMNS: usize = 80;
+/// What `watch` writes before each of its screens.
+const CLEAR: &str = "\u{1b}[H\u{1b}[J";
+
+/// What a command writes on a terminal of 80 columns and 24 rows; two screens of one that does not
+/// end.
+#[expect(clippy::print_stdout, reason = "why a test is left out is for people")]
+fn on_a_terminal(world: &World, arguments: &[&str]) -> Option<String> {
+    let Ok((controller, user)) = terminal() else {
+        println!("SKIPPED: this system gives no pseudo-terminal");
+        return None;
+    };
+    let mut stty = Command::new("stty");
+    let (rows, columns) = (ROWS.to_string(), COLUMNS.to_string());
+    stty.args(["rows", &rows, "cols", &columns]).stdin(user.try_clone().unwrap());
+    assert!(stty.status().unwrap().success());
+    // It has the terminal open, too.
+    drop(stty);
+    let mut command = mangoes(&world.folder.0);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::from(user)).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let mut lines = BufReader::new(File::from(controller)).lines();
+    let mut shown = String::new();
+    // The last line is followed by an error, for the other side is closed.
+    while let Some(Ok(line)) = lines.next() {
+        shown.push_str(line.trim_end_matches('\r'));
+        shown.push('\n');
+        if shown.matches(CLEAR).count() == 2 {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    Some(shown)
+}
+
 /// Both sides of a pseudo-terminal.
 fn terminal() -> std::io::Result<(OwnedFd, OwnedFd)> {
     use rustix::{

@@ -1,4 +1,5 @@
-//! Every command of README.md and docs/events.md, as it stands there, against a running program.
+//! Every command of README.md, docs/events.md and docs/nats.md, as it stands there, against a
+//! running program.
 
 use std::{
     path::Path,
@@ -54,8 +55,15 @@ fn quoted(text: &str) -> String {
 }
 
 /// What a shell must not inherit from the test's own environment.
-const SETTINGS: [&str; 6] =
-    ["NATS_URL", "DATABASE_URL", "TMDB_TOKEN", "TMDB_API_KEY", "NATS_CREDS", "MANGOES_LISTEN"];
+const SETTINGS: [&str; 7] = [
+    "NATS_URL",
+    "DATABASE_URL",
+    "TMDB_TOKEN",
+    "TMDB_API_KEY",
+    "NATS_CREDS",
+    "MANGOES_LISTEN",
+    "CARGO_TARGET_DIR",
+];
 
 /// What its commands need beyond the program, and whether it is here.
 #[derive(Debug)]
@@ -118,6 +126,7 @@ async fn every_command_of_the_readme_works_as_it_stands() {
     let of = |file: &str| commands(&std::fs::read_to_string(root.join(file)).unwrap());
     let mut commands = of("README.md");
     commands.extend(of("docs/events.md"));
+    commands.extend(of("docs/nats.md"));
     assert!(commands.len() > 25 && commands.iter().any(|c| c == UP), "{commands:?}");
     let tools = Tools::look(&root);
     if !tools.nats || !tools.psql {

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::Command};
 
 use embedded::{Servers, free_port};
+use tmdb_sim::Sim;
 
 use crate::{
     database::Database,
@@ -11,7 +12,9 @@ use crate::{
     http::http_get,
     nats::PlainNats,
     program::{Process, Said, mangoes},
-    servers::servers,
+    proxy::Proxy,
+    servers::{CREDENTIAL, servers},
+    superuser::superuser,
 };
 
 /// Servers without the program.
@@ -69,8 +72,37 @@ impl Given {
 
     /// Runs everything with these settings, and waits until work is done.
     pub async fn up(&self, env: &[(&str, &str)]) -> Running {
+        self.run(self.command(&["up", "--demo"], env)).await
+    }
+
+    /// As `up`, with a simulator of the test's own in TMDB's place.
+    pub async fn up_against(&self, sim: &Sim, env: &[(&str, &str)]) -> Running {
+        let mut command = self.command(&["up"], env);
+        command.env("TMDB_BASE_URL", sim.base_url()).env("TMDB_TOKEN", CREDENTIAL);
+        self.run(command).await
+    }
+
+    /// A proxy before the database, and the way through it.
+    pub async fn proxy(&self) -> (Proxy, String) {
+        let url = self.servers.database_url();
+        let (account, rest) = url.rsplit_once('@').unwrap();
+        let (host, name) = rest.split_once('/').unwrap();
+        let proxy = Proxy::start(host.parse().unwrap()).await;
+        let through = format!("{account}@{}/{name}", proxy.address);
+        (proxy, through)
+    }
+
+    /// Another server takes over: sessions that there are can only read from now on, new ones
+    /// write.
+    pub async fn fails_over(&self) {
+        let url = superuser(&self.servers.postgres).await;
+        let database = Database::connect(&url, &self.log()).await;
+        database.let_old_sessions_only_read("mangoes").await;
+        database.close().await;
+    }
+
+    async fn run(&self, mut command: Command) -> Running {
         let health = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
-        let mut command = self.command(&["up", "--demo"], env);
         command.env("MANGOES_LISTEN", health.to_string()).env("TMDB_RATE", "0");
         let process = Process::start(&mut command, &self.log());
         let mut running = Running { process, health, log: self.log() };

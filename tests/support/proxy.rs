@@ -1,6 +1,13 @@
-//! A TCP proxy that cuts, delays, holds and halves what passes through it.
+//! A TCP proxy that cuts, delays, holds and halves what passes through it, or refuses what is new.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -36,6 +43,9 @@ enum End {
     Silence,
 }
 
+/// What clients of Postgres ask before they say who they are: for TLS, and for GSSAPI.
+const ASKS_FOR_ENCRYPTION: [u32; 2] = [80_877_103, 80_877_104];
+
 /// The way to one server. Stands until it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
@@ -43,6 +53,8 @@ pub struct Proxy {
     pub address: SocketAddr,
     mode: watch::Sender<Mode>,
     ends: watch::Sender<End>,
+    refusal: watch::Sender<Option<&'static str>>,
+    refused: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -52,12 +64,30 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (mode, modes) = watch::channel(Mode::Pass);
         let (ends, end) = watch::channel(End::Cut);
+        let (refusal, refusals) = watch::channel(None);
+        let refused = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&refused);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, modes.clone(), end.clone()));
+                if let Some(code) = *refusals.borrow() {
+                    tokio::spawn(refuse(client, code, Arc::clone(&count)));
+                } else {
+                    tokio::spawn(pass(client, server, modes.clone(), end.clone()));
+                }
             }
         });
-        Self { address, mode, ends }
+        Self { address, mode, ends, refusal, refused }
+    }
+
+    /// As a pooler of Postgres that refuses new connections with this SQLSTATE while old ones go
+    /// on; `None`: new ones pass again.
+    pub fn refuse_new(&self, code: Option<&'static str>) {
+        self.refusal.send_replace(code);
+    }
+
+    /// How many connections were refused so.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// From now on, for the connections that are there and those to come.
@@ -74,6 +104,26 @@ impl Proxy {
     pub fn silence(&self) {
         self.ends.send_replace(End::Silence);
     }
+}
+
+/// Answers the beginning of a session of Postgres with an error; a client that went away has none.
+async fn refuse(mut client: TcpStream, code: &'static str, count: Arc<AtomicU64>) -> Option<()> {
+    loop {
+        let length = usize::try_from(client.read_u32().await.ok()?).ok()?;
+        let asked = client.read_u32().await.ok()?;
+        let mut rest = vec![0; length.checked_sub(8)?];
+        client.read_exact(&mut rest).await.ok()?;
+        if !ASKS_FOR_ENCRYPTION.contains(&asked) {
+            break;
+        }
+        client.write_all(b"N").await.ok()?;
+    }
+    let fields = format!("SFATAL\0VFATAL\0C{code}\0Mno new connection is taken\0\0");
+    client.write_u8(b'E').await.ok()?;
+    client.write_u32(u32::try_from(fields.len() + 4).ok()?).await.ok()?;
+    client.write_all(fields.as_bytes()).await.ok()?;
+    count.fetch_add(1, Ordering::Relaxed);
+    client.shutdown().await.ok()
 }
 
 async fn pass(

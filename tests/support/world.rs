@@ -15,6 +15,7 @@ use crate::{
     database::Database,
     eventually::{PATIENCE, Wait},
     folder::Folder,
+    http::http_get,
     nats::PlainNats,
     program::{Process, Said, mangoes},
     servers::CREDENTIAL,
@@ -253,6 +254,16 @@ impl World {
     pub fn endpoint(&self, key: &str) -> String {
         let endpoints = endpoints_in(&self.folder).unwrap();
         endpoints[key].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until `/readyz` answers so, with these words.
+    pub async fn readyz(&self, status: u16, words: &str) {
+        let listen = self.endpoint("listen").parse().unwrap();
+        let look = async || http_get(listen, "/readyz", "").await;
+        self.eventually(&format!("/readyz says {status} {words:?}"), look, |said| {
+            said.as_ref().is_some_and(|(s, text)| *s == status && text.contains(words))
+        })
+        .await;
     }
 
     /// Where this world's files are: its folder, and the servers' where that is elsewhere.

@@ -47,7 +47,10 @@ impl Bus {
                     ANSWER.as_secs()
                 ),
             },
-            _ => unanswered(runtime::chain(&e)),
+            RequestErrorKind::NoResponders
+            | RequestErrorKind::InvalidSubject
+            | RequestErrorKind::MaxPayloadExceeded
+            | RequestErrorKind::Other => unanswered(runtime::chain(&e)),
         })?;
         let header =
             |name| answer.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());

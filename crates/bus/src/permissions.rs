@@ -219,6 +219,7 @@ impl Names<'_> {
         user.account = Account::Apps;
         user.publish = reading(&stream);
         user.publish.push(format!("$JS.API.STREAM.INFO.{stream}"));
+        user.publish.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
         // An account without JetStream cannot use the server's own name for it.
         for subject in &mut user.publish {
             *subject = subject.replacen(API, API_OF_APPS, 1);

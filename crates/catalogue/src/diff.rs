@@ -17,6 +17,9 @@ const LIST_MAX_ITEMS: usize = 50;
 /// What these may have as JSON; an event has room for every field at once.
 const LIST_MAX_BYTES: usize = 8_000;
 
+/// Lists that TMDB added to all movies at once: one that was or is not there is no news.
+const ADDED_LATER: [&str; 1] = ["origin_country"];
+
 /// The fields that a person would call changed, by name.
 #[must_use]
 pub fn diff(old: &Movie<'_>, new: &Movie<'_>) -> BTreeMap<String, FieldChange> {
@@ -39,10 +42,13 @@ pub fn diff_of(old: &Movie<'_>, new: &Movie<'_>, is: &Prints) -> BTreeMap<String
         values.values
     });
     let side = |of: &mut Map<String, Value>, name| of.remove(name).unwrap_or_default();
-    names
-        .iter()
-        .map(|name| ((*name).to_owned(), change(side(&mut was, *name), side(&mut is, *name))))
-        .collect()
+    let both = names.iter().map(|name| (*name, side(&mut was, *name), side(&mut is, *name)));
+    let named = both.filter_map(|(name, was, is)| {
+        let was_added = ADDED_LATER.contains(&name) && (was.is_null() || is.is_null());
+        let change = change(was, is);
+        (!was_added && !is_nothing(&change)).then(|| (name.to_owned(), change))
+    });
+    named.collect()
 }
 
 impl Movie<'_> {
@@ -68,6 +74,12 @@ impl FieldVisitor for Values<'_> {
             self.values.insert(name.to_owned(), value);
         }
     }
+}
+
+/// A list that was unknown and is empty, or the other way round.
+fn is_nothing(change: &FieldChange) -> bool {
+    matches!(change, FieldChange::List { added, removed, omitted: 0 }
+        if added.is_empty() && removed.is_empty())
 }
 
 /// A list that was or is unknown counts as empty.

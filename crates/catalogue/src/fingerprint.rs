@@ -130,6 +130,11 @@ impl<'a> Serializer for &'a mut Hasher {
     type SerializeStruct = Fields<'a>;
     type SerializeStructVariant = Impossible<(), Never>;
 
+    /// What is compared may be less than what is shown.
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
     fn serialize_bool(self, v: bool) -> Result<(), Never> {
         self.put(tag::FLAG, &[u8::from(v)])
     }
@@ -178,8 +183,13 @@ impl<'a> Serializer for &'a mut Hasher {
         self.text(v.encode_utf8(&mut [0; 4]).as_bytes())
     }
 
+    /// Space around a text and the kind of its line ends are no part of it.
     fn serialize_str(self, v: &str) -> Result<(), Never> {
-        self.text(v.as_bytes())
+        let text = v.trim();
+        if text.contains('\r') {
+            return self.text(text.replace("\r\n", "\n").as_bytes());
+        }
+        self.text(text.as_bytes())
     }
 
     fn serialize_bytes(self, v: &[u8]) -> Result<(), Never> {

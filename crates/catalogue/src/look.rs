@@ -63,6 +63,8 @@ pub struct Look {
     pub fingerprint: Vec<u8>,
     /// It lacked a part: [`Look::merge`] is needed before it is compared or stored.
     pub is_incomplete: bool,
+    /// A text is empty in it, wherever the movie has it from then.
+    lacks_texts: bool,
     prints: Prints,
     parsed: Arc<Parsed>,
 }
@@ -85,11 +87,12 @@ impl Look {
     /// It is no JSON object, or has no id. Whether it is the id that was asked for is the caller's
     /// question.
     pub fn read(body: Body, options: Arc<MapOptions>) -> Result<Self, AnswerError> {
-        let mut is_incomplete = false;
+        let (mut is_incomplete, mut lacks_texts) = (false, false);
         let parsed = Parsed::try_new(Received { body, options }, |received| {
             let answer = Answer::read(&received.body.text)?;
             let id = answer.id.and_then(|id| TmdbId::try_from(id).ok()).ok_or(AnswerError::NoId)?;
             is_incomplete = !answer.lacks().is_empty();
+            lacks_texts = answer.overview.is_none() || answer.tagline.is_none();
             Ok(map::movie(answer, id, &received.options))
         })?;
         let movie = parsed.borrow_dependent();
@@ -100,6 +103,7 @@ impl Look {
             rating: movie.rating,
             fingerprint: prints.fingerprint(),
             is_incomplete,
+            lacks_texts,
             prints,
             parsed: Arc::new(parsed),
         })
@@ -127,7 +131,7 @@ impl Look {
         let stored = document.and_then(|text| Answer::read(text).ok());
         let mut offers_are_kept = false;
         if let (Some(text), Some(stored)) = (document, &stored)
-            && self.may_keep_parts()
+            && (self.may_keep_parts() || self.lacks_texts)
         {
             let new = Answer::read(&body.text).unwrap_or_default();
             let kept = merge::kept(&new, stored);
@@ -175,6 +179,13 @@ fn keep_of_row<'a>(movie: &mut Cow<'a, Movie<'a>>, row: &'a AppRow) -> bool {
     if movie.may_lack_parts() {
         let Some(of_row) = row.movie(movie) else { return false };
         movie.to_mut().keep_missing(&of_row);
+        return true;
+    }
+    if movie.may_lack_texts()
+        && let Some(of_row) = row.movie(movie)
+    {
+        movie.to_mut().keep_texts(&of_row);
+        movie.to_mut().certification = movie.certification.clone().or(of_row.certification);
         return true;
     }
     if movie.certification.is_some() {

@@ -1,13 +1,16 @@
 //! From TMDB's answer to the catalogue's movie.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, cmp::Reverse, collections::HashSet};
 
 use proto::TmdbId;
 
 use crate::{
     answer::{Answer, Offer, Place, Providers, list},
     movie::{Movie, Rating},
-    parts::{CastMember, CountryReleases, Offers, Text, Video},
+    parts::{
+        CastMember, CountryReleases, Offers, Text, TranslatedTexts, Translation, Video,
+        one_notation,
+    },
 };
 
 /// The version of the mapping. A title that was mapped by another is written again at its next
@@ -16,6 +19,8 @@ pub const MAPPING_VERSION: i16 = 1;
 
 /// Longest id of IMDb that is accepted; today they have 9 or 10 characters.
 const IMDB_ID_MAX_CHARS: usize = 16;
+/// `YYYY-MM-DD`.
+const DATE_CHARS: usize = 10;
 /// TMDB's scale of votes.
 const SCALE: std::ops::RangeInclusive<f64> = 0.0..=10.0;
 /// Far above any that was measured.
@@ -40,15 +45,18 @@ pub(crate) fn movie<'a>(answer: Answer<'a>, id: TmdbId, options: &'a MapOptions)
     let votes = answer.vote_count.unwrap_or(0).max(0);
     let votes_average = answer.vote_average.filter(|v| votes > 0 && SCALE.contains(v));
     let release_dates = answer.release_dates.and_then(|r| r.results);
-    let videos = answer.videos.and_then(|videos| videos.results).map(on_youtube);
     let language = options.language.split('-').next();
     let own_language = answer.original_language.as_deref();
+    let videos = answer.videos.and_then(|videos| videos.results);
+    let videos = videos.map(|videos| shown(videos, [language, own_language]));
     let trailer = videos.as_ref().and_then(|v| trailer(v, [language, own_language])).cloned();
     let similar = list(answer.similar.as_ref()).map(|rows| {
         let ids = rows.iter().filter_map(|row| TmdbId::try_from(row.id?).ok());
         let mut seen = HashSet::from([id]);
         ids.filter(|id| seen.insert(*id)).collect()
     });
+    let translations = answer.translations.and_then(|t| t.translations);
+    let languages = in_order(translations.as_deref(), &options.language, own_language);
     let (cast, crew) = answer.credits.map(|c| (c.cast, c.crew)).unwrap_or_default();
     let positive = |number: Option<i64>| number.filter(|n| *n > 0);
     Movie {
@@ -59,11 +67,11 @@ pub(crate) fn movie<'a>(answer: Answer<'a>, id: TmdbId, options: &'a MapOptions)
             .or_else(|| answer.original_title.clone())
             .unwrap_or_else(|| format!("Untitled TMDB {id}").into()),
         original_title: answer.original_title,
-        release_date: answer.release_date.filter(|date| is_date(date)),
+        release_date: answer.release_date.and_then(date_of),
         status: answer.status,
         runtime_minutes: positive(answer.runtime).and_then(|n| i32::try_from(n).ok()),
-        tagline: answer.tagline,
-        overview: answer.overview,
+        tagline: answer.tagline.or_else(|| translated(&languages, |texts| &texts.tagline)),
+        overview: answer.overview.or_else(|| translated(&languages, |texts| &texts.overview)),
         genres: answer.genres.map(|genres| genres.into_iter().filter_map(|g| g.name).collect()),
         certification: release_dates.as_ref().and_then(|r| certificate(r, &options.region)),
         poster_path: answer.poster_path,
@@ -95,7 +103,7 @@ pub(crate) fn movie<'a>(answer: Answer<'a>, id: TmdbId, options: &'a MapOptions)
         origin_country: answer.origin_country,
         images: answer.images,
         external_ids: answer.external_ids,
-        translations: answer.translations.and_then(|t| t.translations),
+        translations,
         alternative_titles: answer.alternative_titles.and_then(|t| t.titles),
         release_dates,
         similar,
@@ -114,24 +122,74 @@ pub fn is_imdb_id(text: &str) -> bool {
             .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn is_date(text: &str) -> bool {
+/// The date of a day, `YYYY-MM-DD`, also where a time stands behind it.
+fn date_of(text: Cow<'_, str>) -> Text<'_> {
     let format = time::macros::format_description!("[year]-[month]-[day]");
-    time::Date::parse(text, &format).is_ok_and(|d| d.year() > 0)
+    let date = match text.get(..DATE_CHARS) {
+        Some(date) if text[DATE_CHARS..].starts_with(['T', ' ']) => date.to_owned().into(),
+        Some(_) | None => text,
+    };
+    time::Date::parse(&date, &format).is_ok_and(|d| d.year() > 0).then_some(date)
+}
+
+/// Translations from which a text that the answer lacks is taken, in this order: the configured
+/// language as it is spoken in the configured country, in any country, English, the original
+/// language.
+fn in_order<'t, 'a>(
+    translations: Option<&'t [Translation<'a>]>,
+    configured: &str,
+    original: Option<&str>,
+) -> Vec<&'t TranslatedTexts<'a>> {
+    let (language, country) = configured.split_once('-').unwrap_or((configured, ""));
+    let rank = |of: &Translation<'_>| {
+        let spoken = of.iso_639_1.as_deref();
+        if spoken == Some(language) {
+            return Some(u8::from(of.iso_3166_1.as_deref() != Some(country)));
+        }
+        if spoken == Some("en") {
+            return Some(2);
+        }
+        (spoken.is_some() && spoken == original).then_some(3)
+    };
+    let ranked = translations
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|of| Some(((rank(of)?, of.iso_3166_1.as_deref()), of.data.as_ref()?)));
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, texts)| texts).collect()
+}
+
+fn translated<'a>(
+    languages: &[&TranslatedTexts<'a>],
+    text: impl for<'t> Fn(&'t TranslatedTexts<'a>) -> &'t Text<'a>,
+) -> Text<'a> {
+    languages.iter().find_map(|texts| text(texts).clone())
 }
 
 /// The region's theatrical certificate, then the limited one, then any.
 fn certificate<'a>(countries: &[CountryReleases<'a>], region: &str) -> Text<'a> {
     let country = countries.iter().find(|c| c.iso_3166_1.as_deref() == Some(region))?;
     let releases = country.release_dates.as_ref()?;
+    // The first one, whatever the order in which they are sent.
     let of = |wanted: Option<i64>| {
-        let mut releases = releases.iter().filter(|r| wanted.is_none() || r.kind == wanted);
-        releases.find_map(|release| release.certification.clone())
+        let releases = releases.iter().filter(|r| wanted.is_none() || r.kind == wanted);
+        let dated = releases.filter_map(|release| {
+            let date = release.release_date.as_deref().map(one_notation);
+            Some((date, release.certification.as_ref()?))
+        });
+        dated.min().map(|(_, certificate)| certificate.clone())
     };
     of(Some(THEATRICAL)).or_else(|| of(Some(LIMITED))).or_else(|| of(None))
 }
 
-fn on_youtube(mut videos: Vec<Video<'_>>) -> Vec<Video<'_>> {
-    videos.retain(|video| video.site.as_deref() == Some("YouTube") && video.key.is_some());
+/// Videos on YouTube in one of these languages, or in none.
+fn shown<'a>(mut videos: Vec<Video<'a>>, languages: [Option<&str>; 2]) -> Vec<Video<'a>> {
+    videos.retain(|video| {
+        let spoken = video.language.as_deref();
+        let is_shown = spoken.is_none() || spoken == Some("xx") || languages.contains(&spoken);
+        is_shown && video.site.as_deref() == Some("YouTube") && video.key.is_some()
+    });
     videos
 }
 
@@ -151,15 +209,19 @@ fn trailer<'v, 'a>(
         let preference = languages.iter().position(|l| *l == spoken).unwrap_or(languages.len());
         Some((kind, !video.official.unwrap_or(false), preference))
     };
-    let ranked = videos.iter().filter_map(|video| Some((rank(video)?, video.key.as_ref()?)));
-    ranked.min_by_key(|(rank, _)| *rank).map(|(_, key)| key)
+    // Among equals the newest, whatever the order in which they are sent.
+    let ranked = videos.iter().filter_map(|video| {
+        let published = Reverse(video.published_at.as_deref().map(one_notation));
+        Some((rank(video)?, published, video.key.as_ref()?))
+    });
+    ranked.min().map(|(_, _, key)| key)
 }
 
 /// In billing order, each credit once.
 fn billed(mut cast: Vec<CastMember<'_>>) -> Vec<CastMember<'_>> {
     let mut seen = HashSet::new();
-    cast.retain(|member| member.credit_id.clone().is_none_or(|id| seen.insert(id)));
     cast.sort_by_key(|member| member.order.unwrap_or(i64::MAX));
+    cast.retain(|member| member.credit_id.clone().is_none_or(|id| seen.insert(id)));
     cast
 }
 
@@ -172,12 +234,14 @@ fn offers<'a>(providers: Providers<'a>, regions: &'a [String]) -> Option<Vec<Off
         for (kind, offer) in results.remove(name.as_str())? {
             match offer {
                 Offer::Link(link) => offers.link = Some(link),
+                Offer::Providers(providers) if providers.is_empty() => {}
                 Offer::Providers(providers) => {
                     offers.kinds.insert(kind, providers);
                 }
             }
         }
-        Some(offers)
+        // A region without an offer is as none.
+        (!offers.kinds.is_empty()).then_some(offers)
     };
     Some(regions.iter().filter_map(region).collect())
 }

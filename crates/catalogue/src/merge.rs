@@ -22,6 +22,16 @@ pub(crate) fn kept(new: &Answer<'_>, stored: &Answer<'_>) -> Vec<&'static str> {
     let stored_lacks = stored.lacks();
     let mut kept = new.lacks();
     kept.retain(|key| !stored_lacks.contains(key));
+    for (key, new, stored) in [
+        ("title", &new.title, &stored.title),
+        ("overview", &new.overview, &stored.overview),
+        ("tagline", &new.tagline, &stored.tagline),
+    ] {
+        // An empty text erases none.
+        if new.is_none() && stored.is_some() {
+            kept.push(key);
+        }
+    }
     let is_emptied = |(new, stored)| new == Some(0) && stored > Some(0);
     let sizes = lengths(new).into_iter().zip(lengths(stored));
     let emptied: Vec<&str> = TELLING

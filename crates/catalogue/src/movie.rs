@@ -153,14 +153,16 @@ impl Movie<'_> {
         visitor.field("revenue_worldwide", &self.revenue_worldwide);
         visitor.field("collection", &self.collection);
         visitor.field("homepage", &self.homepage);
-        visitor.field("adult", &self.adult);
-        visitor.field("video", &self.video);
-        visitor.field("softcore", &self.softcore);
+        // What is not said is not so: a key that is new everywhere is no news.
+        visitor.field("adult", &self.adult.unwrap_or(false));
+        visitor.field("video", &self.video.unwrap_or(false));
+        visitor.field("softcore", &self.softcore.unwrap_or(false));
         visitor.field("origin_country", &self.origin_country);
         let images = self.images.as_ref();
-        visitor.field("posters", &images.and_then(|images| images.posters.as_ref()));
-        visitor.field("backdrops", &images.and_then(|images| images.backdrops.as_ref()));
-        visitor.field("logos", &images.and_then(|images| images.logos.as_ref()));
+        visitor.field("posters", &images.map(|images| images.posters.as_deref().unwrap_or(&[])));
+        visitor
+            .field("backdrops", &images.map(|images| images.backdrops.as_deref().unwrap_or(&[])));
+        visitor.field("logos", &images.map(|images| images.logos.as_deref().unwrap_or(&[])));
         visitor.field("external_ids", &self.external_ids);
         visitor.field("translations", &self.translations);
         visitor.field("alternative_titles", &self.alternative_titles);
@@ -230,6 +232,33 @@ impl<'a> Movie<'a> {
         keep(&mut self.collection, &stored.collection);
         keep(&mut self.similar, &stored.similar);
         keep(&mut self.certification, &stored.certification);
+        self.keep_texts(stored);
+    }
+
+    /// A text that is empty erases none that was there.
+    pub(crate) fn keep_texts(&mut self, stored: &Movie<'a>) {
+        keep(&mut self.overview, &stored.overview);
+        keep(&mut self.tagline, &stored.tagline);
+    }
+
+    /// Whether a text is empty that may have been there.
+    pub(crate) fn may_lack_texts(&self) -> bool {
+        self.overview.is_none() || self.tagline.is_none()
+    }
+
+    /// Parts that the app shows and no answer had yet, by TMDB's names.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let parts = [
+            ("genres", self.genres.is_none()),
+            ("credits", self.cast_members.is_none() || self.crew_members.is_none()),
+            ("videos", self.trailers.is_none()),
+            ("keywords", self.keywords.is_none()),
+            ("images", self.images.is_none()),
+            ("release_dates", self.release_dates.is_none()),
+            ("watch/providers", self.streaming.is_none()),
+        ];
+        parts.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect()
     }
 
     /// Whether [`Movie::keep_missing`] could change more than the certificate.

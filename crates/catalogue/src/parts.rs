@@ -6,7 +6,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+use time::{Date, Duration, macros::format_description};
 
 use crate::answer::lenient::{Object, Read, lenient};
 
@@ -59,7 +60,7 @@ pub struct CastMember<'a> {
     #[serde(deserialize_with = "lenient")]
     pub credit_id: Text<'a>,
     /// 1 is female, 2 male.
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", serialize_with = "where_known")]
     pub gender: Option<i64>,
 }
 
@@ -94,7 +95,7 @@ pub struct Video<'a> {
     /// For example `Trailer`.
     #[serde(rename = "type", deserialize_with = "lenient")]
     pub kind: Text<'a>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", serialize_with = "or_no")]
     pub official: Option<bool>,
     /// ISO 639-1.
     #[serde(rename(deserialize = "iso_639_1", serialize = "language"))]
@@ -143,16 +144,30 @@ pub struct Offers<'a> {
     pub kinds: BTreeMap<Cow<'a, str>, Vec<Provider<'a>>>,
 }
 
-/// Somebody who offers a movie. TMDB moves the rank and the logo by itself.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+/// Somebody who offers a movie. TMDB moves the rank, the logo and the name by itself: what is
+/// compared is the id, where there is one; a diff shows the name, too.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub struct Provider<'a> {
     #[serde(deserialize_with = "lenient")]
     pub provider_id: Option<i64>,
     #[serde(deserialize_with = "lenient")]
     pub provider_name: Text<'a>,
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient")]
     pub logo_path: Text<'a>,
+}
+
+impl Serialize for Provider<'_> {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        let shows_name = into.is_human_readable() || self.provider_id.is_none();
+        let mut fields = into.serialize_struct("Provider", 2)?;
+        fields.serialize_field("provider_id", &self.provider_id)?;
+        fields.serialize_field(
+            "provider_name",
+            &self.provider_name.as_ref().filter(|_| shows_name),
+        )?;
+        fields.end()
+    }
 }
 
 /// A poster, backdrop or logo. The votes on it move daily and are not read.
@@ -163,7 +178,8 @@ pub struct Image<'a> {
     pub file_path: Text<'a>,
     #[serde(deserialize_with = "lenient")]
     pub iso_639_1: Text<'a>,
-    #[serde(deserialize_with = "lenient")]
+    /// TMDB added it to all images at once, which is no news of any of them.
+    #[serde(deserialize_with = "lenient", skip_serializing)]
     pub iso_3166_1: Text<'a>,
     #[serde(deserialize_with = "lenient")]
     pub width: Option<i64>,
@@ -223,7 +239,7 @@ pub struct TranslatedTexts<'a> {
     pub overview: Text<'a>,
     #[serde(deserialize_with = "lenient")]
     pub homepage: Text<'a>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", serialize_with = "where_known")]
     pub runtime: Option<i64>,
 }
 
@@ -255,7 +271,7 @@ pub struct CountryReleases<'a> {
 pub struct Release<'a> {
     #[serde(deserialize_with = "lenient")]
     pub certification: Text<'a>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", serialize_with = "where_any")]
     pub descriptors: Option<Vec<Cow<'a, str>>>,
     #[serde(deserialize_with = "lenient")]
     pub iso_639_1: Text<'a>,
@@ -283,12 +299,30 @@ impl<'a> Object<'a> for AlternativeTitle<'a> {}
 impl<'a> Object<'a> for CountryReleases<'a> {}
 impl<'a> Object<'a> for Release<'a> {}
 
+/// TMDB writes 0 where a number is not known.
+fn where_known<S: Serializer>(number: &Option<i64>, into: S) -> Result<S::Ok, S::Error> {
+    number.filter(|number| *number > 0).serialize(into)
+}
+
+/// What is not said is not so.
+fn or_no<S: Serializer>(flag: &Option<bool>, into: S) -> Result<S::Ok, S::Error> {
+    flag.unwrap_or(false).serialize(into)
+}
+
+/// An empty list is as none.
+fn where_any<S: Serializer>(list: &Option<Vec<Cow<'_, str>>>, into: S) -> Result<S::Ok, S::Error> {
+    list.as_ref().filter(|list| !list.is_empty()).serialize(into)
+}
+
 /// `2024-03-27`, `2024-03-27T00:00:00.000Z` and `2024-03-27 00:00:00 UTC` are one time.
 fn in_one_notation<S: Serializer>(time: &Text<'_>, into: S) -> Result<S::Ok, S::Error> {
     time.as_deref().map(one_notation).serialize(into)
 }
 
-fn one_notation(time: &str) -> Cow<'_, str> {
+pub(crate) fn one_notation(time: &str) -> Cow<'_, str> {
+    if let Some(instant) = with_offset(time) {
+        return instant.into();
+    }
     let Some((date, clock)) = time.split_at_checked("2024-03-27".len()) else {
         return time.into();
     };
@@ -297,6 +331,24 @@ fn one_notation(time: &str) -> Cow<'_, str> {
         "" => date.into(),
         _ => format!("{date}T{}", digits.get(..6).unwrap_or(&digits)).into(),
     }
+}
+
+/// `2024-03-27T02:00:00+02:00` in the notation of UTC; `None` where no offset stands there.
+fn with_offset(time: &str) -> Option<String> {
+    let (date, clock) = time.split_at_checked("2024-03-27".len())?;
+    let (clock, offset) = clock.split_at_checked(clock.rfind(['+', '-'])?)?;
+    let number = |text: &str, at: usize| text.get(at..at + 2)?.parse::<i64>().ok();
+    let clock = clock.get(1..)?;
+    let minutes = number(offset, 1)? * 60 + number(&offset.replace(':', ""), 3).unwrap_or(0);
+    let minutes = if offset.starts_with('-') { -minutes } else { minutes };
+    let seconds =
+        number(clock, 0)? * 3_600 + number(clock, 3)? * 60 + number(clock, 6).unwrap_or(0)
+            - minutes * 60;
+    let day = Date::parse(date, &format_description!("[year]-[month]-[day]")).ok()?;
+    let at = day.midnight() + Duration::seconds(seconds);
+    let (hour, minute, second) = at.time().as_hms();
+    let clock = format!("T{hour:02}{minute:02}{second:02}");
+    Some(format!("{}{}", at.date(), if clock == "T000000" { "" } else { &clock }))
 }
 
 #[cfg(test)]
@@ -311,6 +363,9 @@ mod tests {
             ("2024-03-27 00:00:00 UTC", "2024-03-27"),
             ("2024-03-27T10:20:30.000Z", "2024-03-27T102030"),
             ("2024-03-27 10:20:30 UTC", "2024-03-27T102030"),
+            ("2024-03-27T12:20:30+02:00", "2024-03-27T102030"),
+            ("2024-03-27T02:00:00.000+02:00", "2024-03-27"),
+            ("2024-03-26T22:00:00-0200", "2024-03-27"),
             ("2024", "2024"),
             ("żółw żółw żółw", "żółw żółw żółw"),
         ] {

@@ -11,6 +11,8 @@ pub enum Fate {
     Retry { after: Option<Duration> },
     /// Try again after this long at least; the work was not at fault, so no attempt is burnt.
     Wait { after: Duration },
+    /// As `Wait`, and others may do well meanwhile: they go on, until several in a row wait so.
+    WaitAlone { after: Duration },
     /// Dead letter at once, under this reason.
     Reject(Reason),
     /// Upstream does not have it; whoever holds the movie decides what that means.

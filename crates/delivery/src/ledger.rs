@@ -65,8 +65,8 @@ pub trait Ledger: Send + Sync + 'static {
     fn failed<'a>(&'a self, message: &'a MessageRef, error: &'a str) -> Answer<'a, ()>;
 
     /// Takes back that an attempt began: the message waits, or was handed back, and was not at
-    /// fault.
-    fn released<'a>(&'a self, message: &'a MessageRef) -> Answer<'a, ()>;
+    /// fault. `why` is for people who wonder what it waits for.
+    fn released<'a>(&'a self, message: &'a MessageRef, why: &'a str) -> Answer<'a, ()>;
 
     /// Records that a suspect begins to run alone in its process. Returns how often the process
     /// died while it did.

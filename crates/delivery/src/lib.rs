@@ -18,4 +18,4 @@ pub use handler::{Effect, Handler, Outcome};
 pub use ledger::{Answer, Attempts, DeadMessage, Ledger, LedgerError};
 pub use message::{Delivery, MessageRef};
 pub use retry::{MAX_RETRIES, backoff};
-pub use verdict::{MAX_CRASHES_ALONE, SUSPECT_AFTER, Verdict, verdict};
+pub use verdict::{ALONE_MAX, MAX_CRASHES_ALONE, Others, SUSPECT_AFTER, Verdict, verdict};

@@ -26,8 +26,8 @@ impl Ledger for Store {
         Box::pin(async move { Ok(within(SHORT, self.attempt_failed(message, error)).await?) })
     }
 
-    fn released<'a>(&'a self, message: &'a MessageRef) -> Answer<'a, ()> {
-        Box::pin(async move { Ok(within(SHORT, self.attempt_released(message)).await?) })
+    fn released<'a>(&'a self, message: &'a MessageRef, why: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move { Ok(within(SHORT, self.attempt_released(message, why)).await?) })
     }
 
     fn alone<'a>(&'a self, message: &'a MessageRef) -> Answer<'a, i32> {

@@ -43,7 +43,7 @@ pub use self::{
         target::StoreOptions,
     },
     delivery::{
-        attempts::MessageEnd,
+        attempts::{LongWait, MessageEnd},
         dead_letters::{DeadFilter, DeadGroup, DeadRow, replay::Replay},
         old_rows::DeliveryRetention,
         relay::{LockWait, OutboxRow, PublishOutcome, Refusal, RelayStep, Withheld},

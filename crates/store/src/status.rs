@@ -6,8 +6,8 @@
 use time::OffsetDateTime;
 
 use crate::{
-    Store, StoreError, jobs::schedule::UnreadableJob, schema::old_jobs::OldJob,
-    upstream::budget::BudgetRow,
+    Store, StoreError, delivery::attempts::LongWait, jobs::schedule::UnreadableJob,
+    schema::old_jobs::OldJob, upstream::budget::BudgetRow,
 };
 
 /// Movies of one freshness band.
@@ -35,6 +35,8 @@ pub struct Status {
     pub fresh: i64,
     /// Tombstones.
     pub removed: i64,
+    /// Titles of which no answer had every part yet.
+    pub incomplete: i64,
     pub bands: Vec<Band>,
     /// Queue rows that wait.
     pub queued: i64,
@@ -55,6 +57,8 @@ pub struct Status {
     pub budget: BudgetRow,
     /// Jobs that are paused because their schedule cannot be read.
     pub unreadable_jobs: Vec<UnreadableJob>,
+    /// Messages that have waited for more than an hour, by consumer.
+    pub long_waits: Vec<LongWait>,
     /// Jobs of pg_cron that do what ours do, and that are still active.
     pub old_jobs: Vec<OldJob>,
 }
@@ -75,6 +79,7 @@ struct Backlog {
 struct Counted {
     at: Option<OffsetDateTime>,
     removed: i64,
+    incomplete: i64,
     bands: Vec<Band>,
 }
 
@@ -90,6 +95,7 @@ impl Store {
             titles: counted.bands.iter().map(|band| band.titles).sum(),
             fresh: counted.bands.iter().map(|band| band.fresh).sum(),
             removed: counted.removed,
+            incomplete: counted.incomplete,
             bands: counted.bands,
             queued: backlog.queued,
             processing: backlog.processing,
@@ -101,6 +107,7 @@ impl Store {
             refused_last_hour: backlog.refused,
             budget: self.budget().await?,
             unreadable_jobs: self.unreadable_jobs().await?,
+            long_waits: self.long_waits().await?,
             old_jobs: self.old_jobs().await?,
         })
     }
@@ -121,15 +128,16 @@ impl Store {
         let bands = bands.fetch_all(&self.pool).await?;
         let sample = sqlx::query!(
             "
-            select taken_at, removed
+            select taken_at, removed, incomplete
             from status_sample
             order by taken_at desc
             limit 1
             "
         );
         let sample = sample.fetch_optional(&self.pool).await?;
-        let removed = sample.as_ref().map_or(0, |sample| sample.removed);
-        Ok(Counted { at: sample.map(|sample| sample.taken_at), removed, bands })
+        let (removed, incomplete) =
+            sample.as_ref().map_or((0, 0), |sample| (sample.removed, sample.incomplete));
+        Ok(Counted { at: sample.map(|sample| sample.taken_at), removed, incomplete, bands })
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {

@@ -87,7 +87,7 @@ async fn misbehave(state: &State, request: &Request, route: Route<'_>) -> Reply 
         tokio::time::sleep(latency).await;
     }
     let outage = state.outage();
-    let fault = outage.or_else(|| fault(state, &route, &mut random));
+    let fault = outage.or_else(|| fault(state, request, &route, &mut random));
     if fault == Some(Fault::Reset) {
         return Reply::Reset;
     }
@@ -110,16 +110,41 @@ async fn misbehave(state: &State, request: &Request, route: Route<'_>) -> Reply 
         Reply::Half(response)
     } else if fault == Some(Fault::InvalidJson) {
         Reply::Whole(response.broken_off())
+    } else if fault == Some(Fault::UnlabelledGzip) {
+        Reply::Whole(response.unlabelled_gzip())
     } else {
         Reply::Whole(response)
     }
 }
 
-fn fault(state: &State, route: &Route<'_>, random: &mut Random) -> Option<Fault> {
+fn fault(
+    state: &State,
+    request: &Request,
+    route: &Route<'_>,
+    random: &mut Random,
+) -> Option<Fault> {
     let faults = state.faults();
     let bad_id = |id: u64| Random::new(state.seed, mix(id, 44)).unit() < faults.bad_id;
-    let permanent = matches!(route, Route::Detail(id) if bad_id(*id)).then_some(Fault::BadId);
-    faults.select(random.unit()).or(permanent)
+    let permanent = match route {
+        Route::Detail(id) if bad_id(*id) => Some(Fault::BadId),
+        Route::Detail(id) => faults.of_movie(*id),
+        Route::List(list) => faults.of_list(*list, page_of(request).unwrap_or(1)),
+        Route::Changes
+        | Route::MovieChanges(_)
+        | Route::Find(_)
+        | Route::Configuration
+        | Route::Authentication
+        | Route::Export
+        | Route::Unknown => None,
+    };
+    let passing = faults.select(random.unit());
+    passing.filter(|fault| !fault.is_stray() || state.may_stray(&request.path)).or(permanent)
+}
+
+/// The page that is asked for; `None` where there can be none of this number.
+fn page_of(request: &Request) -> Option<u64> {
+    let page = request.param("page").map_or(Some(1), |page| page.parse().ok());
+    page.filter(|page| (1..=MAX_PAGE).contains(page))
 }
 
 async fn genuine(state: &State, request: &Request, route: Route<'_>, wrong_id: bool) -> Response {
@@ -130,10 +155,7 @@ async fn genuine(state: &State, request: &Request, route: Route<'_>, wrong_id: b
         return Response::error(401, 7, "Invalid API key: You must be granted a valid key.")
             .cached(300);
     }
-    let page = request
-        .param("page")
-        .map_or(Some(1), |page| page.parse().ok())
-        .filter(|page| (1..=MAX_PAGE).contains(page));
+    let page = page_of(request);
     let bad_page = || {
         Response::error(
             400,

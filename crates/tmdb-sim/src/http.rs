@@ -117,6 +117,8 @@ pub(crate) struct Response {
     content_type: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
+    /// Sent as it is, whatever the client accepts.
+    is_final: bool,
 }
 
 impl Response {
@@ -127,6 +129,7 @@ impl Response {
             content_type: "application/json;charset=utf-8",
             headers: Vec::new(),
             body: body.into(),
+            is_final: false,
         }
     }
 
@@ -136,7 +139,12 @@ impl Response {
             "<html>\r\n<head><title>{status}</title></head>\r\n\
              <body><center><h1>{status}</h1></center></body>\r\n</html>\r\n"
         );
-        Self { status, content_type: "text/html", headers: Vec::new(), body: body.into_bytes() }
+        Self { content_type: "text/html", ..Self::json(status, body) }
+    }
+
+    /// An answer in plain text, likewise.
+    pub(crate) fn text(status: u16, body: &str) -> Self {
+        Self { content_type: "text/plain; charset=UTF-8", ..Self::json(status, body) }
     }
 
     /// An error as the API words it; `code` is its own number.
@@ -160,6 +168,12 @@ impl Response {
         Self { status: 200, ..self }
     }
 
+    /// The body packed, and no header that says so.
+    pub(crate) fn unlabelled_gzip(self) -> Self {
+        let body = pack(&self.body).unwrap_or_default();
+        Self { body, is_final: true, ..self }
+    }
+
     /// Adds a header.
     pub(crate) fn header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
@@ -173,7 +187,8 @@ impl Response {
 
     /// The bytes to send.
     pub(crate) fn encode(self, gzip: bool) -> Vec<u8> {
-        let packed = if gzip && self.body.len() > MIN_GZIP_BYTES { pack(&self.body) } else { None };
+        let is_packed = gzip && !self.is_final && self.body.len() > MIN_GZIP_BYTES;
+        let packed = if is_packed { pack(&self.body) } else { None };
         let body = packed.as_ref().unwrap_or(&self.body);
         let mut out = Vec::with_capacity(body.len() + 512);
         let _ = write!(
@@ -214,6 +229,7 @@ fn reason(status: u16) -> &'static str {
         304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         422 => "Unprocessable Entity",

@@ -36,7 +36,8 @@ mod stats;
 
 pub use control::Control;
 pub use error::SimError;
-pub use faults::Faults;
+pub use faults::{Cached, Faults};
+pub use list::List;
 pub use options::Options;
 pub use server::Sim;
 pub use stats::Stats;

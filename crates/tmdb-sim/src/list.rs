@@ -1,16 +1,25 @@
 //! The lists of movies that the upstream serves.
 
+use serde::{Deserialize, Serialize};
+
 /// The last page that is served, whatever `total_pages` says.
 pub(crate) const MAX_PAGE: u64 = 500;
 
 /// A list of movies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum List {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum List {
+    /// In cinemas now.
     NowPlaying,
+    /// By popularity.
     Popular,
+    /// By rating.
     TopRated,
+    /// In cinemas soon.
     Upcoming,
+    /// Trending today.
     TrendingDay,
+    /// Trending this week.
     TrendingWeek,
 }
 

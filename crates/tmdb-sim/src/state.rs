@@ -1,8 +1,9 @@
 //! What all connections share: the source of answers, settings that change while running, edits,
 //! counters.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -40,6 +41,8 @@ pub(crate) struct State {
     outage: RwLock<Option<Outage>>,
     admitted: Mutex<LastSecond>,
     draws: AtomicU64,
+    /// Where an answer was a stray since the faults were set.
+    strayed: Mutex<BTreeSet<String>>,
 }
 
 impl State {
@@ -58,6 +61,7 @@ impl State {
             outage: RwLock::default(),
             admitted: Mutex::default(),
             draws: AtomicU64::new(0),
+            strayed: Mutex::default(),
         }
     }
 
@@ -89,6 +93,7 @@ impl State {
 
     pub(crate) fn set_faults(&self, faults: Faults) {
         *write(&self.faults) = faults;
+        self.strayed().clear();
     }
 
     /// The fault of every request at present, where there is an outage.
@@ -139,6 +144,15 @@ impl State {
     /// The next random numbers, different for every request.
     pub(crate) fn draw(&self) -> Random {
         Random::new(self.seed, self.draws.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether a stray may be the answer at this path: once, until the faults are set again.
+    pub(crate) fn may_stray(&self, path: &str) -> bool {
+        self.strayed().insert(path.to_owned())
+    }
+
+    fn strayed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.strayed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a request against the limit; false where it must be refused.

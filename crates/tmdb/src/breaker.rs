@@ -12,6 +12,8 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
+use crate::exchange::Request;
+
 /// Failures in a row that open the breaker.
 const OPENS_AFTER: u32 = 5;
 /// First pause; doubles with each probe that fails, up to [`PAUSE_MAX`].
@@ -19,7 +21,9 @@ const PAUSE_FIRST: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Pause after a refused credential: somebody has to change it, but a suspension may also be
 /// lifted.
-const PAUSE_REFUSED: Duration = Duration::from_secs(300);
+const PAUSE_REFUSED: Duration = Duration::from_secs(60);
+/// What waits asks again within a minute after a pause.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 /// Pause of a call that finds a probe under way.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
@@ -43,11 +47,42 @@ pub enum Health {
 
 #[derive(Debug)]
 enum State {
-    Closed { failures: u32 },
-    Open { until: Instant, pause: Duration, probing: bool, health: Health },
+    /// `endpoints`: of the failures in a row, so that one movie or list that fails alone does not
+    /// count as TMDB.
+    Closed {
+        failures: u32,
+        endpoints: Endpoints,
+    },
+    Open {
+        until: Instant,
+        pause: Duration,
+        probing: bool,
+        health: Health,
+    },
+}
+
+/// Where calls failed that failed in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Endpoints {
+    None,
+    One(String),
+    /// More than one, or no answer came at all.
+    Many,
+}
+
+impl Endpoints {
+    fn and(&self, endpoint: Option<&str>) -> Self {
+        match (self, endpoint) {
+            (Self::None, Some(new)) => Self::One(new.to_owned()),
+            (Self::One(old), Some(new)) if old == new => self.clone(),
+            (Self::None | Self::One(_) | Self::Many, _) => Self::Many,
+        }
+    }
 }
 
 impl State {
+    const WELL: Self = Self::Closed { failures: 0, endpoints: Endpoints::None };
+
     fn check(&self) -> Result<(), Refusal> {
         match self {
             Self::Closed { .. } => Ok(()),
@@ -77,7 +112,7 @@ pub(crate) struct Breaker {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { state: Mutex::new(State::Closed { failures: 0 }), opened: watch::Sender::new(0) }
+        Self { state: Mutex::new(State::WELL), opened: watch::Sender::new(0) }
     }
 }
 
@@ -102,18 +137,22 @@ impl Breaker {
     fn answered(&self) -> bool {
         let mut state = self.lock();
         let was_open = matches!(*state, State::Open { .. });
-        *state = State::Closed { failures: 0 };
+        *state = State::WELL;
         was_open
     }
 
-    /// TMDB did not answer, or said that it cannot. True: calls stop with this one.
-    fn failed(&self) -> bool {
+    /// TMDB gave no usable answer at this endpoint, or none at all. True: calls stop with this one.
+    pub(crate) fn failed(&self, endpoint: Option<&str>) -> bool {
         let mut state = self.lock();
         let (stops, next) = match &*state {
-            State::Closed { failures } if failures + 1 < OPENS_AFTER => {
-                (false, State::Closed { failures: failures + 1 })
+            State::Closed { failures, endpoints } => {
+                let (failures, endpoints) = (failures + 1, endpoints.and(endpoint));
+                if failures >= OPENS_AFTER && endpoints == Endpoints::Many {
+                    (true, open(PAUSE_FIRST, Health::Down))
+                } else {
+                    (false, State::Closed { failures, endpoints })
+                }
             }
-            State::Closed { .. } => (true, open(PAUSE_FIRST, Health::Down)),
             State::Open { pause, probing: true, health, .. } => {
                 (false, open((*pause * 2).min(PAUSE_MAX), *health))
             }
@@ -126,7 +165,30 @@ impl Breaker {
         stops
     }
 
-    /// TMDB refused the credential. True: calls stop with this one, so that there is one alarm.
+    /// An answer that cannot be used, which says nothing about others. Where calls are stopped,
+    /// they stay so.
+    fn odd(&self) {
+        let is_open = matches!(*self.lock(), State::Open { .. });
+        if is_open {
+            self.failed(None);
+        }
+    }
+
+    /// The credential was refused in one answer, which is not believed by itself. Where calls are
+    /// stopped for that reason, they stay so.
+    fn doubted(&self) {
+        let mut state = self.lock();
+        *state = match &*state {
+            State::Open { probing: true, health: Health::CredentialRefused, .. } => {
+                open(PAUSE_REFUSED, Health::CredentialRefused)
+            }
+            // It answers, and is asked about the credential next.
+            State::Open { probing: true, .. } => State::WELL,
+            State::Open { .. } | State::Closed { .. } => return,
+        };
+    }
+
+    /// TMDB refuses the credential. True: calls stop with this one, so that there is one alarm.
     fn refused(&self) -> bool {
         let mut state = self.lock();
         let known = matches!(*state, State::Open { health: Health::CredentialRefused, .. });
@@ -136,9 +198,15 @@ impl Breaker {
         !known
     }
 
-    pub(crate) fn health(&self) -> Health {
+    fn health(&self) -> Health {
         match &*self.lock() {
             State::Closed { .. } => Health::Up,
+            // Nobody has asked since it might have been: what waited for it is gone.
+            State::Open { until, pause, probing: false, .. }
+                if until.elapsed() > FORGOTTEN_AFTER + *pause =>
+            {
+                Health::Up
+            }
             State::Open { health, .. } => *health,
         }
     }
@@ -161,6 +229,36 @@ impl Breaker {
     }
 }
 
+/// One for movies and one for everything else: the edge of TMDB may refuse the one and serve the
+/// other.
+#[derive(Debug, Default)]
+pub(crate) struct Breakers {
+    pub(crate) movies: Breaker,
+    pub(crate) others: Breaker,
+}
+
+impl Breakers {
+    pub(crate) fn of(&self, request: &Request) -> &Breaker {
+        if request.movie.is_some() { &self.movies } else { &self.others }
+    }
+
+    /// TMDB refuses the credential, whatever is asked. True: calls stop with this one.
+    pub(crate) fn refused(&self) -> bool {
+        let news = self.movies.refused();
+        self.others.refused() || news
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match (self.movies.health(), self.others.health()) {
+            (Health::CredentialRefused, _) | (_, Health::CredentialRefused) => {
+                Health::CredentialRefused
+            }
+            (Health::Down, _) | (_, Health::Down) => Health::Down,
+            (Health::Up, Health::Up) => Health::Up,
+        }
+    }
+}
+
 /// A call that was admitted: it has to report how it ended. When it is dropped without a report (a
 /// caller gave up), the next call becomes the probe.
 #[derive(Debug)]
@@ -172,14 +270,23 @@ impl AdmittedCall<'_> {
         self.0.take().is_some_and(Breaker::answered)
     }
 
-    /// TMDB did not answer, or said that it cannot. True: calls stop with this one.
-    pub(crate) fn failed(mut self) -> bool {
-        self.0.take().is_some_and(Breaker::failed)
+    /// TMDB gave no usable answer at this endpoint, or none at all. True: calls stop with this one.
+    pub(crate) fn failed(mut self, endpoint: Option<&str>) -> bool {
+        self.0.take().is_some_and(|breaker| breaker.failed(endpoint))
     }
 
-    /// TMDB refused the credential. True: calls stop with this one, so that there is one alarm.
-    pub(crate) fn refused(mut self) -> bool {
-        self.0.take().is_some_and(Breaker::refused)
+    /// This answer cannot be used, and says nothing about others.
+    pub(crate) fn odd(mut self) {
+        if let Some(breaker) = self.0.take() {
+            breaker.odd();
+        }
+    }
+
+    /// The credential was refused in this answer.
+    pub(crate) fn doubted(mut self) {
+        if let Some(breaker) = self.0.take() {
+            breaker.doubted();
+        }
     }
 }
 
@@ -204,18 +311,18 @@ mod tests {
         let breaker = Breaker::default();
         let underway = breaker.admit().unwrap();
         for _ in 1..OPENS_AFTER {
-            assert!(!breaker.admit().unwrap().failed());
+            assert!(!breaker.admit().unwrap().failed(None));
         }
-        assert!(breaker.admit().unwrap().failed(), "the last one opens it");
+        assert!(breaker.admit().unwrap().failed(None), "the last one opens it");
         assert_eq!(
             (breaker.admit().unwrap_err(), breaker.health()),
             (Refusal::TmdbDown(PAUSE_FIRST), Health::Down)
         );
-        assert!(!underway.failed(), "what was under way changes nothing");
+        assert!(!underway.failed(None), "what was under way changes nothing");
         tokio::time::advance(PAUSE_FIRST).await;
         let probe = breaker.admit().unwrap();
         assert_eq!(breaker.admit().unwrap_err(), Refusal::TmdbDown(PROBE_TIME), "one probe");
-        assert!(!probe.failed());
+        assert!(!probe.failed(None));
         assert_eq!(
             breaker.admit().unwrap_err(),
             Refusal::TmdbDown(PAUSE_FIRST * 2),
@@ -229,12 +336,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn one_endpoint_that_fails_alone_is_not_tmdb() {
+        let breaker = Breaker::default();
+        for _ in 0..OPENS_AFTER * 2 {
+            assert!(!breaker.admit().unwrap().failed(Some("/movie/603")));
+        }
+        assert!(breaker.admit().unwrap().failed(Some("/movie/popular")), "two of them are");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_refused_credential_is_one_alarm() {
         let breaker = Breaker::default();
-        let (one, two) = (breaker.admit().unwrap(), breaker.admit().unwrap());
-        assert!(one.refused() && !two.refused());
-        assert_eq!(breaker.admit().unwrap_err(), Refusal::CredentialRefused(PAUSE_REFUSED));
+        breaker.admit().unwrap().doubted();
+        assert_eq!(breaker.health(), Health::Up, "one answer is not believed");
+        assert!(breaker.refused() && !breaker.refused());
+        let refusal = Refusal::CredentialRefused(PAUSE_REFUSED);
+        assert_eq!(breaker.admit().unwrap_err(), refusal);
         tokio::time::advance(PAUSE_REFUSED).await;
-        assert!(!breaker.admit().unwrap().refused(), "the probe raises no second alarm");
+        breaker.admit().unwrap().doubted();
+        assert_eq!(breaker.admit().unwrap_err(), refusal, "the probe says so too");
+        tokio::time::advance(PAUSE_REFUSED).await;
+        assert!(breaker.admit().unwrap().answered());
     }
 }

@@ -3,6 +3,8 @@
 //! Every call that is made is logged, whatever comes of it, and its answer is reported to the
 //! breaker and to the shared rate.
 
+mod confirm;
+
 use std::{
     sync::{
         Arc,
@@ -15,15 +17,18 @@ use catalogue::{Body, Look, MapOptions, PARTS, is_imdb_id};
 use proto::TmdbId;
 use tokio_util::sync::CancellationToken;
 
+use self::confirm::doubt_context;
 use crate::{
-    breaker::{AdmittedCall, Breaker, Health, Refusal},
+    breaker::{AdmittedCall, Breakers, Health, Refusal},
     call::{Call, CallContext, CallLog},
     cancelled_runs::CancelledRuns,
     config::Config,
+    doubts::Doubts,
     error::TmdbError,
     exchange::{Answer, Request},
     gate::{Gate, InFlightPermit, Rate},
     json,
+    languages::video_languages,
     list::{List, ListPage, found_movies, list_page},
     movie::read_movie,
     transport::Transport,
@@ -31,6 +36,8 @@ use crate::{
 
 /// Pause before a request that TMDB failed on is made once more.
 const CONFIRM_AFTER: Duration = Duration::from_millis(500);
+
+const AUTHENTICATION: &str = "/authentication";
 
 /// A movie as TMDB had it when it was asked.
 #[derive(Debug, Clone)]
@@ -47,12 +54,14 @@ pub struct Fetched {
 pub struct Client {
     transport: Transport,
     map: Arc<MapOptions>,
+    adult: bool,
     calls: Arc<dyn CallLog>,
     rate: Arc<dyn Rate>,
     gate: Gate,
-    breaker: Arc<Breaker>,
+    breakers: Arc<Breakers>,
     /// The credential was accepted, and the shared rate knows it.
     accepted: Arc<AtomicBool>,
+    doubts: Arc<Doubts>,
     draining: CancellationToken,
     cancelled: CancelledRuns,
 }
@@ -79,13 +88,15 @@ impl Client {
             streaming_regions: config.streaming_regions.clone(),
         };
         Ok(Self {
+            adult: config.adult,
             gate: Gate::start(config.concurrency, Arc::clone(&rate)),
             transport: Transport::new(config)?,
             map: Arc::new(map),
             calls,
             rate,
-            breaker: Arc::default(),
+            breakers: Arc::default(),
             accepted: Arc::default(),
+            doubts: Arc::default(),
             draining: CancellationToken::new(),
             cancelled: CancelledRuns::default(),
         })
@@ -96,17 +107,23 @@ impl Client {
     /// # Errors
     /// See [`TmdbError`].
     pub async fn movie(&self, id: TmdbId, context: &CallContext) -> Result<Fetched, TmdbError> {
+        let read = |body: Body, call: &mut Call| {
+            Ok(Fetched { look: read_movie(body, id, &self.map)?, sent: call.sent })
+        };
+        let fetched = self.get(&self.movie_request(id), context, read).await?;
+        self.doubts.answered_about(id);
+        Ok(fetched)
+    }
+
+    fn movie_request(&self, id: TmdbId) -> Request {
         let language = self.map.language.split('-').next().unwrap_or("en");
         let query = vec![
             ("language", self.map.language.clone()),
             ("append_to_response", PARTS.join(",")),
             ("include_image_language", format!("{language},null")),
+            ("include_video_language", video_languages(language)),
         ];
-        let request = Request { endpoint: format!("/movie/{id}"), query, movie: Some(id) };
-        self.get(&request, context, |body, call| {
-            Ok(Fetched { look: read_movie(body, id, &self.map)?, sent: call.sent })
-        })
-        .await
+        Request { endpoint: format!("/movie/{id}"), query, movie: Some(id) }
     }
 
     /// Reads a page of a list.
@@ -121,12 +138,18 @@ impl Client {
     ) -> Result<ListPage, TmdbError> {
         let query = vec![("language", self.map.language.clone()), ("page", page.to_string())];
         let request = Request { endpoint: list.path().to_owned(), query, movie: None };
-        self.get(&request, context, |body, call| {
-            let page = list_page(&body.text)?;
-            call.results_count = i32::try_from(page.rows.len()).ok();
+        let read = |body: Body, call: &mut Call| {
+            let page = list_page(&body.text, self.adult)?;
+            call.results_count = i32::try_from(page.rows.len() + page.left_out).ok();
             Ok(page)
-        })
-        .await
+        };
+        let answer = self.get(&request, context, read).await;
+        match &answer {
+            Ok(_) => self.doubts.list_answers(list.path(), true),
+            Err(TmdbError::Unavailable { .. }) => self.doubts.list_answers(list.path(), false),
+            Err(_) => {}
+        }
+        answer
     }
 
     /// The movie that has this `imdb_id` now: the survivor, where `gone` was merged into another.
@@ -147,32 +170,59 @@ impl Client {
         let found = self.get(&request, context, |body, _| found_movies(&body.text)).await;
         match found {
             Ok(found) => Ok(found.into_iter().find(|id| *id != gone)),
-            // TMDB says 404 to an id that has none of its forms.
+            // TMDB says so to an id that has none of its forms.
             Err(TmdbError::NotFound(_)) => Ok(None),
             Err(e) => Err(e),
         }
     }
 
-    /// Asks whether the credential is accepted.
+    /// Asks whether the credential is accepted. A first refusal is not believed: it is asked again.
     ///
     /// # Errors
-    /// `Unauthorized` when it is not.
+    /// `Unauthorized` when it is refused; calls stop then.
     pub async fn check(&self) -> Result<(), TmdbError> {
-        let context = CallContext {
-            service: "check",
-            run_id: None,
-            failed_attempts: 0,
-            lane: proto::Lane::Now,
-        };
+        let _others_wait = self.doubts.credential.lock().await;
+        // Somebody who asked before may have found it refused.
+        self.breakers.others.check()?;
+        match self.authentication().await {
+            Err(TmdbError::Unauthorized { .. }) => {}
+            answer => return answer,
+        }
+        tokio::time::sleep(CONFIRM_AFTER).await;
+        self.transport.renew_credential();
+        let answer = self.authentication().await;
+        if let Err(TmdbError::Unauthorized { .. }) = &answer {
+            self.refuse_credential();
+        }
+        answer
+    }
+
+    async fn authentication(&self) -> Result<(), TmdbError> {
         let request =
-            Request { endpoint: "/authentication".to_owned(), query: Vec::new(), movie: None };
-        self.once(&request, &context, &|_: Body, _: &mut Call| Ok(())).await
+            Request { endpoint: AUTHENTICATION.to_owned(), query: Vec::new(), movie: None };
+        let read = |body: Body, _: &mut Call| {
+            let is_answer = json::is_object(&body.text);
+            is_answer.then_some(()).ok_or_else(|| TmdbError::odd("the answer is not JSON"))
+        };
+        self.once(&request, &doubt_context(), &read).await
+    }
+
+    /// Lists on which TMDB fails while other calls go on, each with the time since when.
+    #[must_use]
+    pub fn unwell_lists(&self) -> Vec<(&'static str, Duration)> {
+        self.doubts.unwell_lists()
+    }
+
+    /// Movies about which TMDB gives no usable answer while it does about others.
+    #[must_use]
+    pub fn odd_movies(&self) -> usize {
+        self.doubts.odd_movies()
     }
 
     /// Whether calls are made at the moment.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.breaker.health()
+        self.breakers.health()
     }
 
     /// The runs whose calls are refused.
@@ -186,28 +236,6 @@ impl Client {
         self.draining.cancel();
     }
 
-    /// Makes one request. Where TMDB fails on it, a second one and a call that always works tell an
-    /// outage, which is waited for, from a request that fails on its own, which must not wait for
-    /// ever.
-    async fn get<T>(
-        &self,
-        request: &Request,
-        context: &CallContext,
-        read: impl Fn(Body, &mut Call) -> Result<T, TmdbError>,
-    ) -> Result<T, TmdbError> {
-        match self.once(request, context, &read).await {
-            Err(TmdbError::Unavailable { .. }) => {}
-            answer => return answer,
-        }
-        tokio::time::sleep(CONFIRM_AFTER).await;
-        match self.once(request, context, &read).await {
-            Err(TmdbError::Unavailable { detail, .. }) if self.check().await.is_ok() => {
-                Err(TmdbError::Failing { detail })
-            }
-            answer => answer,
-        }
-    }
-
     /// Waits for admission, makes one call and logs it. Its time counts from sending.
     async fn once<T>(
         &self,
@@ -215,7 +243,10 @@ impl Client {
         context: &CallContext,
         read: &impl Fn(Body, &mut Call) -> Result<T, TmdbError>,
     ) -> Result<T, TmdbError> {
-        let Admission { permit, call: admitted } = self.admission(context).await?;
+        if self.breakers.health() == Health::CredentialRefused {
+            self.transport.renew_credential();
+        }
+        let Admission { permit, call: admitted } = self.admission(request, context).await?;
         let mut call = Call::begin(request, context);
         let answer = self.transport.send(request).await;
         drop(permit);
@@ -228,7 +259,7 @@ impl Client {
             }
             read(answer.body, &mut call)
         });
-        self.report(admitted, result.as_ref().err());
+        self.report(admitted, request, result.as_ref().err());
         call.error_message = result.as_ref().err().map(ToString::to_string);
         call.created_at = SystemTime::now().into();
         self.calls.record(call);
@@ -236,16 +267,25 @@ impl Client {
     }
 
     /// Returns when a call may be made.
-    async fn admission(&self, context: &CallContext) -> Result<Admission<'_>, TmdbError> {
+    async fn admission(
+        &self,
+        request: &Request,
+        context: &CallContext,
+    ) -> Result<Admission<'_>, TmdbError> {
         self.refuse_cancelled(context)?;
-        self.breaker.check()?;
+        let breaker = self.breakers.of(request);
+        breaker.check()?;
         let permit = tokio::select! {
             () = self.draining.cancelled() => return Err(TmdbError::Draining),
-            () = self.breaker.opens() => None,
+            () = breaker.opens() => None,
             permit = self.gate.pass(context.lane) => Some(permit.ok_or(TmdbError::Draining)?),
         };
         self.refuse_cancelled(context)?;
-        let call = self.breaker.admit()?;
+        // While it is asked whether the credential is accepted, nothing else is.
+        if request.endpoint != AUTHENTICATION && self.doubts.credential.try_lock().is_err() {
+            return Err(Refusal::CredentialRefused(CONFIRM_AFTER).into());
+        }
+        let call = breaker.admit()?;
         match permit {
             Some(permit) => Ok(Admission { permit, call }),
             // The breaker opened while the call waited, and closed again within a moment.
@@ -261,13 +301,17 @@ impl Client {
     }
 
     /// Reports to the breaker and the shared rate what this answer says about TMDB as a whole.
-    fn report(&self, call: AdmittedCall<'_>, error: Option<&TmdbError>) {
+    fn report(&self, call: AdmittedCall<'_>, request: &Request, error: Option<&TmdbError>) {
         match error {
-            Some(TmdbError::Unauthorized { .. }) => self.report_refused_credential(call),
-            Some(TmdbError::Unavailable { detail, .. }) => {
-                if call.failed() {
-                    tracing::warn!(detail, "TMDB is down: calls stop, except a probe now and then");
-                }
+            // It is asked for by itself, see `check`.
+            Some(TmdbError::Unauthorized { .. }) => call.doubted(),
+            // Whether TMDB is unwell or this movie, the answer about another one tells.
+            Some(TmdbError::Unavailable { status: Some(..500), .. }) if request.movie.is_some() => {
+                call.odd();
+            }
+            Some(TmdbError::Unavailable { detail, status }) => {
+                let endpoint = status.map(|_| request.endpoint.as_str());
+                warn_if_down(call.failed(endpoint), detail);
             }
             Some(TmdbError::RateLimited { retry_after }) => {
                 self.rate.refused(*retry_after);
@@ -277,11 +321,12 @@ impl Client {
         }
     }
 
-    fn report_refused_credential(&self, call: AdmittedCall<'_>) {
-        if call.refused() {
+    fn refuse_credential(&self) {
+        if self.breakers.refused() {
             tracing::error!(
                 "ALARM: TMDB refuses the credential, all calls stop: set another TMDB_TOKEN or \
-                 TMDB_API_KEY and restart"
+                 TMDB_API_KEY and restart, or write it into the file of TMDB_TOKEN_FILE, which is \
+                 read again"
             );
             self.accepted.store(false, Ordering::Relaxed);
             self.rate.credential(false);
@@ -297,6 +342,12 @@ impl Client {
         if !self.accepted.swap(true, Ordering::Relaxed) {
             self.rate.credential(true);
         }
+    }
+}
+
+fn warn_if_down(is_down: bool, detail: &str) {
+    if is_down {
+        tracing::warn!(detail, "TMDB is down: calls stop, except a probe now and then");
     }
 }
 

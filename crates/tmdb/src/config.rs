@@ -1,6 +1,6 @@
 //! Configuration of the client: address, credential, deadlines.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use runtime::Secret;
 
@@ -43,6 +43,28 @@ impl Credential {
     }
 }
 
+/// Where the credential is read again; `None` where it cannot be read now.
+#[derive(Clone)]
+pub struct CredentialSource(Arc<dyn Fn() -> Option<Credential> + Send + Sync>);
+
+impl CredentialSource {
+    /// A source that asks `read` each time.
+    pub fn new(read: impl Fn() -> Option<Credential> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// The credential as it is now.
+    pub(crate) fn read(&self) -> Option<Credential> {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Everything that can be set about the client.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -50,10 +72,14 @@ pub struct Config {
     pub base_url: String,
     /// Without one every call is refused.
     pub credential: Option<Credential>,
+    /// Where the credential is read again after it was refused.
+    pub source: Option<CredentialSource>,
     /// Requests in flight, at least 1.
     pub concurrency: usize,
     /// Language of titles and texts.
     pub language: String,
+    /// Whether lists have the rows that TMDB calls adult or softcore.
+    pub adult: bool,
     /// Region of the certificate.
     pub region: String,
     /// Regions of the streaming offers.
@@ -73,8 +99,10 @@ impl Default for Config {
         Self {
             base_url: "https://api.themoviedb.org/3".to_owned(),
             credential: None,
+            source: None,
             concurrency: 20,
             language: "en-US".to_owned(),
+            adult: false,
             region: "US".to_owned(),
             streaming_regions: vec!["US".to_owned()],
             connect_timeout: Duration::from_secs(5),

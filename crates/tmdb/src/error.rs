@@ -40,16 +40,29 @@ pub enum TmdbError {
         /// TMDB's own code.
         code: Option<i64>,
     },
-    /// No connection, a timeout, 5xx, a broken or strange body.
-    #[error("TMDB is unavailable: {detail}")]
+    /// No answer that TMDB gives when it is well: no connection, a timeout, 5xx, a refusal, a body
+    /// that is broken, strange, about another movie or not TMDB's at all.
+    #[error("TMDB gave no answer that can be used: {detail}")]
     Unavailable {
         /// HTTP status, if there was one.
         status: Option<u16>,
         /// What happened.
         detail: String,
     },
-    /// TMDB fails on this request and answers others: the request is at fault.
-    #[error("TMDB fails on this request and answers others: {detail}")]
+    /// TMDB gives no answer about this movie and answers about another one. Whether it is this
+    /// movie alone is not known yet.
+    #[error(
+        "TMDB gave no answer about this movie that can be used, though about another: {detail}"
+    )]
+    Odd {
+        /// What happened.
+        detail: String,
+        /// How long to wait; longer each time.
+        after: Duration,
+    },
+    /// TMDB gives no answer about this movie again and again, and answers about nearly all others:
+    /// the request is at fault.
+    #[error("TMDB gives no answer about this movie, and answers about another one: {detail}")]
     Failing {
         /// What happened.
         detail: String,
@@ -68,35 +81,15 @@ pub enum TmdbError {
     /// No call was made: the run that asked for it was cancelled.
     #[error("no call was made: its run was cancelled")]
     Cancelled,
-    /// A permanent refusal.
-    #[error("TMDB refused the request ({status}, code {}): {message}", shown_code(code))]
-    Rejected {
+    /// TMDB's own words about this id: no movie can have it.
+    #[error("TMDB refused the id ({status}, code {}): {message}", shown_code(code))]
+    BadId {
         /// HTTP status.
         status: u16,
         /// TMDB's own code.
         code: Option<i64>,
         /// TMDB's own message.
         message: String,
-    },
-    /// JSON that is neither a movie nor a list.
-    #[error("TMDB's answer cannot be read: {detail}")]
-    Malformed {
-        /// What is wrong.
-        detail: String,
-    },
-    /// The body is about another movie.
-    #[error("TMDB was asked for movie {asked} and answered about {got}")]
-    WrongId {
-        /// Asked for.
-        asked: TmdbId,
-        /// Answered about.
-        got: i64,
-    },
-    /// The body is larger than any movie is.
-    #[error("TMDB's answer is larger than {limit_bytes} bytes")]
-    BodyTooLarge {
-        /// The limit.
-        limit_bytes: usize,
     },
     /// The TLS library cannot be used.
     #[error("cannot set up the TMDB client: {0}")]
@@ -113,13 +106,10 @@ impl Classify for TmdbError {
             Self::Stopped { after, .. } => Fate::Wait { after: *after },
             Self::Draining => Fate::Wait { after: Duration::ZERO },
             Self::Cancelled => Fate::Reject(Reason::RunCancelled),
-            Self::Rejected { .. } | Self::BodyTooLarge { .. } => {
-                Fate::Reject(Reason::UpstreamRefused)
-            }
-            Self::Failing { .. }
-            | Self::Malformed { .. }
-            | Self::WrongId { .. }
-            | Self::Setup(_) => Fate::Retry { after: None },
+            Self::BadId { .. } => Fate::Reject(Reason::UpstreamRefused),
+            Self::Odd { after, .. } => Fate::WaitAlone { after: *after },
+            Self::Failing { .. } => Fate::Retry { after: None },
+            Self::Setup(_) => Fate::Wait { after: WAIT_FOR_CREDENTIAL },
         }
     }
 }
@@ -134,33 +124,60 @@ impl From<Refusal> for TmdbError {
 }
 
 impl TmdbError {
+    /// Whether one answer is not believed: among good answers a single one may be the mistake of a
+    /// cache or of a server at TMDB's edge.
+    pub(crate) const fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::NotFound(_)
+            | Self::Unauthorized { .. }
+            | Self::Unavailable { .. }
+            | Self::BadId { .. } => true,
+            Self::RateLimited { .. }
+            | Self::Odd { .. }
+            | Self::Failing { .. }
+            | Self::Stopped { .. }
+            | Self::Draining
+            | Self::Cancelled
+            | Self::Setup(_) => false,
+        }
+    }
+
+    /// An answer that cannot be read, or is about something else.
+    pub(crate) fn odd(detail: impl Into<String>) -> Self {
+        Self::Unavailable { status: Some(200), detail: detail.into() }
+    }
+
     /// Classifies an answer that is not a success by its status and body. `asked`: the movie, where
-    /// the request was about one.
+    /// the request was about one. Only what TMDB's own JSON says about this movie is a fault of the
+    /// request; anything else is TMDB's trouble.
     pub(crate) fn of_answer(answer: &Answer, asked: Option<TmdbId>) -> Self {
         let status = answer.status;
         let json: Option<Value> = serde_json::from_str(&answer.body.text).ok();
         let code = json.as_ref().and_then(|j| j.get("status_code")).and_then(Value::as_i64);
-        let message = json.as_ref().map_or_else(|| "the body is not JSON".to_owned(), message);
-        match (status, code) {
-            (429, _) | (_, Some(25)) => Self::RateLimited { retry_after: answer.retry_after },
-            (_, Some(CODE_BAD_ID)) => Self::Rejected { status, code, message },
-            (401, _) => Self::Unauthorized { code },
-            (_, Some(c)) if CODES_UNAUTHORIZED.contains(&c) => Self::Unauthorized { code },
-            (404, None) if json.is_none() => Self::Rejected {
-                status,
-                code,
-                message: "the path is unknown; TMDB_BASE_URL must end in /3".to_owned(),
-            },
-            (404, _) | (_, Some(6 | 34)) => match asked {
-                Some(id) => Self::NotFound(id),
-                None => Self::Rejected { status, code, message },
-            },
-            (500.., _) | (_, Some(9 | 11 | 24 | 43 | 46)) | (408, _) => Self::Unavailable {
+        let message = json.as_ref().map_or_else(|| not_json(status), message);
+        match (status, code, asked) {
+            (429, _, _) | (_, Some(25), _) => Self::RateLimited { retry_after: answer.retry_after },
+            (_, Some(CODE_BAD_ID), Some(_)) => Self::BadId { status, code, message },
+            (401, Some(_), _) => Self::Unauthorized { code },
+            (_, Some(c), _) if CODES_UNAUTHORIZED.contains(&c) => Self::Unauthorized { code },
+            (_, Some(6 | 34), Some(id)) => Self::NotFound(id),
+            (_, Some(c), _) => {
+                let detail = format!("HTTP {status}, code {c}: {message}");
+                Self::Unavailable { status: Some(status), detail }
+            }
+            (_, None, _) => Self::Unavailable {
                 status: Some(status),
                 detail: format!("HTTP {status}, {message}"),
             },
-            (_, _) => Self::Rejected { status, code, message },
         }
+    }
+}
+
+/// What is not TMDB's JSON says nothing about a movie or a credential.
+fn not_json(status: u16) -> String {
+    match status {
+        404 => "the body is not JSON: is this TMDB? TMDB_BASE_URL has to end in /3".to_owned(),
+        _ => "the body is not JSON".to_owned(),
     }
 }
 
@@ -200,24 +217,47 @@ mod tests {
             let answer = Answer { status, retry_after: None, body };
             TmdbError::of_answer(&answer, Some(id))
         };
-        assert!(matches!(of(404, r#"{"status_code":34,"success":false}"#), TmdbError::NotFound(_)));
-        assert!(matches!(of(404, "<html>"), TmdbError::Rejected { .. }));
-        assert!(matches!(of(429, ""), TmdbError::RateLimited { retry_after: None }));
-        assert!(matches!(
-            of(401, r#"{"status_code":7}"#),
-            TmdbError::Unauthorized { code: Some(7) }
-        ));
-        assert!(matches!(
-            of(403, r#"{"status_code":10}"#),
-            TmdbError::Unauthorized { code: Some(10) }
-        ));
-        assert!(matches!(of(500, r#"{"status_code":44}"#), TmdbError::Rejected { .. }));
-        assert!(matches!(of(500, r#"{"status_code":11}"#), TmdbError::Unavailable { .. }));
-        assert!(matches!(of(503, "<html>"), TmdbError::Unavailable { .. }));
-        assert!(matches!(
-            of(422, r#"{"errors":["query must be provided"]}"#),
-            TmdbError::Rejected { .. }
-        ));
-        assert!(matches!(of(200, r#"{"success":false,"status_code":34}"#), TmdbError::NotFound(_)));
+        for (status, body, expected) in [
+            (404, r#"{"status_code":34,"success":false}"#, "not found"),
+            (200, r#"{"success":false,"status_code":34}"#, "not found"),
+            (429, "", "rate limited"),
+            (401, r#"{"status_code":7}"#, "unauthorized"),
+            (403, r#"{"status_code":10}"#, "unauthorized"),
+            (500, r#"{"status_code":44}"#, "bad id"),
+            // Everything else is TMDB's trouble, whatever its status.
+            (500, r#"{"status_code":11}"#, "unavailable"),
+            (503, "<html>", "unavailable"),
+            (404, "<html>", "unavailable"),
+            (404, r#"{"message":"no Route matched"}"#, "unavailable"),
+            (403, "error code: 1020", "unavailable"),
+            (401, "<html>", "unavailable"),
+            (400, r#"{"status_code":5,"status_message":"Invalid parameters"}"#, "unavailable"),
+            (422, r#"{"errors":["query must be provided"]}"#, "unavailable"),
+            (302, "", "unavailable"),
+        ] {
+            let got = match of(status, body) {
+                TmdbError::NotFound(_) => "not found",
+                TmdbError::RateLimited { .. } => "rate limited",
+                TmdbError::Unauthorized { .. } => "unauthorized",
+                TmdbError::BadId { .. } => "bad id",
+                TmdbError::Unavailable { .. } => "unavailable",
+                TmdbError::Odd { .. }
+                | TmdbError::Failing { .. }
+                | TmdbError::Stopped { .. }
+                | TmdbError::Draining
+                | TmdbError::Cancelled
+                | TmdbError::Setup(_) => "never of an answer",
+            };
+            assert_eq!(got, expected, "{status} {body}");
+        }
+    }
+
+    /// A list is no movie: its 404 is no word about one.
+    #[test]
+    fn a_list_is_never_the_fault_of_who_asks() {
+        let body = Body { text: r#"{"status_code":34,"success":false}"#.to_owned(), packed: None };
+        let answer = Answer { status: 404, retry_after: None, body };
+        let error = TmdbError::of_answer(&answer, None);
+        assert!(matches!(error, TmdbError::Unavailable { .. }), "{error}");
     }
 }

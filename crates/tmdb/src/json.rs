@@ -24,6 +24,16 @@ pub(crate) fn positive(value: &Value, key: &str) -> Option<i64> {
     value.get(key).and_then(Value::as_i64).filter(|n| *n > 0)
 }
 
+/// Whether a body is a JSON object.
+pub(crate) fn is_object(body: &str) -> bool {
+    serde_json::from_str::<Value>(body).is_ok_and(|value| value.is_object())
+}
+
+/// Whether it says yes; null and what is absent say no.
+pub(crate) fn flag(value: &Value, key: &str) -> bool {
+    value.get(key).and_then(Value::as_bool).unwrap_or(false)
+}
+
 /// The items of a list; `None` when the key is absent, null or no list.
 pub(crate) fn list<'a>(value: &'a Value, key: &str) -> Option<&'a Vec<Value>> {
     value.get(key).and_then(Value::as_array)

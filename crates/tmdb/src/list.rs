@@ -42,8 +42,10 @@ pub struct ListPage {
     pub page: u32,
     /// Pages that can be read, at most [`MAX_PAGE`].
     pub total_pages: u32,
-    /// Its rows.
+    /// Its rows, without those for adults where they are left out.
     pub rows: Vec<ListRow>,
+    /// How many rows were left out.
+    pub left_out: usize,
 }
 
 /// A row of a list.
@@ -55,13 +57,16 @@ pub struct ListRow {
     pub title: String,
 }
 
-pub(crate) fn list_page(body: &str) -> Result<ListPage, TmdbError> {
-    let malformed = |detail: &str| TmdbError::Malformed { detail: detail.to_owned() };
-    let body: Value = serde_json::from_str(body).map_err(|e| malformed(&e.to_string()))?;
+pub(crate) fn list_page(body: &str, adult: bool) -> Result<ListPage, TmdbError> {
+    let body: Value = serde_json::from_str(body).map_err(unreadable)?;
     let body = json::without_nul(body);
     let results =
-        json::list(&body, "results").ok_or_else(|| malformed("the list has no results"))?;
-    let rows = results.iter().filter_map(|row| {
+        json::list(&body, "results").ok_or_else(|| TmdbError::odd("the list has no results"))?;
+    let is_wanted =
+        |row: &&Value| adult || !(json::flag(row, "adult") || json::flag(row, "softcore"));
+    let wanted: Vec<&Value> = results.iter().filter(is_wanted).collect();
+    let left_out = results.len() - wanted.len();
+    let rows = wanted.into_iter().filter_map(|row| {
         let title = json::text(row, "title").unwrap_or_default();
         Some(ListRow { tmdb_id: tmdb_id(row)?, title })
     });
@@ -71,15 +76,19 @@ pub(crate) fn list_page(body: &str) -> Result<ListPage, TmdbError> {
         page: whole("page"),
         total_pages: whole("total_pages").min(MAX_PAGE),
         rows: rows.collect(),
+        left_out,
     })
 }
 
 /// The movies in an answer of `/find`.
 pub(crate) fn found_movies(body: &str) -> Result<Vec<TmdbId>, TmdbError> {
-    let body: Value =
-        serde_json::from_str(body).map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
+    let body: Value = serde_json::from_str(body).map_err(unreadable)?;
     let rows = json::list(&body, "movie_results").map(Vec::as_slice).unwrap_or_default();
     Ok(rows.iter().filter_map(tmdb_id).collect())
+}
+
+fn unreadable(error: serde_json::Error) -> TmdbError {
+    TmdbError::odd(format!("the answer cannot be read: {error}"))
 }
 
 /// The id of a row; `None` where it has none, or one that no movie can have.

@@ -11,12 +11,13 @@ use crate::error::TmdbError;
 /// Reads the body of `/movie/{id}` with its parts.
 ///
 /// # Errors
-/// `Malformed` when it is not a JSON object with an id, `WrongId` when it is about another movie.
+/// `Unavailable` when it is not a JSON object with an id, or is about another movie.
 pub fn read_movie(body: Body, asked: TmdbId, options: &Arc<MapOptions>) -> Result<Look, TmdbError> {
     let look = Look::read(body, Arc::clone(options))
-        .map_err(|e| TmdbError::Malformed { detail: e.to_string() })?;
+        .map_err(|e| TmdbError::odd(format!("the answer cannot be read: {e}")))?;
     if look.tmdb_id != asked {
-        return Err(TmdbError::WrongId { asked, got: look.tmdb_id.get() });
+        let got = look.tmdb_id;
+        return Err(TmdbError::odd(format!("it was asked for movie {asked}, and this is {got}")));
     }
     Ok(look)
 }
@@ -35,8 +36,10 @@ mod tests {
         let id = TmdbId::try_from(8).unwrap();
         let read =
             |text: &str| read_movie(Body { text: text.to_owned(), packed: None }, id, &options);
-        assert!(matches!(read(r#"{"id": 7}"#), Err(TmdbError::WrongId { got: 7, .. })));
-        assert!(matches!(read("[]"), Err(TmdbError::Malformed { .. })));
+        for (text, words) in [(r#"{"id": 7}"#, "asked for movie 8"), ("[]", "cannot be read")] {
+            let error = read(text).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+        }
         assert!(read(r#"{"id": 8}"#).is_ok());
     }
 }

@@ -1,21 +1,26 @@
 //! One HTTP exchange with TMDB: credential, deadlines, size limit. The only file that names
 //! `reqwest`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use catalogue::{Body, UnpackError, unpack};
 use futures::StreamExt;
 use reqwest::{
     Response,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue},
+    header::{ACCEPT_ENCODING, HeaderMap, HeaderValue},
 };
 
 use crate::{
-    config::{Config, Credential},
+    config::{Config, Credential, CredentialSource},
     error::TmdbError,
     exchange::{Answer, Request},
 };
 
+/// How a gzip file begins (RFC 1952).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The longest pause that TMDB is granted at a time.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
@@ -24,6 +29,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 pub(crate) struct Transport {
     http: reqwest::Client,
     config: Arc<Config>,
+    credential: Arc<RwLock<Option<Credential>>>,
 }
 
 impl Transport {
@@ -42,18 +48,30 @@ impl Transport {
             .user_agent(concat!("mangoes/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| TmdbError::Setup(runtime::chain(&e)))?;
-        Ok(Self { http, config: Arc::new(config) })
+        let credential = Arc::new(RwLock::new(config.credential.clone()));
+        Ok(Self { http, config: Arc::new(config), credential })
+    }
+
+    /// Reads the credential again, where it stands in a file.
+    pub(crate) fn renew_credential(&self) {
+        if let Some(new) = self.config.source.as_ref().and_then(CredentialSource::read) {
+            *self.credential.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
+        }
+    }
+
+    fn credential(&self) -> Option<Credential> {
+        self.credential.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
     ///
     /// # Errors
-    /// `Unavailable` when no whole answer comes in time, or HTML in place of JSON; `BodyTooLarge`.
+    /// `Unavailable` when no whole answer comes in time, or none that can be TMDB's.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, TmdbError> {
         let base_url = self.config.base_url.trim_end_matches('/');
         let url = format!("{base_url}{}", request.endpoint);
         let unsent = self.http.get(url).query(&request.query);
-        let unsent = match &self.config.credential {
+        let unsent = match self.credential() {
             Some(Credential::Bearer(token)) => unsent.bearer_auth(token.reveal()),
             Some(Credential::V3Key(key)) => unsent.query(&[("api_key", key.reveal())]),
             None => unsent,
@@ -63,9 +81,6 @@ impl Transport {
         let response = tokio::time::timeout(limit, unsent.send()).await.map_err(late)?;
         let response = response.map_err(|e| broken(None, e))?;
         let status = response.status().as_u16();
-        if status == 200 && !may_be_json(response.headers()) {
-            return Err(unavailable(Some(status), "the answer is not JSON"));
-        }
         let retry_after = retry_after(response.headers());
         Ok(Answer { status, retry_after, body: self.body(response).await? })
     }
@@ -73,23 +88,21 @@ impl Transport {
     async fn body(&self, response: Response) -> Result<Body, TmdbError> {
         let limit_bytes = self.config.max_body_bytes;
         let status = response.status().as_u16();
-        let is_packed = is_gzip(response.headers());
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
             body.extend_from_slice(&chunk.map_err(|e| broken(Some(status), e))?);
             if body.len() > limit_bytes {
-                return Err(TmdbError::BodyTooLarge { limit_bytes });
+                return Err(too_large(status, limit_bytes));
             }
         }
-        if !is_packed {
+        // The bytes say it, and no text begins so: what caches write into the head may be wrong.
+        if !body.starts_with(&GZIP) {
             return text_of(body, status).map(|text| Body { text, packed: None });
         }
         match unpack(&body, limit_bytes) {
             Ok(text) => Ok(Body { text, packed: Some(body) }),
-            Err(UnpackError::TooLarge { limit_bytes }) => {
-                Err(TmdbError::BodyTooLarge { limit_bytes })
-            }
+            Err(UnpackError::TooLarge { limit_bytes }) => Err(too_large(status, limit_bytes)),
             Err(e @ (UnpackError::Broken(_) | UnpackError::NotText)) => Err(unavailable(
                 Some(status),
                 &format!("the body is broken: {}", runtime::chain(&e)),
@@ -98,28 +111,21 @@ impl Transport {
     }
 }
 
-fn is_gzip(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() == b"gzip")
-}
-
 /// What an error says may be in any encoding.
 fn text_of(body: Vec<u8>, status: u16) -> Result<String, TmdbError> {
     if status != 200 {
         return Ok(String::from_utf8_lossy(&body).into_owned());
     }
-    String::from_utf8(body)
-        .map_err(|_| TmdbError::Malformed { detail: "it is not UTF-8".to_owned() })
-}
-
-/// Whether the head does not say that the body is something else.
-fn may_be_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get("content-type").and_then(|v| v.to_str().ok());
-    content_type.is_none_or(|v| v.contains("json"))
+    String::from_utf8(body).map_err(|_| TmdbError::odd("the answer is not UTF-8"))
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let secs = headers.get("retry-after")?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(secs).min(RETRY_AFTER_MAX))
+}
+
+fn too_large(status: u16, limit_bytes: usize) -> TmdbError {
+    unavailable(Some(status), &format!("the answer is larger than {limit_bytes} bytes"))
 }
 
 fn unavailable(status: Option<u16>, detail: &str) -> TmdbError {

@@ -7,7 +7,6 @@ use async_nats::{ConnectOptions, ServerAddr};
 use futures::TryStreamExt;
 use serde_json::{Value, from_slice, json, to_vec};
 use std::{collections::BTreeMap, env, fs, time::Duration};
-
 /// A removed movie stays, without a card: a late event must not bring it back.
 fn put(index: &mut BTreeMap<String, Value>, id: &str, said: Value) {
     let known = index.get(id).and_then(|known| known["revision"].as_i64());
@@ -53,7 +52,8 @@ async fn main() -> Result<(), async_nats::Error> {
         futures::future::try_join_all(messages.iter().map(|message| message.ack())).await?;
         if messages.is_empty() && env::args().any(|argument| argument == "--once") {
             let movies = index.values().filter(|said| !said["card"].is_null()).count();
-            return Ok(println!("{movies} movies, {} removed", index.len() - movies));
+            println!("{movies} movies, {} removed", index.len() - movies);
+            return Ok(());
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::IngestError;
 /// A list that waits looks again at least this often; no call is made while TMDB is known to be
 /// down.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The longest pause between two looks at a list on which TMDB fails.
+const LOOK_AGAIN_RARELY: Duration = Duration::from_secs(30);
 
 /// What reading lists takes.
 #[derive(Clone)]
@@ -73,6 +75,7 @@ impl Lists {
             source: list.source,
             wanted: Vec::new(),
             skipped: 0,
+            adult: 0,
             due: Vec::new(),
             not_needed: 0,
             trace: None,
@@ -90,7 +93,9 @@ impl Lists {
                 let fresh: Vec<TmdbId> =
                     answer.rows.iter().map(|r| r.tmdb_id).filter(|id| seen.insert(*id)).collect();
                 self.sort_in(&fresh, max, &mut found).await?;
-                if page < answer.total_pages && page < tmdb::MAX_PAGE && !answer.rows.is_empty() {
+                found.adult += i64::try_from(answer.left_out).unwrap_or(i64::MAX);
+                let is_empty = answer.rows.is_empty() && answer.left_out == 0;
+                if page < answer.total_pages && page < tmdb::MAX_PAGE && !is_empty {
                     next.push((kind, page + 1));
                 }
             }
@@ -107,14 +112,26 @@ impl Lists {
         page: u32,
         context: &CallContext,
     ) -> Result<ListPage, IngestError> {
+        let mut pause = LOOK_AGAIN;
         loop {
-            match self.tmdb.list(kind, page, context).await {
-                Err(TmdbError::Draining) => return Err(TmdbError::Draining.into()),
-                Err(e) => match e.fate() {
-                    Fate::Wait { after } => tokio::time::sleep(after.min(LOOK_AGAIN)).await,
-                    Fate::Retry { .. } | Fate::Reject(_) | Fate::Missing => return Err(e.into()),
-                },
+            let error = match self.tmdb.list(kind, page, context).await {
                 Ok(page) => return Ok(page),
+                Err(error) => error,
+            };
+            match (&error, error.fate()) {
+                (TmdbError::Draining, _) => return Err(error.into()),
+                // This list alone is unwell, perhaps for hours: it is asked ever more rarely.
+                (TmdbError::Unavailable { .. }, _) => {
+                    tracing::warn!(list = ?kind, page, %error, "a list waits for TMDB");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LOOK_AGAIN_RARELY);
+                }
+                (_, Fate::Wait { after } | Fate::WaitAlone { after }) => {
+                    tokio::time::sleep(after.min(LOOK_AGAIN)).await;
+                }
+                (_, Fate::Retry { .. } | Fate::Reject(_) | Fate::Missing) => {
+                    return Err(error.into());
+                }
             }
         }
     }

@@ -50,6 +50,42 @@ impl Client {
     }
 }
 
+/// A verb whose answer is a list. An answer is an object all the same, so that fields can be added.
+struct ListVerb {
+    name: &'static str,
+    /// The list in its answer.
+    list: &'static str,
+}
+
+const LIST_VERBS: [ListVerb; 6] = [
+    ListVerb { name: "jobs.runs", list: "runs" },
+    ListVerb { name: "jobs.next", list: "times" },
+    ListVerb { name: "jobs.lint", list: "findings" },
+    ListVerb { name: "dead.groups", list: "groups" },
+    ListVerb { name: "dead.list", list: "dead_letters" },
+    ListVerb { name: "dead.replay", list: "replayed" },
+];
+
+fn list_of(verb: &str) -> Option<&'static str> {
+    LIST_VERBS.iter().find(|of| of.name == verb).map(|of| of.list)
+}
+
+/// The answer as it is sent: a list has a name in it.
+pub(crate) fn answer_of(verb: &str, content: Value) -> Value {
+    match list_of(verb) {
+        Some(list) => json!({ list: content }),
+        None => content,
+    }
+}
+
+/// What was sent: the opposite of [`answer_of`]. An older process sends the list alone.
+fn content(verb: &str, answer: Value) -> Value {
+    match (list_of(verb), answer) {
+        (Some(list), Value::Object(mut fields)) => fields.remove(list).unwrap_or_default(),
+        (_, answer) => answer,
+    }
+}
+
 /// The answer to `time`.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Now {
@@ -62,7 +98,7 @@ pub(crate) struct Now {
 async fn ask<T: DeserializeOwned>(bus: &Bus, verb: &str, body: Value) -> Result<T, OperatorError> {
     let answer = bus.ask(API, verb, body.to_string().into_bytes()).await?;
     let answer: Value = serde_json::from_slice(&answer).map_err(OperatorError::Json)?;
-    read(verb, answer)
+    read(verb, content(verb, answer))
 }
 
 /// As [`ask`], about one thing, which may not be there.

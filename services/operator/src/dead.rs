@@ -99,7 +99,8 @@ pub async fn show(store: &Store, id: i64) -> Result<DeadRow, OperatorError> {
 }
 
 /// Replays dead letters, the oldest first, each under a message id of its own. Repeating is
-/// harmless: a dead letter is replayed once, unless `again` is set.
+/// harmless: a dead letter is replayed once, unless `again` is set. Those of webhooks are left out;
+/// one more answer says how many and why, where the limit leaves room for it.
 ///
 /// # Errors
 /// `Invalid` when nothing is selected, or the payload is not an object for one dead letter.
@@ -111,9 +112,9 @@ pub async fn replay(
 ) -> Result<Vec<Replayed>, OperatorError> {
     let filter = checked(selection, options)?;
     let mut ended = Vec::new();
-    for letter in store.dead_letters(&filter, options.limit).await?.iter().rev() {
-        let replay = store.replay_dead(letter.id, options.payload.as_ref(), options.again).await?;
-        ended.push(replayed(letter.id, replay));
+    for id in store.dead_to_replay(&filter, options.limit).await?.into_iter().rev() {
+        let replay = store.replay_dead(id, options.payload.as_ref(), options.again).await?;
+        ended.push(replayed(id, replay));
         if options.per_second > 0 {
             tokio::time::sleep(Duration::from_secs(1) / options.per_second).await;
         }
@@ -122,6 +123,10 @@ pub async fn replay(
     if !ids.is_empty() {
         store.audit("dead.replay", &json!({ "letters": ids }), author).await?;
     }
+    let left_out = store.dead_of_webhooks(&filter).await?;
+    // Who asks in groups takes a full one for a sign that there are more (client/dead.rs).
+    let has_room = i64::try_from(ended.len() + 1).is_ok_and(|answers| answers < options.limit);
+    ended.extend(left_out.filter(|_| has_room).map(|l| of_webhooks(l.newest_id, l.letters)));
     Ok(ended)
 }
 
@@ -164,8 +169,22 @@ fn replayed(id: i64, replay: Replay) -> Replayed {
             "the run of this tick is over; start another with `mangoes jobs run {job}`, and with \
              --payload where the job's own payload is wrong"
         )),
+        Replay::Webhook(consumer) => refused(format!("{consumer} could not send it; {REMEDY}")),
         Replay::Unknown => refused("it was dropped meanwhile".to_owned()),
     }
+}
+
+/// What to do with dead letters of webhooks.
+const REMEDY: &str = "a replay would reach everybody who reads events; to send a receiver what it \
+                      missed, begin `mangoes webhook` with another --name and --from-oldest; \
+                      `mangoes dead drop` removes dead letters";
+
+/// The answer for those that are left out; it has the number of the newest.
+fn of_webhooks(newest_id: i64, letters: i64) -> Replayed {
+    let most = DeadGroup::LETTERS_MAX;
+    let count = if letters > most { format!("more than {most}") } else { letters.to_string() };
+    let reason = format!("dead letters of webhooks are left out ({count}); {REMEDY}");
+    Replayed { id: newest_id, replayed_as: None, reason: Some(reason) }
 }
 
 /// Removes dead letters. Returns how many.

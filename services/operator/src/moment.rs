@@ -1,14 +1,30 @@
-//! An instant as people write it: RFC 3339, a span from now such as `2h`, or `now`.
+//! An instant as people write it: RFC 3339, a date, a span from now such as `2h30m`, or `now`.
 
 use serde::Deserialize;
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{
+    Date, Duration, OffsetDateTime, format_description::well_known::Rfc3339,
+    macros::format_description,
+};
 
 use crate::OperatorError;
 
-/// Longest span, in its own unit.
+/// The largest number in a span, whatever its unit.
 const MOST_UNITS: i64 = 100_000;
+/// The units of a span, in the order in which they are written, with their seconds.
+const UNITS: [Unit; 4] = [
+    Unit { letter: 'd', secs: 86_400 },
+    Unit { letter: 'h', secs: 3_600 },
+    Unit { letter: 'm', secs: 60 },
+    Unit { letter: 's', secs: 1 },
+];
 
-/// A point in time that may be given relative to now.
+/// A unit of time.
+struct Unit {
+    letter: char,
+    secs: i64,
+}
+
+/// A point in time that may be given relative to now. A date alone is its midnight in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Moment {
@@ -43,10 +59,13 @@ impl std::str::FromStr for Moment {
         if let Ok(instant) = OffsetDateTime::parse(text, &Rfc3339) {
             return Ok(Self::At(instant));
         }
+        if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
+            return Ok(Self::At(date.midnight().assume_utc()));
+        }
         span(text).map(Self::In).ok_or_else(|| {
             format!(
-                "'{text}' is not a time: give one like 2026-12-24T18:00:00Z, or a span from now \
-                 like 90m, 2h or 3d"
+                "'{text}' is not a time: give one like 2026-12-24T18:00:00Z, a date like \
+                 2026-12-24 (midnight UTC), or a span from now like 90m, 2h30m or 3d"
             )
         })
     }
@@ -60,15 +79,22 @@ impl TryFrom<String> for Moment {
     }
 }
 
+/// The numbers and units of a span such as `2h30m`, the largest unit first and each at most once.
 fn span(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let number: i64 = number.parse().ok().filter(|n| (1..=MOST_UNITS).contains(n))?;
-    match unit {
-        "s" => Some(Duration::seconds(number)),
-        "m" => Some(Duration::minutes(number)),
-        "h" => Some(Duration::hours(number)),
-        "d" => Some(Duration::days(number)),
-        _ => None,
+    let mut units = UNITS.iter();
+    let mut rest = text;
+    let mut span = Duration::ZERO;
+    loop {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, behind) = rest.split_at_checked(digits)?;
+        let number = number.parse::<i64>().ok().filter(|n| (1..=MOST_UNITS).contains(n))?;
+        let letter = behind.chars().next()?;
+        let unit = units.find(|unit| unit.letter == letter)?;
+        span += Duration::seconds(number * unit.secs);
+        rest = behind.split_at_checked(letter.len_utf8())?.1;
+        if rest.is_empty() {
+            return Some(span);
+        }
     }
 }
 
@@ -86,11 +112,32 @@ mod tests {
             ("90s", datetime!(2026-11-24 11:01:30 UTC)),
             ("2h", datetime!(2026-11-24 13:00 UTC)),
             ("3d", datetime!(2026-11-27 11:00 UTC)),
+            ("2h30m", datetime!(2026-11-24 13:30 UTC)),
+            ("1d12h", datetime!(2026-11-25 23:00 UTC)),
+            ("1m30s", datetime!(2026-11-24 11:01:30 UTC)),
+            ("2026-12-24", datetime!(2026-12-24 00:00 UTC)),
             ("2026-12-24T18:00:00+01:00", datetime!(2026-12-24 17:00 UTC)),
         ] {
             assert_eq!(text.parse::<Moment>().unwrap().from_now(now), expected, "{text}");
         }
-        for wrong in ["", "h", "2", "0m", "100001d", "-2h", "2w", "2ä", "tomorrow", "2026-12-24"] {
+        for wrong in [
+            "",
+            "h",
+            "2",
+            "0m",
+            "100001d",
+            "-2h",
+            "2w",
+            "2ä",
+            "tomorrow",
+            "30m2h",
+            "1h1h",
+            "2h30",
+            "2h 30m",
+            "2026-12",
+            "2026-13-01",
+            "20261224",
+        ] {
             let error = wrong.parse::<Moment>().unwrap_err();
             assert!(error.contains("2026-12-24T18:00:00Z") && error.contains("2h"), "{error}");
         }

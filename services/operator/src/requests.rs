@@ -2,13 +2,14 @@
 //! back to JSON.
 
 mod fields;
+mod repetition;
 mod request;
 
 use bus::{Answers, Bus, ServiceError};
 use proto::{API_VERBS, Action, JobName};
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::{JobEdit, Store};
+use store::{Author, JobEdit, Store};
 
 use self::{
     fields::{
@@ -19,7 +20,7 @@ use self::{
 };
 use crate::{
     OperatorError,
-    client::Now,
+    client::{Now, answer_of},
     dead, jobs, movies, status,
     verb::{DeadVerb, JobsVerb, MovieVerb, Verb},
 };
@@ -57,12 +58,9 @@ impl Answers for Requests {
         user: Option<&str>,
         request: &[u8],
     ) -> Result<Vec<u8>, ServiceError> {
-        let answer = match self.call(verb, user, request).await {
-            // A repetition is not an error: it gets the answer that the first one got.
-            Err(OperatorError::Repeated(answer)) => json!({"repeated": true, "answer": answer}),
-            answer => answer?,
-        };
-        serde_json::to_vec(&answer).map_err(|error| OperatorError::Json(error).into())
+        let answer = self.call(verb, user, request).await?;
+        serde_json::to_vec(&answer_of(verb, answer))
+            .map_err(|error| OperatorError::Json(error).into())
     }
 }
 
@@ -80,6 +78,14 @@ impl Requests {
         let verb = Verb::of(name)
             .ok_or_else(|| OperatorError::Invalid(format!("there is no verb '{name}'")))?;
         let request = Request::read(request, user, verb.usage())?;
+        match self.done(verb, request).await {
+            // A repetition is not an error.
+            Err(OperatorError::Repeated(kept)) => self.repeated(verb, &kept).await,
+            answer => answer,
+        }
+    }
+
+    async fn done(&self, verb: Verb, request: Request) -> Result<Value, OperatorError> {
         match verb {
             Verb::Jobs(verb) => self.jobs(verb, request).await,
             Verb::Dead(verb) => self.dead(verb, request).await,
@@ -116,10 +122,7 @@ impl Requests {
                 json_of(&jobs::next(store, &name, n).await?.times)
             }
             JobsVerb::Run => self.run(request).await,
-            JobsVerb::Cancel => {
-                let RunToCancel { run_id, note } = request.into()?;
-                json_of(&jobs::cancel(store, &run_id, note.as_deref(), &author).await?)
-            }
+            JobsVerb::Cancel => self.cancel(request).await,
             JobsVerb::Pause => json_of(&jobs::pause(store, &request.into()?, &author).await?),
             JobsVerb::Resume => {
                 let Named { name } = request.into()?;
@@ -145,6 +148,32 @@ impl Requests {
             return json_of(&jobs::dry_run(&self.store, &request, self.tmdb_rate).await?);
         }
         Ok(json!({ "run_id": jobs::run(&self.store, &request, &author).await? }))
+    }
+
+    async fn cancel(&self, request: Request) -> Result<Value, OperatorError> {
+        let author = request.author.clone();
+        let RunToCancel { run_id, name, note } = request.into()?;
+        let run_id = match (run_id, name) {
+            (Some(run_id), None) => run_id,
+            (None, Some(name)) => self.open_run(&name, &author).await?,
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(OperatorError::Invalid(
+                    "name either a run_id, or the name of a job whose open run is meant".to_owned(),
+                ));
+            }
+        };
+        json_of(&jobs::cancel(&self.store, &run_id, note.as_deref(), &author).await?)
+    }
+
+    /// The run that is meant where a job is named: its open one. A request that may be a repetition
+    /// gets the latest run where none is open: the database knows whether it was done before, and
+    /// refuses to end a run that is over.
+    async fn open_run(&self, name: &JobName, author: &Author) -> Result<String, OperatorError> {
+        let latest = jobs::runs(&self.store, &jobs::latest_of(name)).await?;
+        let newest = latest.first().map(|view| view.run.run_id.clone());
+        jobs::first_open(latest)
+            .or_else(|| newest.filter(|_| author.request_id.is_some()))
+            .ok_or_else(|| OperatorError::Refused(format!("{name} has no open run")))
     }
 
     async fn set(&self, mut request: Request) -> Result<Value, OperatorError> {

@@ -1,6 +1,6 @@
 //! The state of the whole installation, and what is wrong with it.
 
-use store::{Status, Store, UnreadableJob};
+use store::{LongWait, Status, Store, UnreadableJob};
 
 use crate::OperatorError;
 
@@ -11,6 +11,8 @@ pub enum Fault {
     Late(i64),
     /// TMDB refuses the credential: nothing is refreshed.
     CredentialRefused,
+    /// Messages have waited for more than an hour.
+    Waiting(LongWait),
     /// A job is paused because its schedule cannot be read.
     UnreadableJob(UnreadableJob),
 }
@@ -35,6 +37,7 @@ pub fn faults(status: &Status) -> Vec<Fault> {
     if status.budget.credential_refused_at.is_some() {
         faults.push(Fault::CredentialRefused);
     }
+    faults.extend(status.long_waits.iter().cloned().map(Fault::Waiting));
     faults.extend(status.unreadable_jobs.iter().cloned().map(Fault::UnreadableJob));
     faults
 }

@@ -3,11 +3,12 @@
 use std::{error::Error as _, time::Duration};
 
 use bus::Followed;
-use delivery::{DeadMessage, Effect, Ledger, MessageRef};
+use delivery::{DeadMessage, Effect, Ledger, LedgerError, MessageRef};
 use proto::Reason;
 use reqwest::{StatusCode, header::HeaderMap, redirect::Policy};
 use serde_json::Value;
-use store::{DatabaseClock, Store};
+use sha2::{Digest, Sha256};
+use store::{DatabaseClock, Replay, Store};
 use tracing::{error, warn};
 use url::Url;
 
@@ -45,7 +46,7 @@ impl Delivery {
             .build()?;
         Ok(Self {
             // One for each process: messages are known by the name of their consumer.
-            consumer: format!("webhook-{}", options.name).leak(),
+            consumer: format!("{}{}", Replay::WEBHOOK, options.name).leak(),
             http,
             url: options.url.clone(),
             secret: options.secret.clone(),
@@ -61,8 +62,7 @@ impl Delivery {
             Ok(()) => return event.done().await,
             Err(failure) => failure,
         };
-        let age = Duration::try_from(self.clock.now() - event.stored_at);
-        match next(event.attempts, age.unwrap_or_default(), self.give_up_after) {
+        match next(event.attempts, self.give_up_after) {
             Next::Again(pause) => {
                 warn!(
                     subject = event.subject,
@@ -77,17 +77,28 @@ impl Delivery {
         }
     }
 
+    /// Gives up an event with headers that nobody can read; tries until that is written. Before it
+    /// is settled no other event may be asked for: the broker would deliver this one again.
+    pub(crate) async fn give_up_unreadable(&self, event: &Followed) {
+        let failure = "its headers cannot be read, and it was not sent".to_owned();
+        while let Err(e) = self.dead_letter(event, Reason::UnreadableHeaders, &failure).await {
+            warn!(error = %e, "the dead letter of an unreadable event could not be written");
+            tokio::time::sleep(self.store.pause()).await;
+        }
+        event.done().await;
+    }
+
     async fn send(&self, event: &Followed) -> Result<(), String> {
-        let at = self.clock.now().unix_timestamp();
+        let (at, id) = (self.clock.now().unix_timestamp(), message_id(&event.key));
         let mut request = self
             .http
             .post(self.url.clone())
             .headers(attributes(event))
             .header("content-type", "application/json")
-            .header("webhook-id", event.key.as_str())
+            .header("webhook-id", &id)
             .header("webhook-timestamp", at.to_string());
         if let Some(secret) = &self.secret {
-            let signature = secret.sign(&event.key, at, &event.payload);
+            let signature = secret.sign(&id, at, &event.payload);
             request = request.header("webhook-signature", signature);
         }
         let answer = request.body(event.payload.clone()).send().await;
@@ -97,18 +108,7 @@ impl Delivery {
 
     /// The row is written before the message is settled: a crash between them writes it once.
     async fn give_up(&self, event: &Followed, failure: String) {
-        error!(subject = event.subject, failure, "an event is given up: it is a dead letter now");
-        let dead = DeadMessage {
-            message: MessageRef { consumer: self.consumer, key: event.key.clone() },
-            subject: event.subject.clone(),
-            reason: Reason::NotTaken,
-            error: failure,
-            attempts: i32::try_from(event.attempts).unwrap_or(i32::MAX),
-            payload: event.payload.to_vec(),
-            headers: Value::Object(event.headers.clone()),
-            first_at: event.stored_at,
-        };
-        match self.store.dead_letter(&dead, &Effect::None).await {
+        match self.dead_letter(event, Reason::NotTaken, &failure).await {
             Ok(()) => event.done().await,
             Err(e) => {
                 warn!(error = %e, "the dead letter could not be written; the event comes again");
@@ -116,6 +116,33 @@ impl Delivery {
             }
         }
     }
+
+    async fn dead_letter(
+        &self,
+        event: &Followed,
+        reason: Reason,
+        failure: &str,
+    ) -> Result<(), LedgerError> {
+        error!(subject = event.subject, failure, "an event is given up: it is a dead letter now");
+        let dead = DeadMessage {
+            message: MessageRef { consumer: self.consumer, key: event.key.clone() },
+            subject: event.subject.clone(),
+            reason,
+            error: failure.to_owned(),
+            attempts: i32::try_from(event.attempts).unwrap_or(i32::MAX),
+            payload: event.payload.to_vec(),
+            headers: Value::Object(event.headers.clone()),
+            first_at: event.stored_at,
+        };
+        self.store.dead_letter(&dead, &Effect::None).await
+    }
+}
+
+/// The value of `webhook-id`, the same at each attempt. A key may hold what no header can, and a
+/// full stop, which Standard Webhooks forbids.
+fn message_id(key: &str) -> String {
+    let hash: String = Sha256::digest(key).iter().map(|b| format!("{b:02x}")).collect();
+    format!("msg_{hash}")
 }
 
 /// The event's attributes; a value that no header can hold is left out.
@@ -148,4 +175,20 @@ fn no_answer(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_gives_an_id_that_a_header_can_hold() {
+        let abc = "msg_ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(message_id("abc"), abc);
+        let is_token = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        for key in ["", "a.b", "a\u{1}b", "\u{e9}", "movie:603:1"] {
+            let id = message_id(key);
+            assert!(id.len() == abc.len() && id.chars().all(is_token), "{key:?}: {id}");
+        }
+    }
 }

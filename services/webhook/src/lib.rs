@@ -4,7 +4,7 @@
 //! Webhooks says (standardwebhooks.com), with the attributes of CloudEvents in its headers. What
 //! the receiver does not take is sent again with growing pauses, and becomes a dead letter when the
 //! time for it is over. An event may come twice, and events of one movie may overtake each other:
-//! its `revision` tells the receiver which is the latest.
+//! its `revision` tells the receiver which is the latest. docs/webhook.md says the rest.
 
 mod deliver;
 mod retry;
@@ -12,7 +12,7 @@ mod signature;
 
 use std::{sync::Arc, time::Duration};
 
-use bus::{Bus, FollowOptions, Followed};
+use bus::{Bus, FollowOptions};
 use store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -24,6 +24,9 @@ use deliver::Delivery;
 
 /// Events that wait for the receiver at once.
 const IN_FLIGHT: usize = 16;
+/// Events that are in flight or wait to be sent again: those that a receiver refuses hold up no
+/// others until there are so many.
+const MAX_UNSETTLED: u16 = 1_000;
 /// An event whose process dies is delivered again after this.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 
@@ -40,14 +43,16 @@ pub struct Options {
     pub secret: Option<Secret>,
     /// Begin with the oldest event that is stored, and not with the next one; at the first start.
     pub from_oldest: bool,
-    /// After this time an event that the receiver did not take becomes a dead letter.
+    /// When the pauses between its attempts are so long in all, an event that the receiver did not
+    /// take becomes a dead letter.
     pub give_up_after: Duration,
 }
 
 /// Delivers until it is drained.
 ///
 /// # Errors
-/// There is no consumer, and none can be made. An outage of NATS later is waited for.
+/// Only a restart or a person can help, as [`bus::Follower::next`] says. An outage of NATS is
+/// waited for, but for one at the start.
 pub async fn run(
     bus: &Bus,
     store: &Store,
@@ -60,27 +65,43 @@ pub async fn run(
         subject: options.subject.clone(),
         from_oldest: options.from_oldest,
         ack_wait: ACK_WAIT,
-        in_flight: IN_FLIGHT,
+        max_unsettled: MAX_UNSETTLED,
     };
     let (tasks, permits) = (TaskTracker::new(), Arc::new(Semaphore::new(IN_FLIGHT)));
     let mut events = bus.follow(&follow).await?;
-    loop {
+    let ended = loop {
         let permit = Arc::clone(&permits).acquire_owned().await?;
-        let next: Option<Followed> = tokio::select! {
-            () = drain.cancelled() => None,
-            next = events.next() => Some(next),
+        // As many as there is somebody for: none waits here while its ack wait passes.
+        let most = 1 + permits.available_permits();
+        let next = tokio::select! {
+            () = drain.cancelled() => break Ok(()),
+            next = events.next(most) => next,
         };
-        let Some(event) = next else { break };
+        let event = match next {
+            Ok(event) => event,
+            Err(error) => break Err(error),
+        };
+        if !event.is_readable {
+            unless_drained(&drain, delivery.give_up_unreadable(&event)).await;
+            continue;
+        }
         let (delivery, drain) = (Arc::clone(&delivery), drain.clone());
         tasks.spawn(async move {
-            tokio::select! {
-                () = drain.cancelled() => {}
-                () = delivery.deliver(&event) => {}
-            }
+            unless_drained(&drain, delivery.deliver(&event)).await;
             drop(permit);
         });
-    }
+    };
+    // After an error nothing can be settled any more.
+    drain.cancel();
     tasks.close();
     tasks.wait().await;
-    Ok(())
+    Ok(ended?)
+}
+
+/// Does it, and leaves it unfinished when the process drains.
+async fn unless_drained(drain: &CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = drain.cancelled() => {}
+        () = work => {}
+    }
 }

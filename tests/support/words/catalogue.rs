@@ -95,6 +95,11 @@ impl Database {
         )
     }
 
+    /// The TMDB ids of all movies, in order.
+    pub async fn ids_of_movies(&self) -> Vec<i64> {
+        self.values("select tmdb_id::bigint from works order by 1").await
+    }
+
     /// The movie's title as it is stored.
     pub async fn title(&self, id: i64) -> String {
         self.value(&format!("select title from works where tmdb_id = '{id}'")).await
@@ -324,6 +329,11 @@ impl Rows<'_, Details> {
     pub fn with_cast_member(self, name: &str) -> Self {
         let member = serde_json::json!([{"name": name}]).to_string();
         self.and(format!("cast_members @> {}", quoted(&member)))
+    }
+
+    /// With this trailer.
+    pub fn with_trailer(self, key: &str) -> Self {
+        self.and(format!("trailer_youtube_id = {}", quoted(key)))
     }
 
     /// With keywords, a cast and a poster.

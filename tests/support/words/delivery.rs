@@ -66,6 +66,24 @@ impl Database {
         self.rows("dead_letter")
     }
 
+    /// Messages that were begun and are not done.
+    pub fn messages_at_work(&self) -> Rows<'_, Any> {
+        self.rows("attempt")
+    }
+
+    /// All that is not over: runs, refreshes, messages that were begun, events.
+    pub fn work_left(&self) -> Rows<'_, Any> {
+        self.rows(
+            "(select 1 from job_run where ended_at is null
+              union all
+              select 1 from refresh_item where status in ('queued', 'processing')
+              union all
+              select 1 from attempt
+              union all
+              select 1 from outbox where published_at is null) as work",
+        )
+    }
+
     /// What the dead letters say, one after the other; `none` without any.
     pub async fn errors_of_dead_letters(&self) -> String {
         self.value("select coalesce(string_agg(error, '; '), 'none') from dead_letter").await

@@ -51,6 +51,11 @@ impl Database {
         self.age(days, &format!("tmdb_id::text = '{id}'")).await;
     }
 
+    /// Titles that lack a part are due for it.
+    pub async fn hours_of_incomplete_titles_pass(&self) {
+        self.execute("update title set due_at = now() where lacks is not null").await;
+    }
+
     async fn age(&self, days: i32, which: &str) {
         self.edit_works(&format!(
             "update works

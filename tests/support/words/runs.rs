@@ -39,6 +39,16 @@ impl Rows<'_, Runs> {
         self.and("status = 'skipped'")
     }
 
+    /// Over, and neither well nor skipped.
+    pub fn gone_wrong(self) -> Self {
+        self.and("ended_at is not null").and("status not in ('succeeded', 'skipped')")
+    }
+
+    /// That left out so many rows for adults.
+    pub fn that_left_out_for_adults(self, rows: i64) -> Self {
+        self.and(format!("payload ->> 'adult_left_out' = '{rows}'"))
+    }
+
     /// Begun at least.
     pub fn not_skipped(self) -> Self {
         self.and("status <> 'skipped'")

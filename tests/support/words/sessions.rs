@@ -83,6 +83,29 @@ impl Database {
         .await;
     }
 
+    /// Ends every other session of the program.
+    pub async fn end_half_of_the_sessions(&self) {
+        self.execute(
+            "select pg_terminate_backend(pid)
+             from (
+                 select pid, row_number() over (order by backend_start, pid) as number
+                 from pg_stat_activity
+                 where application_name like 'mangoes %'
+             ) numbered
+             where number % 2 = 0",
+        )
+        .await;
+    }
+
+    /// Sessions of this role that there are can only read from now on, new ones write: as after a
+    /// failover. Only the superuser may do that.
+    pub(crate) async fn let_old_sessions_only_read(&self, role: &str) {
+        // What a role has set holds for its new sessions; the others follow the server.
+        self.execute(&format!("alter role {role} set default_transaction_read_only = off")).await;
+        self.execute("alter system set default_transaction_read_only = on").await;
+        self.execute("select pg_reload_conf()").await;
+    }
+
     /// The server's major version.
     pub async fn server_version(&self) -> i64 {
         self.value("select current_setting('server_version_num')::bigint / 10000").await

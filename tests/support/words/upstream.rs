@@ -47,6 +47,18 @@ impl Database {
         .and(format!("gap >= interval '{millis} milliseconds'"))
     }
 
+    /// Every call about a movie of which an attempt was counted as failed, with what came of it.
+    pub async fn calls_about_retried_movies(&self) -> Vec<String> {
+        self.values(
+            "select format('%s %s, %s counted: %s', created_at::time(1), endpoint, retry_count,
+                coalesce(error_message, 'well'))
+             from tmdb_call
+             where tmdb_id in (select tmdb_id from tmdb_call where retry_count > 0)
+             order by created_at",
+        )
+        .await
+    }
+
     /// The budget that all processes share.
     pub fn budget(&self) -> Rows<'_, Budgets> {
         self.rows("tmdb_budget")

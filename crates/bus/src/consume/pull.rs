@@ -60,6 +60,7 @@ pub(super) async fn pull_loop(consumer: Consumer) {
         ledger: consumer.args.ledger,
         handed_back: Arc::clone(&bus.handed_back),
         drain: drain.clone(),
+        waiting_in_a_row: Arc::default(),
     };
     let puller = Puller { bus, worker, permits: consumer.args.permits.max(1), drain };
     puller.run().await;

@@ -133,7 +133,7 @@ impl Ledger for FakeLedger {
         self.answer(Some(Said::Failed(error.to_owned())), ())
     }
 
-    fn released<'a>(&'a self, _: &'a MessageRef) -> Answer<'a, ()> {
+    fn released<'a>(&'a self, _: &'a MessageRef, _: &'a str) -> Answer<'a, ()> {
         self.answer(Some(Said::Released), ())
     }
 
@@ -184,6 +184,7 @@ impl Stage {
         let ends = Mutex::new(ends.into_iter().collect());
         let handler = FakeHandler { protocol: protocol.clone(), ends };
         let worker = Worker {
+            waiting_in_a_row: Arc::default(),
             handler: Arc::new(Typed(Arc::new(handler))),
             ledger: Arc::new(FakeLedger { protocol: protocol.clone(), ..ledger }),
             handed_back: Arc::new(AtomicU64::new(0)),

@@ -3,15 +3,15 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use async_nats::HeaderMap;
 use delivery::{
-    Attempts, DeadMessage, Delivery, Effect, Fate, Ledger, LedgerError, MAX_CRASHES_ALONE,
-    MessageRef, Outcome, SUSPECT_AFTER, Verdict, verdict,
+    ALONE_MAX, Attempts, DeadMessage, Delivery, Effect, Fate, Ledger, LedgerError,
+    MAX_CRASHES_ALONE, MessageRef, Others, Outcome, SUSPECT_AFTER, Verdict, verdict,
 };
 use proto::Reason;
 use runtime::fault_injection;
@@ -71,6 +71,8 @@ pub(super) struct Worker {
     /// Messages given back by a drain, of the whole process.
     pub(super) handed_back: Arc<AtomicU64>,
     pub(super) drain: CancellationToken,
+    /// Messages that waited since the last one was worked on well.
+    pub(super) waiting_in_a_row: Arc<AtomicU32>,
 }
 
 impl Worker {
@@ -109,6 +111,7 @@ impl Worker {
         }
         match self.attempt(&*work, &message, attempts.crashed >= SUSPECT_AFTER).await {
             Ok(outcome) => {
+                self.waiting_in_a_row.store(0, Ordering::Relaxed);
                 if let Outcome::Skipped(why) = outcome {
                     info!(why, "the message asked for nothing that was left to do");
                 }
@@ -169,14 +172,18 @@ impl Worker {
                 let dead = dead(message, attempts, reason, error);
                 self.dead_letter(message, dead, work.effect(&of.key)).await
             }
-            Verdict::Wait { after } => {
+            Verdict::Wait { after, others } => {
                 info!(error, after_ms = after.as_millis(), "the message waits; it is not at fault");
-                warn_if_unrecorded(self.ledger.released(of).await);
+                warn_if_unrecorded(self.ledger.released(of, &error).await);
                 if self.drain.is_cancelled() {
                     self.handed_back.fetch_add(1, Ordering::Relaxed);
                 }
                 message.receipt.settle(Settlement::Nak(after)).await;
-                Pace::Pause(after)
+                let waiting = self.waiting_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+                match others {
+                    Others::GoOn if waiting < ALONE_MAX => Pace::Normal,
+                    Others::GoOn | Others::WaitToo => Pace::Pause(after),
+                }
             }
             Verdict::Retry { retry, after } => {
                 let delay_ms = after.as_millis();

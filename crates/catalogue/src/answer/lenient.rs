@@ -60,6 +60,15 @@ impl Read<'_> for i64 {
     fn of_whole(number: i64) -> Option<Self> {
         Some(number)
     }
+
+    /// `136.0` is 136.
+    fn of_float(number: f64) -> Option<Self> {
+        // Below 2^53 every whole number has one form.
+        const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+        let is_whole = number.fract() == 0.0 && number.abs() < WHOLE_MAX;
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and small enough")]
+        is_whole.then_some(number as Self)
+    }
 }
 
 /// A finite number; old bodies hold some as text.

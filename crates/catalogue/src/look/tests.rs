@@ -1,6 +1,8 @@
 //! What an answer says, what makes a change and what does not, and what a bad answer may not erase.
 
 mod diffs;
+mod meaning;
+mod texts;
 
 use serde_json::{Value, json};
 
@@ -159,7 +161,7 @@ fn an_unknown_new_key_is_no_change() {
 fn what_a_person_would_see_is_a_change_and_is_named() {
     for (pointer, value, field) in [
         ("/title", json!("Other"), "title"),
-        ("/overview", json!(""), "overview"),
+        ("/overview", json!("Another"), "overview"),
         ("/genres/0/name", json!("Horror"), "genres"),
         ("/credits/cast/0/character", json!("C"), "cast_members"),
         ("/credits/crew", json!([]), "crew_members"),

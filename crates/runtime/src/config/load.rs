@@ -49,6 +49,7 @@ impl Config {
             config.origins.extend(found.origin.map(|origin| (DATABASE_URL, origin)));
         }
         config.tmdb_credential = sources.stronger(TMDB_TOKEN, TMDB_API_KEY)?.map(Secret::new);
+        config.tmdb_source = tmdb_source(sources)?;
         Ok(config)
     }
 
@@ -99,6 +100,17 @@ fn nats_source(sources: &Sources) -> Result<Option<SecretSource>, ConfigError> {
     }
     let sources = sources.clone();
     let read = move || Ok(sources.get(NATS_URL)?.map(|found| Secret::new(found.value)));
+    Ok(Some(SecretSource::new(read)))
+}
+
+/// As [`Sources::get`].
+fn tmdb_source(sources: &Sources) -> Result<Option<SecretSource>, ConfigError> {
+    let is_file = |name| Ok(sources.get(name)?.is_some_and(|found| found.is_pointed_to));
+    if !is_file(TMDB_TOKEN)? && !is_file(TMDB_API_KEY)? {
+        return Ok(None);
+    }
+    let sources = sources.clone();
+    let read = move || Ok(sources.stronger(TMDB_TOKEN, TMDB_API_KEY)?.map(Secret::new));
     Ok(Some(SecretSource::new(read)))
 }
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub app_schema: String,
     /// TMDB v4 token or v3 key.
     pub tmdb_credential: Option<Secret>,
+    /// Where `tmdb_credential` is read again, because it stands in a file.
+    pub tmdb_source: Option<SecretSource>,
     /// TMDB, ends in `/3`.
     pub tmdb_base_url: String,
     /// Requests per second for all processes together; 0 = unlimited.
@@ -52,6 +54,8 @@ pub struct Config {
     pub tmdb_concurrency: usize,
     /// Language of titles and texts, as `en-US`.
     pub tmdb_language: String,
+    /// Whether lists bring in titles that TMDB calls adult or softcore.
+    pub tmdb_adult: bool,
     /// Region of certificates, ISO 3166-1.
     pub tmdb_region: String,
     /// Regions of streaming offers, ISO 3166-1.

@@ -10,11 +10,11 @@ use super::{
     },
     nats,
     setting::{Config, LogFormat, RefreshMode, Setting, put, server},
-    values::{app_schema, countries, country, language, listen, number, ssl_mode},
+    values::{adult, app_schema, countries, country, language, listen, number, ssl_mode},
 };
 
 /// The order is that of `mangoes config`.
-pub(super) const SETTINGS: [Setting; 34] = [
+pub(super) const SETTINGS: [Setting; 35] = [
     nats::URL,
     nats::CREDS,
     nats::NKEY,
@@ -117,6 +117,12 @@ pub(super) const SETTINGS: [Setting; 34] = [
         default: Some("en-US"),
         read: |config, text| put(&mut config.tmdb_language, language(text)?),
         show: |config| config.tmdb_language.clone(),
+    },
+    Setting {
+        name: "TMDB_ADULT",
+        default: Some("exclude"),
+        read: |config, text| put(&mut config.tmdb_adult, adult(text)?),
+        show: |config| if config.tmdb_adult { "include" } else { "exclude" }.to_owned(),
     },
     Setting {
         name: "TMDB_REGION",

@@ -74,6 +74,15 @@ pub fn listen_parts(text: &str) -> Option<(&str, u16)> {
     (bracketed || plain).then_some((host, port.parse().ok()?))
 }
 
+/// What becomes of titles for adults: true where they come in.
+pub(super) fn adult(text: &str) -> Result<bool, String> {
+    match text {
+        "include" => Ok(true),
+        "exclude" => Ok(false),
+        _ => Err(format!("'{text}' is unknown: use include or exclude")),
+    }
+}
+
 /// The modes of libpq.
 pub(super) fn ssl_mode(text: &str) -> Result<String, String> {
     let modes = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];

@@ -215,6 +215,8 @@ pub(crate) struct Change<'a> {
     pub(crate) card: Option<Card>,
     /// Nothing in the details and the card that are written is the app's own.
     pub(crate) owns_rows: bool,
+    /// Parts that no answer had yet.
+    pub(crate) lacks: Vec<&'static str>,
 }
 
 /// The cause of a change by [`Origin::Remap`]; a word for people.
@@ -251,6 +253,11 @@ impl Change<'_> {
             Origin::Answer(save) => Some(save.run_id.as_deref().unwrap_or(&save.message.key)),
             Origin::Remap => None,
         }
+    }
+
+    /// Parts that no answer had yet, joined by commas. `None`: it is whole.
+    pub(crate) fn lacking(&self) -> Option<String> {
+        (!self.lacks.is_empty()).then(|| self.lacks.join(","))
     }
 
     /// A person would call it one.
@@ -291,6 +298,7 @@ fn unchanged<'a>(save: &'a Save, known: &KnownMovie) -> Change<'a> {
         similar: Vec::new(),
         card: None,
         owns_rows: false,
+        lacks: Vec::new(),
     }
 }
 
@@ -335,6 +343,7 @@ pub(crate) fn compare<'a>(
     let card = card.filter(|card| known.card_etag.as_ref() != Some(&card.etag));
     let had_similar = merged.before.as_ref().filter(|_| known.is_whole());
     let had_similar = had_similar.map(Movie::similar_of_app);
+    let lacks = movie.lacks();
     let similar = details.as_ref().map(|_| movie.similar_of_app());
     Change {
         revision: known.revision + i64::from(is_changed),
@@ -347,6 +356,7 @@ pub(crate) fn compare<'a>(
         similar: similar.filter(|new| had_similar.as_ref() != Some(new)).unwrap_or_default(),
         card,
         owns_rows,
+        lacks,
         ..unchanged
     }
 }

@@ -25,6 +25,8 @@ pub struct FanOut {
     pub skipped: i64,
     /// Those of them that are due; they are refreshed.
     pub due: Vec<TmdbId>,
+    /// How many rows for adults were left out.
+    pub adult: i64,
     /// How many new titles are beyond `max_movies`.
     pub not_needed: i64,
     /// The trace of the message that asked for the list.
@@ -122,11 +124,12 @@ async fn add_items(tx: &mut PgConnection, run: &RunRef, list: &FanOut) -> Result
             from added
         )
         update job_run
-        set checked = checked + n + $3 + $4,
-            skipped = skipped + $3,
+        set checked = checked + n + $3 + $4 + $6,
+            skipped = skipped + $3 + $6,
             not_needed = not_needed + $4,
             pending = pending + n,
-            payload = payload || jsonb_build_object('source', $5::text),
+            payload = payload || jsonb_build_object('source', $5::text)
+                || case when $6 > 0 then jsonb_build_object('adult_left_out', $6) else '{}' end,
             touched_at = now()
         from counted
         where run_id = $1
@@ -136,7 +139,8 @@ async fn add_items(tx: &mut PgConnection, run: &RunRef, list: &FanOut) -> Result
         &movies,
         list.skipped,
         list.not_needed,
-        list.source.as_str()
+        list.source.as_str(),
+        list.adult
     );
     Ok(pending.fetch_one(tx).await?)
 }

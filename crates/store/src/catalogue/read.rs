@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct MovieRow {
     pub work_id: i64,
-    pub tmdb_id: String,
+    pub tmdb_id: i64,
     pub title: String,
     /// pending, ingesting, complete or failed.
     pub ingestion_status: String,
@@ -35,6 +35,8 @@ pub struct MovieRow {
     pub is_stale: bool,
     /// Real changes so far.
     pub revision: i64,
+    /// Parts that no answer had yet, as `credits`; it is asked for again within hours.
+    pub lacks: Vec<String>,
     /// Failed refreshes in a row.
     pub failures: i32,
     /// Scans leave it alone until then.
@@ -107,7 +109,7 @@ impl Store {
             r#"
             select
                 w.work_id,
-                w.tmdb_id as "tmdb_id!",
+                t.tmdb_id::bigint as "tmdb_id!",
                 coalesce(w.title, '') as "title!",
                 coalesce(w.ingestion_status, 'pending') as "ingestion_status!",
                 w.release_date::text as release_date,
@@ -119,6 +121,7 @@ impl Store {
                 ) as "interval_days!",
                 (t.removed_at is null and t.due_at <= now()) as "is_stale!",
                 t.revision,
+                coalesce(t.lacks, '{}') as "lacks!",
                 t.failures,
                 t.hold_until,
                 t.missing_since,

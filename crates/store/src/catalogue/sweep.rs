@@ -2,7 +2,7 @@
 //! nobody works on are published.
 
 use delivery::MessageRef;
-use proto::RunId;
+use proto::{Lane, RunId};
 use runtime::fault_injection;
 use sqlx::PgConnection;
 
@@ -15,6 +15,8 @@ use crate::{
 
 /// How long a released row may stay `queued` before the sweep publishes it again.
 const RELEASE_AGAIN_AFTER_SECS: f64 = 600.0;
+/// Titles that lack a part and are queued at a time.
+const INCOMPLETE_AT_ONCE: i64 = 100;
 /// Why the row of an unknown movie ends.
 const UNKNOWN_MOVIE: &str = "the catalogue has no such movie, or its id is not an id of TMDB";
 
@@ -38,6 +40,7 @@ impl Store {
                 requeue_lost(&mut tx).await?;
             }
             adopt_queued(&mut tx).await?;
+            queue_incomplete(&mut tx).await?;
             drop_unknown_movies(&mut tx).await?;
             let rows = take(&mut tx, limit).await?;
             stale_events::send_due(&mut tx, &rows, None).await?;
@@ -127,6 +130,32 @@ async fn drop_unknown_movies(tx: &mut PgConnection) -> Result<(), StoreError> {
         })
         .collect();
     items::settle(tx, &failed).await
+}
+
+/// Queues titles whose answer lacked a part, when their hours are over: scans come once a day.
+async fn queue_incomplete(tx: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!(
+        "
+        insert into refresh_item (work_id, tmdb_id, status, priority, queued_at, lane, reason)
+        select work_id, tmdb_id, 'queued', $2, now(), $3, 'incomplete'
+        from title
+        where lacks is not null
+            and due_at <= now()
+            and scan_at <= now()
+            and due_cause = 'incomplete'
+            and removed_at is null
+            and tmdb_id is not null
+        order by due_at
+        limit $1
+        on conflict do nothing
+        ",
+        INCOMPLETE_AT_ONCE,
+        Lane::Fresh.priority(),
+        Lane::Fresh.as_str()
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Takes the rows that are released now: those that never were, then those that were released long

@@ -18,6 +18,12 @@ use crate::{
     schema::rights,
 };
 
+/// How soon a movie whose answer lacked a part is asked for again; doubles with each answer that
+/// lacks one.
+const INCOMPLETE_HOURS: f64 = 2.0;
+/// So often it is asked again; from then on at the pace of its age.
+const INCOMPLETE_LOOKS_MAX: i16 = 6;
+
 /// Makes the rows of movies that are added, and locks all that are there, in the order of their
 /// ids, so that two writers never lock each other out. A movie that is not there and is not added
 /// is left out.
@@ -210,29 +216,62 @@ async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// What is written of each title, column by column.
+struct Columns<'a> {
+    works: Vec<i64>,
+    times: Vec<OffsetDateTime>,
+    dates: Vec<Option<String>>,
+    revisions: Vec<i64>,
+    fingerprints: Vec<&'a [u8]>,
+    clashes: Vec<Option<String>>,
+    /// `None`: the row is not written.
+    owns_details: Vec<Option<bool>>,
+    owns_cards: Vec<Option<bool>>,
+    lacks: Vec<Option<String>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(changes: &'a [Change<'_>], clashes: &Clashes) -> Self {
+        let owns = |is_written: bool, change: &Change<'_>| is_written.then_some(change.owns_rows);
+        Self {
+            works: changes.iter().map(|c| c.work_id).collect(),
+            times: changes.iter().map(|c| c.read_at).collect(),
+            dates: changes.iter().map(|c| c.facts.release_date.clone()).collect(),
+            revisions: changes.iter().map(|c| c.revision).collect(),
+            fingerprints: changes.iter().map(|c| c.fingerprint.as_slice()).collect(),
+            clashes: changes.iter().map(|c| clashes.of(c)).collect(),
+            owns_details: changes.iter().map(|c| owns(c.details.is_some(), c)).collect(),
+            owns_cards: changes.iter().map(|c| owns(c.card.is_some(), c)).collect(),
+            lacks: changes.iter().map(Change::lacking).collect(),
+        }
+    }
+}
+
 /// Writes what was read, and when it is due again.
 pub(crate) async fn write(
     tx: &mut PgConnection,
     changes: &[Change<'_>],
     clashes: &Clashes,
 ) -> Result<(), StoreError> {
-    let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
-    let times: Vec<OffsetDateTime> = changes.iter().map(|c| c.read_at).collect();
-    let dates: Vec<Option<String>> = changes.iter().map(|c| c.facts.release_date.clone()).collect();
-    let revisions: Vec<i64> = changes.iter().map(|c| c.revision).collect();
-    let fingerprints: Vec<Vec<u8>> = changes.iter().map(|c| c.fingerprint.clone()).collect();
-    let clashes: Vec<Option<String>> = changes.iter().map(|c| clashes.of(c)).collect();
-    let details: Vec<Option<bool>> =
-        changes.iter().map(|c| c.details.as_ref().map(|_| c.owns_rows)).collect();
-    let cards: Vec<Option<bool>> =
-        changes.iter().map(|c| c.card.as_ref().map(|_| c.owns_rows)).collect();
+    let of = Columns::of(changes, clashes);
     // The rows are written in this transaction, whose id they have from then on.
     sqlx::query!(
         "
         update title t
         set band = f.band,
-            due_at = f.due_at,
-            due_cause = 'policy',
+            due_at = case
+                when n.lacks is null or t.incomplete_looks >= $11 then f.due_at
+                else least(f.due_at, n.at + $12 * interval '1 hour' * 2 ^ t.incomplete_looks)
+            end,
+            due_cause = case
+                when n.lacks is null or t.incomplete_looks >= $11 then 'policy'
+                else 'incomplete'
+            end,
+            lacks = string_to_array(n.lacks, ','),
+            incomplete_looks = case
+                when n.lacks is null then 0
+                else least(t.incomplete_looks + 1, $11)
+            end,
             fetched_at = n.at,
             revision = n.revision,
             fingerprint = n.fingerprint,
@@ -252,22 +291,25 @@ pub(crate) async fn write(
             removed_at = null
         from unnest(
                 $1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bytea[], $6::text[],
-                $8::boolean[], $9::boolean[]
+                $8::boolean[], $9::boolean[], $10::text[]
             ) as n (
-                work_id, at, released, revision, fingerprint, clash, owns_details, owns_card
+                work_id, at, released, revision, fingerprint, clash, owns_details, owns_card, lacks
             ),
             freshness_of(n.released::date, n.at, true) f
         where t.work_id = n.work_id
         ",
-        &works,
-        &times,
-        &dates as &[Option<String>],
-        &revisions,
-        &fingerprints,
-        &clashes as &[Option<String>],
+        &of.works,
+        &of.times,
+        &of.dates as &[Option<String>],
+        &of.revisions,
+        &of.fingerprints as &[&[u8]],
+        &of.clashes as &[Option<String>],
         MAPPING_VERSION,
-        &details as &[Option<bool>],
-        &cards as &[Option<bool>]
+        &of.owns_details as &[Option<bool>],
+        &of.owns_cards as &[Option<bool>],
+        &of.lacks as &[Option<String>],
+        INCOMPLETE_LOOKS_MAX,
+        INCOMPLETE_HOURS
     )
     .execute(tx)
     .await?;

@@ -22,6 +22,8 @@ use crate::{
 
 /// Most movies of one transaction.
 const BATCH_MAX: usize = 64;
+/// So often a transaction that met a deadlock is repeated at once; then its messages wait.
+const CONFLICTS_MAX: usize = 3;
 
 type Reply = oneshot::Sender<Result<Saved, StoreError>>;
 
@@ -122,7 +124,7 @@ impl State {
     async fn flush(&mut self) {
         while !self.pending.is_empty() {
             let (saves, replies) = self.next_batch();
-            match within(SHORT, self.store.save(&saves)).await {
+            match self.save(&saves).await {
                 Ok(saved) => {
                     for (reply, saved) in replies.into_iter().zip(saved) {
                         answer(reply, Ok(saved));
@@ -156,9 +158,22 @@ impl State {
         (saves, replies)
     }
 
+    /// A transaction that another one was in the way of is repeated.
+    async fn save(&self, saves: &[Save]) -> Result<Vec<Saved>, StoreError> {
+        for _ in 0..CONFLICTS_MAX {
+            match within(SHORT, self.store.save(saves)).await {
+                Err(StoreError::Conflict(error)) => {
+                    tracing::info!(%error, movies = saves.len(), "a batch is stored once more");
+                }
+                saved => return saved,
+            }
+        }
+        within(SHORT, self.store.save(saves)).await
+    }
+
     async fn save_one_by_one(&self, saves: Vec<Save>, replies: Vec<Reply>) {
         for (save, reply) in saves.into_iter().zip(replies) {
-            let saved = within(SHORT, self.store.save(std::slice::from_ref(&save))).await;
+            let saved = self.save(std::slice::from_ref(&save)).await;
             answer(reply, saved.map(|s| s.first().copied().unwrap_or(Saved::Superseded)));
         }
     }

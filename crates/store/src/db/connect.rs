@@ -12,7 +12,7 @@ use crate::{
     Store, StoreError,
     db::{
         deadline::{SHORT, within},
-        error::has_old_plans,
+        error::may_be_useless,
         password::Follow,
         pooler, session_settings,
         target::{self, StoreOptions},
@@ -135,8 +135,14 @@ fn pool(options: &StoreOptions) -> PgPoolOptions {
         .acquire_timeout(CONNECT_TIMEOUT)
         .after_connect(move |session, _| {
             let settings = sqlx::AssertSqlSafe(settings.clone());
-            Box::pin(async move { sqlx::raw_sql(settings).execute(session).await.map(drop) })
+            Box::pin(async move {
+                // Whatever a new session is refused with is about the session, and no word about
+                // the data of whoever waits for it.
+                let refused = |e: sqlx::Error| sqlx::Error::Configuration(e.into());
+                sqlx::raw_sql(settings).execute(session).await.map(drop).map_err(refused)
+            })
         })
-        // Plans of a table that was changed meanwhile fail for as long as their connection lasts.
-        .before_acquire(|_, session| Box::pin(async move { Ok(!has_old_plans(session.age)) }))
+        // Plans of a table that was changed meanwhile fail for as long as their connection lasts,
+        // and a server that was replaced refuses to write for as long.
+        .before_acquire(|_, session| Box::pin(async move { Ok(!may_be_useless(session.age)) }))
 }

@@ -6,11 +6,15 @@ use std::{
 };
 
 use delivery::{Classify, Fate};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// How long work waits before it asks an unavailable database again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// As long where a person has to give a right back: meanwhile each attempt asks TMDB for nothing.
+/// As long where a person has to do something, as to give a right back: meanwhile each attempt asks
+/// TMDB for nothing.
 const PAUSE_FOR_A_PERSON: Duration = Duration::from_secs(30);
+/// As long where another transaction was in the way, several times.
+const PAUSE_OF_A_CONFLICT: Duration = Duration::from_millis(200);
 /// SQLSTATE of a right that is missing.
 const NO_RIGHT: &str = "42501";
 
@@ -145,11 +149,11 @@ fn sentence_of(error: &sqlx::Error) -> String {
 
 /// The server is unwell, restarts, is full or only read, gives no connection, or lacks a grant.
 /// 25P03 and 25P04: this process was too slow in a transaction, and the server did not wait for it.
-const OUTAGES: [&str; 10] =
-    ["08", "3D000", "53", "57", "58", "XX", "25006", "25P03", "25P04", "42501"];
-/// What a session had prepared is not what it was: its tables were changed (0A000), or a pooler
-/// gave the session to others (26000, 42P05). Another session knows nothing of it.
-const OLD_PLANS: [&str; 3] = ["0A000", "26000", "42P05"];
+const OUTAGES: [&str; 8] = ["3D000", "53", "57", "58", "XX", "25P03", "25P04", "42501"];
+/// The session is of no more use, and another one may be. What it had prepared is not what it was:
+/// its tables were changed (0A000), or a pooler gave it to others (26000, 42P05). Or its server is
+/// not the one that writes any more (25006 after a failover), or does not understand it (08).
+const SESSION_ENDS: [&str; 5] = ["0A000", "26000", "42P05", "25006", "08"];
 /// Another transaction was in the way.
 const CONFLICTS: [&str; 2] = ["40", "55"];
 /// The data does not fit.
@@ -159,13 +163,16 @@ impl From<sqlx::Error> for StoreError {
     /// By the classes of SQLSTATE, appendix A of the manual of Postgres.
     fn from(error: sqlx::Error) -> Self {
         let Some(code) = code_of(&error) else { return without_code(error) };
+        if ends_its_session(&error) && !code.starts_with("28") {
+            return Self::Unavailable(Outage::Sql(error));
+        }
         let is_of = |classes: &[&str]| classes.iter().any(|class| code.starts_with(class));
         if is_of(&["28"]) {
             Self::Unavailable(Outage::Login(error))
-        } else if is_of(&OUTAGES) {
+        } else if is_of(&SESSION_ENDS) {
+            leave_sessions();
             Self::Unavailable(Outage::Sql(error))
-        } else if is_of(&OLD_PLANS) {
-            *OLD_PLANS_AT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        } else if is_of(&OUTAGES) {
             Self::Unavailable(Outage::Sql(error))
         } else if is_of(&CONFLICTS) {
             Self::Conflict(error)
@@ -179,13 +186,33 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// When a session last had an old plan. All sessions that began before it may have one, of all
-/// stores of this process.
-static OLD_PLANS_AT: Mutex<Option<Instant>> = Mutex::new(None);
+/// Whether the server, or a pooler, ends the session with this answer: whatever it says then, it is
+/// about the session. So is every refusal of a new one, while old ones may go on.
+fn ends_its_session(error: &sqlx::Error) -> bool {
+    let answer = error.as_database_error();
+    answer
+        .and_then(|e| e.try_downcast_ref::<PgDatabaseError>())
+        .is_some_and(|answer| matches!(answer.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+}
 
-/// Whether a session of this age may have a plan that fails.
-pub(super) fn has_old_plans(age: Duration) -> bool {
-    let seen = *OLD_PLANS_AT.lock().unwrap_or_else(PoisonError::into_inner);
+/// Sessions that began before now are not used again. Not more often than [`LEAVE_EVERY`]: on a
+/// server that takes nothing, new ones say the same.
+fn leave_sessions() {
+    let mut seen = USELESS_SINCE.lock().unwrap_or_else(PoisonError::into_inner);
+    if seen.is_none_or(|at| at.elapsed() >= LEAVE_EVERY) {
+        *seen = Some(Instant::now());
+    }
+}
+
+/// How often all sessions are left at most.
+const LEAVE_EVERY: Duration = Duration::from_secs(2);
+/// When a session last said that it is of no more use. All sessions that began before may be so,
+/// of all stores of this process.
+static USELESS_SINCE: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether a session of this age may be of no more use.
+pub(super) fn may_be_useless(age: Duration) -> bool {
+    let seen = *USELESS_SINCE.lock().unwrap_or_else(PoisonError::into_inner);
     seen.is_some_and(|at| age > at.elapsed())
 }
 
@@ -211,14 +238,14 @@ impl Classify for StoreError {
     fn fate(&self) -> Fate {
         match self {
             Self::Unavailable(outage) => Fate::Wait { after: outage.pause() },
-            Self::Conflict(_)
-            | Self::Data(_)
-            | Self::Row { .. }
-            | Self::Setup(_)
-            | Self::Other(_)
-            | Self::Unknown { .. }
-            | Self::Refused(_)
-            | Self::Repeated(_) => Fate::Retry { after: None },
+            Self::Conflict(_) => Fate::Wait { after: PAUSE_OF_A_CONFLICT },
+            // A table that a migration makes, a row that another version wrote, a trigger of the
+            // app's that refuses, a fault of ours: no message is proven to be at fault.
+            Self::Row { .. } | Self::Setup(_) | Self::Other(_) | Self::Refused(_) => {
+                Fate::WaitAlone { after: PAUSE_FOR_A_PERSON }
+            }
+            // The database names this row's data, or what the message names is not there.
+            Self::Data(_) | Self::Unknown { .. } | Self::Repeated(_) => Fate::Retry { after: None },
         }
     }
 }
@@ -351,9 +378,12 @@ mod tests {
     }
 
     #[test]
-    fn sessions_from_before_a_change_of_tables_are_not_used_again() {
-        kind(sqlx::Error::Database(Box::new(Answer("0A000"))));
-        assert!(has_old_plans(Duration::from_secs(60)), "it began before");
-        assert!(!has_old_plans(Duration::ZERO), "it begins now");
+    fn sessions_from_before_a_failover_or_a_change_of_tables_are_not_used_again() {
+        for code in ["0A000", "25006", "08P01"] {
+            *USELESS_SINCE.lock().unwrap() = None;
+            kind(sqlx::Error::Database(Box::new(Answer(code))));
+            assert!(may_be_useless(Duration::from_secs(60)), "{code}: it began before");
+            assert!(!may_be_useless(Duration::ZERO), "{code}: it begins now");
+        }
     }
 }

@@ -5,19 +5,21 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{PgPool, postgres::PgListener};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tracing::debug;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, db::error::may_be_useless};
 
 /// Notices that a slow listener may be behind; then it is told once that it missed some.
 const BACKLOG: usize = 64;
 /// How soon the session is made again after it was lost.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How often a session that hears nothing looks whether it may be of no more use.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What the database notifies of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,12 +114,20 @@ async fn listen(pool: &PgPool, notices: &broadcast::Sender<Notice>) -> Result<()
     session.listen_all(Channel::ALL.map(Channel::name)).await?;
     // Where nobody listens any more, nobody misses it.
     let _ = notices.send(Notice::Listens);
-    while let Some(notification) = session.try_recv().await? {
+    let begun = Instant::now();
+    loop {
+        let Ok(received) = tokio::time::timeout(LOOK_EVERY, session.try_recv()).await else {
+            // After a failover the old server may go on, and nobody notifies there any more.
+            if may_be_useless(begun.elapsed()) {
+                return Ok(());
+            }
+            continue;
+        };
+        let Some(notification) = received? else { return Ok(()) };
         let channel =
             Channel::ALL.into_iter().find(|channel| channel.name() == notification.channel());
         if let Some(channel) = channel {
             let _ = notices.send(Notice::On(channel));
         }
     }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use delivery::{Attempts, MessageRef};
 use proto::MessageKey;
 use runtime::fault_injection;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use crate::{Store, StoreError};
 
@@ -31,17 +32,23 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) async fn attempt_released(&self, message: &MessageRef) -> Result<(), StoreError> {
+    pub(crate) async fn attempt_released(
+        &self,
+        message: &MessageRef,
+        why: &str,
+    ) -> Result<(), StoreError> {
         sqlx::query!(
             "
             update attempt
             set started = greatest(started - 1, failed),
                 alone = greatest(alone - 1, 0),
+                last_error = $3,
                 last_at = now()
             where consumer = $1 and message_key = $2
             ",
             message.consumer,
-            message.key.as_str()
+            message.key.as_str(),
+            why
         )
         .execute(&self.pool)
         .await?;
@@ -137,6 +144,26 @@ impl Store {
         keys.iter().map(of).collect()
     }
 
+    /// Messages that have been attempted for more than an hour and are not handled: a person should
+    /// know what they wait for.
+    pub(crate) async fn long_waits(&self) -> Result<Vec<LongWait>, StoreError> {
+        let waits = sqlx::query_as!(
+            LongWait,
+            r#"
+            select
+                consumer as "consumer!",
+                count(*) as "messages!",
+                min(first_at) as "since!",
+                (array_agg(last_error order by last_at desc))[1] as error
+            from attempt
+            where first_at < now() - interval '1 hour'
+            group by consumer
+            order by consumer
+            "#
+        );
+        Ok(waits.fetch_all(&self.pool).await?)
+    }
+
     /// How a message ended. `None`: not yet.
     ///
     /// # Errors
@@ -160,6 +187,20 @@ impl Store {
         .await?;
         Ok(row.map(|row| row.error.map_or(MessageEnd::Done, MessageEnd::DeadLetter)))
     }
+}
+
+/// Messages of a consumer that have waited for more than an hour.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct LongWait {
+    /// The consumer.
+    pub consumer: String,
+    /// How many of its messages wait.
+    pub messages: i64,
+    /// When the work on the oldest of them was first attempted.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+    /// What the last attempt said.
+    pub error: Option<String>,
 }
 
 /// How the work on a message ended.

@@ -36,7 +36,6 @@ pub enum BackfillOutcome {
     /// It ran before.
     There,
     /// It was only asked what would run.
-    #[serde(rename = "would run")]
     WouldRun,
 }
 
@@ -48,7 +47,7 @@ impl BackfillOutcome {
             Self::Queued => "queued",
             Self::Waiting => "waiting",
             Self::There => "there",
-            Self::WouldRun => "would run",
+            Self::WouldRun => "would_run",
         }
     }
 }

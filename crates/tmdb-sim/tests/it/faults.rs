@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tmdb_sim::{Faults, Options};
+use tmdb_sim::{Cached, Faults, List, Options};
 
 use crate::client::{Client, start};
 
@@ -86,6 +86,58 @@ async fn invalid_json_is_as_long_as_announced() {
             "{path}"
         );
         assert!(serde_json::from_slice::<Value>(&answer.body).is_err(), "{path}");
+    }
+}
+
+/// What a cache has wrong stays wrong, for every third movie and the later pages of lists; all
+/// others are served.
+#[tokio::test]
+async fn what_a_cache_has_wrong_stays_wrong() {
+    let (sim, mut client) = start(Options::default()).await;
+    let (genuine, page) = (client.get("/3/movie/603").await.body, "/3/movie/popular?page=2");
+    for (cached, status, beginning) in [
+        (Cached::UnlabelledGzip, 200, &b"\x1f\x8b"[..]),
+        (Cached::InvalidJson, 200, &genuine[..100]),
+        (Cached::Null, 200, b"null"),
+        (Cached::Html403, 403, b"<html>"),
+        (Cached::Text403, 403, b"error code: 1020"),
+        (Cached::Html404, 404, b"<html>"),
+        (Cached::WrongId, 200, b"{"),
+    ] {
+        sim.control().fail(Faults { cached: Some(cached), ..Faults::default() });
+        for _ in 0..2 {
+            let answer = client.get("/3/movie/603").await;
+            assert_eq!((answer.status, answer.body.starts_with(beginning)), (status, true));
+            assert!(answer.body != genuine && !answer.headers.contains_key("content-encoding"));
+        }
+        let is_page = matches!(cached, Cached::WrongId);
+        let rows = serde_json::from_slice::<Value>(&client.get(page).await.body);
+        assert_eq!(rows.is_ok_and(|page| page["results"].is_array()), is_page, "{cached:?}");
+        for path in ["/3/movie/550", "/3/movie/popular"] {
+            assert_eq!(client.get(path).await.status, 200, "{cached:?}");
+        }
+    }
+    sim.control().fail(Faults { unwell_list: Some(List::Popular), ..Faults::default() });
+    for (path, status) in [(page, 500), ("/3/movie/top_rated", 200), ("/3/movie/603", 200)] {
+        assert_eq!(client.get(path).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stray_answer_is_genuine_when_asked_again() {
+    let (sim, mut client) = start(Options::default()).await;
+    for (faults, expected) in [
+        (Faults { stray_400: 1.0, ..Faults::default() }, (400, 5)),
+        (Faults { stray_401: 1.0, ..Faults::default() }, (401, 7)),
+        (Faults { stray_404: 1.0, ..Faults::default() }, (404, 34)),
+    ] {
+        sim.control().fail(faults);
+        for id in [603, 550] {
+            let path = format!("/3/movie/{id}");
+            let stray = client.get(&path).await;
+            assert_eq!((stray.status, stray.json()["status_code"].as_u64().unwrap()), expected);
+            assert_eq!(client.get(&path).await.status, 200, "{faults:?}");
+        }
     }
 }
 

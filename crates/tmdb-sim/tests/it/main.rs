@@ -14,7 +14,7 @@ mod recorded;
 mod speed;
 
 use client::{ids, start};
-use serde_json::json;
+use serde_json::{Value, json};
 use tmdb_sim::{Options, Sim, SimError};
 
 /// The parts that the client asks for, as a value of `append_to_response`.
@@ -99,6 +99,28 @@ async fn obscure_movies_have_short_lists() {
     println!("median {} bytes, {same} of {} are as usual", sizes[sizes.len() / 2], sizes.len());
     assert!((10_000..30_000).contains(&sizes[sizes.len() / 2]));
     assert!((sizes.len() / 20..sizes.len() / 5).contains(&same));
+}
+
+/// Videos come in the language of the request only, unless others are named.
+#[tokio::test]
+async fn videos_come_in_the_languages_that_are_asked_for() {
+    let (sim, mut client) = start(Options::default()).await;
+    let videos = json!([{"key": "d", "iso_639_1": "de"}, {"key": "n", "iso_639_1": null}]);
+    sim.control().edit(550, json!({"videos": {"results": videos}}));
+    for (query, keys) in [
+        ("", json!([])),
+        ("&language=de-DE", json!(["d"])),
+        ("&language=en-US&include_video_language=en,de", json!(["d"])),
+        ("&language=en-US&include_video_language=de,null", json!(["d", "n"])),
+    ] {
+        let path = format!("/3/movie/550?append_to_response=videos{query}");
+        let movie = client.get(&path).await.json();
+        let sent = movie["videos"]["results"].as_array().unwrap();
+        let sent: Vec<&Value> = sent.iter().map(|video| &video["key"]).collect();
+        assert_eq!(json!(sent), keys, "{query}");
+    }
+    let path = "/3/movie/603?append_to_response=videos&language=fr-FR";
+    assert_eq!(client.get(path).await.json()["videos"]["results"], json!([]));
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use operator::dead::{self, DeadLetterSelection, ReplayOptions};
+use operator::{
+    Client,
+    dead::{self, DeadLetterSelection, ReplayOptions},
+};
 use runtime::Config;
 use serde_json::json;
 use store::{DeadGroup, DeadRow};
@@ -13,19 +16,35 @@ use time::OffsetDateTime;
 use super::{author::this_user, json_object::JsonObject};
 use crate::{
     connect,
-    output::{Output, counted, relative, rfc3339},
+    output::{Output, WideTable, counted, cut, relative, rfc3339},
 };
 
 /// Dead letters that one command replays.
 const REPLAY_MAX: i64 = 1_000_000;
+/// Dead letters that are looked up at once: they have to fit into a message.
+const IDS_AT_ONCE: usize = 100;
 /// Longest error or payload in a table.
 const TEXT_CHARS: usize = 80;
+
+/// The id of a dead letter, as a person writes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DeadLetterId(i64);
+
+impl std::str::FromStr for DeadLetterId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().ok().filter(|id| *id > 0).map(Self).ok_or_else(|| {
+            format!("'{text}' is not the id of a dead letter: `mangoes dead list` shows them")
+        })
+    }
+}
 
 /// Which dead letters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SelectionArgs {
     /// Their ids.
-    ids: Vec<i64>,
+    ids: Vec<DeadLetterId>,
     /// Those of this consumer, as ingest-movie.
     #[arg(long)]
     consumer: Option<String>,
@@ -39,7 +58,8 @@ pub(crate) struct SelectionArgs {
 
 impl From<SelectionArgs> for DeadLetterSelection {
     fn from(args: SelectionArgs) -> Self {
-        let ids = Some(args.ids).filter(|ids| !ids.is_empty());
+        let ids: Vec<i64> = args.ids.into_iter().map(|DeadLetterId(id)| id).collect();
+        let ids = Some(ids).filter(|ids| !ids.is_empty());
         Self { ids, consumer: args.consumer, reason: args.reason, all: args.all }
     }
 }
@@ -59,7 +79,10 @@ pub(crate) enum DeadCommand {
         limit: i64,
     },
     /// Show one with everything that is known about it.
-    Show { id: i64 },
+    Show {
+        /// Its id.
+        id: DeadLetterId,
+    },
     /// Replay them: send each again under a new message id.
     Replay {
         #[command(flatten)]
@@ -88,7 +111,7 @@ pub(super) async fn run(config: &Config, verb: DeadCommand, out: Output) -> Resu
             let selection = DeadLetterSelection { consumer, reason, ..Default::default() };
             list(config, &selection, limit, out).await
         }
-        DeadCommand::Show { id } => show(config, id, out).await,
+        DeadCommand::Show { id: DeadLetterId(id) } => show(config, id, out).await,
         DeadCommand::Replay { selection, payload, rate, again } => {
             let payload = payload.map(|JsonObject(object)| object);
             let options = ReplayOptions { payload, again, per_second: rate, limit: REPLAY_MAX };
@@ -117,7 +140,8 @@ async fn list_groups(config: &Config, out: Output) -> Result<ExitCode> {
     }
     if out.json || !groups.is_empty() {
         let rows = groups.iter().map(|group| group_row(group, now)).collect();
-        out.table(&groups, &GROUP_HEAD, rows);
+        let table = WideTable { head: &GROUP_HEAD, less: &["FIRST", "REPLAYED"], rows };
+        out.wide_table(&json!({ "groups": groups }), table);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -131,7 +155,7 @@ fn group_row(group: &DeadGroup, now: OffsetDateTime) -> Vec<String> {
         relative(Some(group.first_at), now),
         relative(Some(group.last_at), now),
         group.latest_id.to_string(),
-        cut(&group.latest_error),
+        cut(&group.latest_error, TEXT_CHARS),
     ]
 }
 
@@ -159,19 +183,19 @@ async fn list(
             letter.consumer.clone(),
             letter.tries.to_string(),
             relative(Some(letter.died_at), now),
-            cut(&letter.payload),
-            cut(&letter.error),
+            cut(&letter.payload, TEXT_CHARS),
+            cut(&letter.error, TEXT_CHARS),
         ]
     };
     let head = ["ID", "REASON", "CONSUMER", "ATTEMPTS", "GIVEN UP", "PAYLOAD", "ERROR"];
-    out.table(&letters, &head, letters.iter().map(row).collect());
+    if letters.is_empty() && !out.json {
+        out.say(NONE_MATCHES);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = letters.iter().map(row).collect();
+    let table = WideTable { head: &head, less: &["ATTEMPTS", "PAYLOAD"], rows };
+    out.wide_table(&json!({ "dead_letters": letters }), table);
     Ok(ExitCode::SUCCESS)
-}
-
-/// A text that fits a table.
-fn cut(text: &str) -> String {
-    let kept: String = text.chars().take(TEXT_CHARS).collect();
-    if kept.len() < text.len() { format!("{kept}…") } else { kept }
 }
 
 async fn show(config: &Config, id: i64, out: Output) -> Result<ExitCode> {
@@ -202,6 +226,25 @@ async fn show(config: &Config, id: i64, out: Output) -> Result<ExitCode> {
 
 const NONE_MATCHES: &str = "no dead letter matches; `mangoes dead list` shows them";
 
+/// Refuses ids of which no dead letter is there, before anything is done.
+async fn all_there(client: &Client, selection: &DeadLetterSelection, done: &str) -> Result<()> {
+    let mut missing = Vec::new();
+    for ids in selection.ids.iter().flat_map(|ids| ids.chunks(IDS_AT_ONCE)) {
+        let some = DeadLetterSelection { ids: Some(ids.to_vec()), ..Default::default() };
+        let found = client.dead_letters(&some, REPLAY_MAX).await?;
+        let is_missing = |id: &i64| !found.iter().any(|letter| letter.id == *id);
+        missing.extend(ids.iter().copied().filter(is_missing));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let ids = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    bail!(
+        "there is no dead letter {ids}, and nothing was {done}; `mangoes dead list` shows the dead \
+         letters"
+    )
+}
+
 async fn replay(
     config: &Config,
     selection: &DeadLetterSelection,
@@ -210,10 +253,8 @@ async fn replay(
 ) -> Result<ExitCode> {
     dead::checked(selection, options)?;
     let client = connect::client(config).await?;
+    all_there(&client, selection, "replayed").await?;
     let replayed = client.replay(selection, options, &this_user()).await?;
-    if replayed.is_empty() && selection.ids.is_some() {
-        bail!(NONE_MATCHES);
-    }
     if replayed.is_empty() && !out.json {
         // A command that is run regularly has nothing to do on most days.
         out.say(NONE_MATCHES);
@@ -223,7 +264,8 @@ async fn replay(
         let (new_id, why) = (end.replayed_as.clone(), end.reason.clone());
         vec![end.id.to_string(), new_id.unwrap_or_default(), why.unwrap_or_default()]
     });
-    out.table(&replayed, &["ID", "REPLAYED AS", "NOT REPLAYED"], rows.collect());
+    let values = json!({ "replayed": replayed });
+    out.table(&values, &["ID", "REPLAYED AS", "NOT REPLAYED"], rows.collect());
     let all = replayed.iter().all(|end| end.replayed_as.is_some());
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -231,6 +273,7 @@ async fn replay(
 async fn drop(config: &Config, selection: &DeadLetterSelection, out: Output) -> Result<ExitCode> {
     selection.explicit()?;
     let client = connect::client(config).await?;
+    all_there(&client, selection, "dropped").await?;
     let dropped = client.drop_dead(selection, &this_user()).await?;
     if out.json {
         out.value(&json!({ "dropped": dropped }));

@@ -7,11 +7,13 @@ use operator::{
     Client, OperatorError,
     movies::{Accepted, Ending},
 };
-use proto::{RunId, RunState};
+use proto::{RunId, RunState, TmdbId};
 use runtime::Config;
+use serde::Serialize;
 use serde_json::json;
+use store::MovieRow;
 
-use super::run_table::print_runs;
+use super::run_table::print_run;
 use crate::{
     connect,
     output::{self, Output, counted},
@@ -31,9 +33,7 @@ pub(super) async fn run(
 ) -> Result<ExitCode> {
     if !follow {
         out.say(&format!("accepted as run {run_id}; `mangoes jobs runs` shows it"));
-        if out.json {
-            out.value(&json!({ "run_id": run_id }));
-        }
+        out.json_only(&json!({ "run_id": run_id }));
         return Ok(ExitCode::SUCCESS);
     }
     let client = connect::client(config).await?;
@@ -49,7 +49,7 @@ pub(super) async fn run_to_its_end(
     let options = FollowOptions { quiet: out.json, limit: RUN_LIMIT };
     let view = follow_run(client, run_id, options).await?;
     let succeeded = view.run.status == RunState::Succeeded;
-    print_runs(&[view.run], client.now().await?, out);
+    print_run(&view, client.now().await?, out);
     Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -63,23 +63,83 @@ pub(super) async fn messages(
     if !follow {
         let movies = counted(u64::try_from(accepted.len()).unwrap_or(u64::MAX), "movie");
         out.say(&format!("{movies} accepted; --follow waits for the end"));
-        if out.json {
-            out.value(&accepted);
-        }
+        out.json_only(&json!({ "accepted": accepted }));
         return Ok(ExitCode::SUCCESS);
     }
     let client = connect::client(config).await?;
-    let mut code = ExitCode::SUCCESS;
+    let mut movies = Vec::with_capacity(accepted.len());
     for message in accepted {
-        match end_of(&client, message).await? {
-            Ending::Done => out.say(&done_words(&client, message).await?),
-            Ending::DeadLetter(error) => {
-                output::note(&format!("{}: {error}", message.tmdb_id));
-                code = ExitCode::FAILURE;
+        let ending = end_of(&client, message).await?;
+        let movie = match client.movie(message.tmdb_id).await {
+            Ok(movie) => Some(movie),
+            Err(OperatorError::Unknown { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let followed = FollowedMovie::of(message.tmdb_id, ending, movie);
+        if followed.outcome == MovieOutcome::Stored {
+            out.say(&followed.words());
+        } else {
+            output::note(&followed.words());
+        }
+        movies.push(followed);
+    }
+    out.json_only(&json!({ "movies": movies }));
+    let all_stored = movies.iter().all(|movie| movie.outcome == MovieOutcome::Stored);
+    Ok(if all_stored { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What became of a movie that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum MovieOutcome {
+    /// The catalogue has what TMDB says of it.
+    Stored,
+    /// TMDB answered 404, for the first time.
+    Missing,
+    /// TMDB does not have it any more.
+    Removed,
+    /// It is not in the catalogue.
+    Absent,
+    DeadLetter,
+}
+
+#[derive(Debug, Serialize)]
+struct FollowedMovie {
+    tmdb_id: TmdbId,
+    outcome: MovieOutcome,
+    title: Option<String>,
+    revision: Option<i64>,
+    error: Option<String>,
+}
+
+impl FollowedMovie {
+    fn of(tmdb_id: TmdbId, ending: Ending, movie: Option<MovieRow>) -> Self {
+        let missing = "TMDB answered 404; it is asked again in a day";
+        let (outcome, error) = match (ending, &movie) {
+            (Ending::DeadLetter(error), _) => (MovieOutcome::DeadLetter, Some(error)),
+            (Ending::Done, None) => {
+                (MovieOutcome::Absent, Some("it is not in the catalogue".to_owned()))
             }
+            (Ending::Done, Some(movie)) if movie.removed_at.is_some() => {
+                (MovieOutcome::Removed, Some("TMDB does not have it any more".to_owned()))
+            }
+            (Ending::Done, Some(movie)) if movie.missing_since.is_some() => {
+                (MovieOutcome::Missing, Some(missing.to_owned()))
+            }
+            (Ending::Done, Some(_)) => (MovieOutcome::Stored, None),
+        };
+        let (title, revision) = movie.map(|movie| (movie.title, movie.revision)).unzip();
+        Self { tmdb_id, outcome, title, revision, error }
+    }
+
+    fn words(&self) -> String {
+        let title = self.title.as_deref().unwrap_or("not in the catalogue");
+        match (&self.error, self.revision) {
+            (Some(error), _) => format!("{}: {error}", self.tmdb_id),
+            (None, Some(revision)) => format!("{}: {title} (revision {revision})", self.tmdb_id),
+            (None, None) => format!("{}: {title}", self.tmdb_id),
         }
     }
-    Ok(code)
 }
 
 async fn end_of(client: &Client, message: &Accepted) -> Result<Ending> {
@@ -88,14 +148,5 @@ async fn end_of(client: &Client, message: &Accepted) -> Result<Ending> {
             return Ok(ending);
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-async fn done_words(client: &Client, message: &Accepted) -> Result<String> {
-    let id = message.tmdb_id;
-    match client.movie(id).await {
-        Ok(movie) => Ok(format!("{id}: {} (revision {})", movie.title, movie.revision)),
-        Err(OperatorError::Unknown { .. }) => Ok(format!("{id}: done")),
-        Err(error) => Err(error.into()),
     }
 }

@@ -53,7 +53,7 @@ async fn show(config: &Config, id: TmdbId, out: Output) -> Result<()> {
     let due = due_words(&movie, now);
     out.pairs(&[
         ("title", movie.title),
-        ("tmdb_id", movie.tmdb_id),
+        ("tmdb_id", movie.tmdb_id.to_string()),
         ("work_id", movie.work_id.to_string()),
         ("status", movie.ingestion_status),
         ("released", movie.release_date.unwrap_or_else(|| "unknown".to_owned())),
@@ -80,6 +80,9 @@ fn due_words(movie: &MovieRow, now: OffsetDateTime) -> String {
     }
     if !movie.is_stale {
         let (due, days) = (relative(Some(movie.due_at), now), movie.interval_days);
+        if !movie.lacks.is_empty() {
+            return format!("{due}: TMDB's answer lacked {}", movie.lacks.join(", "));
+        }
         return format!("{due}: every {days} days at its age");
     }
     if movie.revision == 0 {

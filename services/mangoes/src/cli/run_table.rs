@@ -1,9 +1,11 @@
 //! Runs as a table.
 
+use operator::jobs::RunView;
+use serde_json::json;
 use store::RunRow;
 use time::OffsetDateTime;
 
-use crate::output::{Output, millis, relative};
+use crate::output::{Output, WideTable, millis, relative};
 
 const HEAD: [&str; 12] = [
     "JOB",
@@ -20,8 +22,18 @@ const HEAD: [&str; 12] = [
     "NOTE",
 ];
 
-pub(super) fn print_runs(runs: &[RunRow], now: OffsetDateTime, out: Output) {
-    out.table(&runs, &HEAD, runs.iter().map(|run| row(run, now)).collect());
+/// What a narrow terminal does without, the first of them first.
+const LESS: [&str; 5] = ["NOT NEEDED", "SKIPPED", "CHECKED", "TRIGGER", "TMDB CALLS"];
+
+pub(super) fn print_runs(runs: &[RunView], now: OffsetDateTime, out: Output) {
+    let rows = runs.iter().map(|view| row(&view.run, now)).collect();
+    out.wide_table(&json!({ "runs": runs }), WideTable { head: &HEAD, less: &LESS, rows });
+}
+
+/// One run alone.
+pub(super) fn print_run(view: &RunView, now: OffsetDateTime, out: Output) {
+    let rows = vec![row(&view.run, now)];
+    out.wide_table(view, WideTable { head: &HEAD, less: &LESS, rows });
 }
 
 fn row(run: &RunRow, now: OffsetDateTime) -> Vec<String> {

@@ -8,22 +8,26 @@ use operator::{
     status::{Fault, faults},
 };
 use runtime::Config;
-use store::{Band, BudgetRow, Status};
+use store::{Band, BudgetRow, LongWait, Status};
 use time::OffsetDateTime;
 
 use crate::{
     cli::migration_plan,
     connect,
-    output::{self, Output, percent, relative},
+    output::{self, Output, counted, percent, relative, rfc3339},
 };
 
+/// What helps where TMDB refuses the credential.
+const NEW_CREDENTIAL: &str = "set another TMDB_TOKEN or TMDB_API_KEY and restart, or write it into \
+                              the file of TMDB_TOKEN_FILE, which is read again";
 /// Exit code of `status --check` when the freshness promise is not kept.
 const NOT_FRESH: u8 = 3;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
-    /// Exit 3 when a title is older than its policy allows, when TMDB refuses the credential, or
-    /// when a job is paused because its schedule cannot be read.
+    /// Exit 3 when a title is older than its policy allows, when TMDB refuses the credential, when
+    /// a message has waited for more than an hour, or when a job is paused because its schedule
+    /// cannot be read.
     #[arg(long)]
     check: bool,
 }
@@ -58,6 +62,9 @@ pub(super) async fn show(client: &Client, out: Output) -> Result<Status> {
     let rows = status.bands.iter().map(band_row).collect();
     out.table(&status.bands, &["BAND", "EVERY", "TITLES", "FRESH", "DUE"], rows);
     out.pairs(&totals(&status, now));
+    for wait in &status.long_waits {
+        out.pairs(&[("waiting", waiting_words(wait))]);
+    }
     for job in &status.unreadable_jobs {
         out.pairs(&[("paused job", format!("{}: {}", job.name, job.reason))]);
     }
@@ -94,8 +101,14 @@ fn totals(status: &Status, now: OffsetDateTime) -> Vec<(&'static str, String)> {
         ("TMDB, last hour", calls),
         ("TMDB budget", budget_words(&status.budget, now)),
         ("removed from TMDB", status.removed.to_string()),
+        ("incomplete", incomplete_words(status.incomplete)),
         ("dead letters", status.dead_letters.to_string()),
     ]
+}
+
+fn incomplete_words(titles: i64) -> String {
+    let lacking = counted(titles.unsigned_abs(), "title");
+    if titles == 0 { lacking } else { format!("{lacking}; asked for again within hours") }
 }
 
 /// What slows or stops TMDB calls at the moment.
@@ -103,8 +116,7 @@ fn budget_words(budget: &BudgetRow, now: OffsetDateTime) -> String {
     let mut words = Vec::new();
     if let Some(at) = budget.credential_refused_at {
         words.push(format!(
-            "STOPPED {}: TMDB refuses the credential; set another TMDB_TOKEN or TMDB_API_KEY and \
-             restart",
+            "STOPPED {}: TMDB refuses the credential; {NEW_CREDENTIAL}",
             relative(Some(at), now)
         ));
     }
@@ -120,15 +132,26 @@ fn budget_words(budget: &BudgetRow, now: OffsetDateTime) -> String {
     if words.is_empty() { "as configured".to_owned() } else { words.join("; ") }
 }
 
+/// What a person has to know of messages that wait and wait.
+fn waiting_words(wait: &LongWait) -> String {
+    let why = wait.error.as_deref().unwrap_or("the work on it goes on");
+    format!(
+        "{} of {} unfinished for more than an hour, the first since {}: {why}",
+        counted(wait.messages.unsigned_abs(), "message"),
+        wait.consumer,
+        rfc3339(wait.since)
+    )
+}
+
 fn fault_words(fault: &Fault) -> String {
     match fault {
         Fault::Late(titles) => {
             format!("not fresh: {titles} titles were refreshed longer ago than their policy allows")
         }
         Fault::CredentialRefused => {
-            "TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart"
-                .to_owned()
+            format!("TMDB refuses the credential: {NEW_CREDENTIAL}")
         }
+        Fault::Waiting(wait) => waiting_words(wait),
         Fault::UnreadableJob(job) => format!(
             "job {0} is paused: {1}; `mangoes jobs set {0} --schedule ...` corrects it",
             job.name, job.reason

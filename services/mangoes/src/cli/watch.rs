@@ -6,7 +6,6 @@ use anyhow::Result;
 use operator::{Client, jobs::RunFilter};
 use runtime::Config;
 use serde_json::json;
-use store::RunRow;
 
 use super::{jobs::list::print_jobs, run_table::print_runs, status};
 use crate::{
@@ -48,23 +47,22 @@ pub(super) async fn run(config: &Config, args: &WatchArgs, out: Output) -> Resul
 }
 
 async fn as_json(client: &Client) -> Result<String> {
-    let at = client.now().await?.unix_timestamp();
+    let at = output::rfc3339(client.now().await?);
     let status = client.status().await?;
     let jobs = client.jobs().await?;
     Ok(json!({ "at": at, "status": status, "jobs": jobs }).to_string())
 }
 
 async fn show(client: &Client, out: Output) -> Result<()> {
-    output::clear_screen();
+    output::begin_frame();
     status::show(client, out).await?;
     output::line("");
     let now = client.now().await?;
     print_jobs(&client.jobs().await?, now, out);
     output::line("");
     let latest = RunFilter { limit: Some(RUNS), ..RunFilter::default() };
-    let runs = client.runs(&latest).await?;
-    let runs: Vec<RunRow> = runs.into_iter().map(|view| view.run).collect();
-    print_runs(&runs, now, out);
+    print_runs(&client.runs(&latest).await?, now, out);
     output::line("");
+    output::show_frame();
     Ok(())
 }

@@ -1,4 +1,7 @@
 //! `mangoes webhook`: events by HTTP, for those who do not run NATS.
+//!
+//! An outage of NATS is waited for. Where only a restart or a person can help, it ends with status
+//! 1 and says why: a supervisor starts it again.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -28,7 +31,7 @@ pub(crate) struct WebhookArgs {
     /// Begin with the oldest event that is stored; at the first start.
     #[arg(long)]
     from_oldest: bool,
-    /// Give an event up after so many seconds: it is a dead letter then.
+    /// Give an event up when the pauses between its attempts are so long: it is a dead letter then.
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     give_up_after: u64,
 }

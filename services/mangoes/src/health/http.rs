@@ -67,9 +67,12 @@ async fn ready(State(process): State<Process>) -> (StatusCode, String) {
     reasons.extend(seen.missing_rights);
     reasons.extend(process.bus.pulse().stalled().iter().map(watchdog::words));
     reasons.extend(process.bus.pulse().failing());
-    let tmdb = process.tmdb.as_ref().map(tmdb::Client::health);
-    reasons.extend(tmdb.and_then(|health| tmdb_problem(health, seen.calls_paused_secs)));
-    answer(&reasons, &format!("ready\n{}", notes(&seen.unreadable_jobs)))
+    let mut notes = notes(&seen.unreadable_jobs);
+    if let Some(tmdb) = &process.tmdb {
+        reasons.extend(tmdb_problem(tmdb.health(), seen.calls_paused_secs));
+        notes.push_str(&tmdb_notes(tmdb));
+    }
+    answer(&reasons, &format!("ready\n{notes}"))
 }
 
 /// What the database says about the work of this process.
@@ -97,13 +100,30 @@ impl DatabaseView {
 fn tmdb_problem(health: tmdb::Health, paused_secs: i64) -> Option<String> {
     match health {
         tmdb::Health::CredentialRefused => Some(
-            "TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart"
+            "TMDB refuses the credential: set another TMDB_TOKEN or TMDB_API_KEY and restart, or \
+             write it into the file of TMDB_TOKEN_FILE, which is read again"
                 .to_owned(),
         ),
         tmdb::Health::Down => Some("TMDB is down; work waits for it".to_owned()),
         tmdb::Health::Up => (paused_secs >= LONG_PAUSE_SECS)
             .then(|| format!("rate limited by TMDB (429): calls go on in {paused_secs} s")),
     }
+}
+
+/// What of TMDB is unwell while the rest works.
+fn tmdb_notes(tmdb: &tmdb::Client) -> String {
+    let lists = tmdb.unwell_lists();
+    let list = |(path, since): &(&str, Duration)| {
+        format!("note: TMDB fails on {path} since {} s; what needs it waits\n", since.as_secs())
+    };
+    let mut notes: String = lists.iter().map(list).collect();
+    let odd = tmdb.odd_movies();
+    if odd > 0 {
+        notes.push_str(&format!(
+            "note: TMDB gives no answer about {odd} movies that can be used; they wait\n"
+        ));
+    }
+    notes
 }
 
 /// A paused job is a matter for a person: this process does its work.

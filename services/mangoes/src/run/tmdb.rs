@@ -59,16 +59,27 @@ async fn watch_cancelled(store: Store, cancelled: tmdb::CancelledRuns) {
 
 fn settings(config: &Config) -> Result<tmdb::Config> {
     let secret = config.tmdb_credential.as_ref().map_or(NO_CREDENTIAL, Secret::reveal);
-    let credential = if config.asks_tmdb_itself() {
-        tmdb::Credential::parse(secret).map_err(runtime::ConfigError)?
-    } else {
-        tmdb::Credential::any(secret)
+    let is_tmdb = config.asks_tmdb_itself();
+    let read = move |secret: &str| {
+        if is_tmdb { tmdb::Credential::parse(secret) } else { Ok(tmdb::Credential::any(secret)) }
     };
+    let credential = read(secret).map_err(runtime::ConfigError)?;
+    let source = config.tmdb_source.clone().map(|source| {
+        tmdb::CredentialSource::new(move || match source.read() {
+            Ok(secret) => read(secret?.reveal()).ok(),
+            Err(error) => {
+                warn!(%error, "the credential of TMDB cannot be read again");
+                None
+            }
+        })
+    });
     Ok(tmdb::Config {
         base_url: config.tmdb_base_url.clone(),
         credential: Some(credential),
+        source,
         concurrency: config.tmdb_concurrency,
         language: config.tmdb_language.clone(),
+        adult: config.tmdb_adult,
         region: config.tmdb_region.clone(),
         streaming_regions: config.tmdb_streaming_regions.clone(),
         ..Default::default()

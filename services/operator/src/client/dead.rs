@@ -110,8 +110,10 @@ async fn replay_in_groups(
         let what = json!({ "payload": payload, "again": again, "limit": group });
         let body = signed(with(selected(selection), what), by);
         let some: Vec<Replayed> = ask(bus, "dead.replay", body).await?;
-        // What was replayed is not chosen once more, but for `again`.
-        let is_last = i64::try_from(some.len()).unwrap_or(i64::MAX) < group || *again;
+        // What was replayed is not chosen once more, but for `again`; what is refused is.
+        let is_new = |one: &Replayed| !replayed.iter().any(|old: &Replayed| old.id == one.id);
+        let new = some.iter().filter(|one| one.replayed_as.is_some() && is_new(one)).count();
+        let is_last = i64::try_from(some.len()).unwrap_or(i64::MAX) < group || *again || new == 0;
         replayed.extend(some);
         if is_last || group == left {
             return Ok(replayed);

@@ -246,13 +246,19 @@ impl Client {
         held: bool,
         note: Option<&str>,
         by: &Author,
-    ) -> Result<(), OperatorError> {
+    ) -> Result<Jobs, OperatorError> {
         match self {
-            Self::Database(store) if held => jobs::hold(store, note, by).await,
-            Self::Database(store) => jobs::release(store, note, by).await,
+            Self::Database(store) => {
+                if held {
+                    jobs::hold(store, note, by).await?;
+                } else {
+                    jobs::release(store, note, by).await?;
+                }
+                jobs::list(store).await
+            }
             Self::Nats(bus) => {
                 let body = signed(json!({ "held": held, "note": note }), by);
-                ask::<Value>(bus, "jobs.hold", body).await.map(|_| ())
+                ask(bus, "jobs.hold", body).await
             }
         }
     }

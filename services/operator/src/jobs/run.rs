@@ -32,16 +32,16 @@ pub struct RunRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DryRun {
     pub name: String,
+    /// What it would do.
+    pub action: Action,
     /// Movies that would be ingested (at most) or refreshed.
     pub movies: i64,
     /// About.
     pub tmdb_calls: i64,
     /// At the rate of this moment, when nothing else runs; `None`: no limit.
-    pub seconds: Option<f64>,
+    pub estimated_seconds: Option<f64>,
     /// The first titles, where they are known before.
     pub sample: Vec<String>,
-    /// For people.
-    pub words: String,
 }
 
 /// Runs a job now; its schedule stays as it is.
@@ -87,14 +87,14 @@ pub async fn dry_run(
     let lowered = store.budget().await?.lowered_rate;
     let rate = lowered.unwrap_or(f64::from(tmdb_rate));
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    let seconds = (rate > 0.0).then(|| estimate.calls as f64 / rate);
+    let estimated_seconds = (rate > 0.0).then(|| estimate.calls as f64 / rate);
     Ok(DryRun {
         name: job.name.into(),
+        action: job.action,
         movies: estimate.movies,
         tmdb_calls: estimate.calls,
-        seconds,
+        estimated_seconds,
         sample: estimate.sample,
-        words: estimate.words.to_owned(),
     })
 }
 
@@ -102,7 +102,6 @@ struct Estimate {
     movies: i64,
     calls: i64,
     sample: Vec<String>,
-    words: &'static str,
 }
 
 async fn estimate(
@@ -118,37 +117,21 @@ async fn estimate(
                 movies,
                 calls: movies + (movies + NEW_PER_PAGE - 1) / NEW_PER_PAGE,
                 sample: Vec::new(),
-                words: "read the pages of the list and ingest at most this many new titles",
             }
         }
         Action::Scan => {
             let limit = ScanPayload::read(payload).map_err(invalid)?.limit;
             let due = store.would_scan(i64::from(limit), SAMPLE).await?;
-            Estimate {
-                movies: due.movies,
-                calls: due.movies,
-                sample: due.titles,
-                words: "queue the movies that are due, the longest due first; each costs one call",
-            }
+            Estimate { movies: due.movies, calls: due.movies, sample: due.titles }
         }
         Action::Refresh => {
             let most = RefreshPayload::read(payload).map_err(invalid)?.max_items;
             let waiting = store.would_release(most).await?;
-            Estimate {
-                movies: waiting,
-                calls: waiting,
-                sample: Vec::new(),
-                words: "publish the queue rows that nobody works on; each costs one call",
-            }
+            Estimate { movies: waiting, calls: waiting, sample: Vec::new() }
         }
         Action::Maintain => {
             check(action, payload)?;
-            Estimate {
-                movies: 0,
-                calls: 0,
-                sample: Vec::new(),
-                words: "remove rows that are older than they are kept; TMDB is not called",
-            }
+            Estimate { movies: 0, calls: 0, sample: Vec::new() }
         }
     })
 }

@@ -42,7 +42,9 @@ pub(super) struct Run {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunToCancel {
-    pub(super) run_id: String,
+    pub(super) run_id: Option<String>,
+    /// The job whose open run is meant.
+    pub(super) name: Option<JobName>,
     pub(super) note: Option<String>,
 }
 

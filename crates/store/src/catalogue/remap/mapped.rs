@@ -136,6 +136,7 @@ impl Mapped {
             similar: std::mem::take(&mut self.similar),
             card,
             owns_rows: false,
+            lacks: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use proto::{
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
+use super::{DeadFilter, DeadGroup};
 use crate::{Store, StoreError};
 
 /// What became of a dead letter that was to be replayed.
@@ -21,11 +22,27 @@ pub enum Replay {
     NoJson,
     /// It is a tick of this job, and the run that it was for is over.
     Tick(String),
+    /// It was for the receiver of this webhook alone, and everybody would get it.
+    Webhook(String),
     /// There is no such dead letter.
     Unknown,
 }
 
+impl Replay {
+    /// Begins the names of webhooks' consumers.
+    pub const WEBHOOK: &str = "webhook-";
+}
+
+/// Dead letters that a replay of many leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many there are; counted up to one more than [`DeadGroup::LETTERS_MAX`].
+    pub letters: i64,
+    pub newest_id: i64,
+}
+
 struct Letter {
+    consumer: String,
     subject: String,
     payload: Vec<u8>,
     replayed_as: Option<String>,
@@ -57,6 +74,71 @@ impl Letter {
 }
 
 impl Store {
+    /// The numbers of dead letters that are to be replayed, the newest first. Those of webhooks and
+    /// those that were replayed are named only by their numbers.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn dead_to_replay(
+        &self,
+        filter: &DeadFilter,
+        limit: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let ids = sqlx::query_scalar!(
+            "
+            select id
+            from dead_letter
+            where ($1::bigint[] is null or id = any ($1))
+                and ($2::text is null or consumer = $2)
+                and ($3::text is null or reason = $3)
+                and ($1::bigint[] is not null or replayed_as is null)
+                and ($1::bigint[] is not null or not starts_with(consumer, $4))
+            order by id desc
+            limit $5
+            ",
+            filter.ids.as_deref(),
+            filter.consumer,
+            filter.reason,
+            Replay::WEBHOOK,
+            limit
+        );
+        Ok(ids.fetch_all(&self.pool).await?)
+    }
+
+    /// What [`Self::dead_to_replay`] leaves out because it is a webhook's. `None`: nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn dead_of_webhooks(
+        &self,
+        filter: &DeadFilter,
+    ) -> Result<Option<LeftOut>, StoreError> {
+        if filter.ids.is_some() {
+            return Ok(None);
+        }
+        let left_out = sqlx::query!(
+            r#"
+            select count(*) as "letters!", max(id) as newest_id
+            from (
+                select id
+                from dead_letter
+                where starts_with(consumer, $3)
+                    and ($1::text is null or consumer = $1)
+                    and ($2::text is null or reason = $2)
+                    and replayed_as is null
+                order by id desc
+                limit $4
+            ) d
+            "#,
+            filter.consumer,
+            filter.reason,
+            Replay::WEBHOOK,
+            DeadGroup::LETTERS_MAX + 1
+        );
+        let left_out = left_out.fetch_one(&self.pool).await?;
+        Ok(left_out.newest_id.map(|newest_id| LeftOut { letters: left_out.letters, newest_id }))
+    }
+
     /// Sends a dead letter again, with its own payload or another. `again`: also when it was
     /// replayed before.
     ///
@@ -70,6 +152,9 @@ impl Store {
     ) -> Result<Replay, StoreError> {
         let mut tx = self.pool.begin().await?;
         let Some(letter) = locked(&mut tx, id).await? else { return Ok(Replay::Unknown) };
+        if letter.consumer.starts_with(Replay::WEBHOOK) {
+            return Ok(Replay::Webhook(letter.consumer));
+        }
         if let Some(before) = letter.replayed_as.clone().filter(|_| !again) {
             return Ok(Replay::Before(before));
         }
@@ -104,7 +189,7 @@ async fn locked(tx: &mut PgConnection, id: i64) -> Result<Option<Letter>, StoreE
     let letter = sqlx::query_as!(
         Letter,
         "
-        select subject, payload, replayed_as
+        select consumer, subject, payload, replayed_as
         from dead_letter
         where id = $1
         for update
@@ -168,6 +253,7 @@ mod tests {
             (Some("replay:7:41"), "replay:7:42"),
         ] {
             let letter = Letter {
+                consumer: "ingest-movie".to_owned(),
                 subject: "movies.ingest.movie".to_owned(),
                 payload: Vec::new(),
                 replayed_as: before.map(ToOwned::to_owned),

@@ -6,6 +6,7 @@ use anyhow::Result;
 use operator::{Moment, jobs::PauseRequest};
 use proto::JobName;
 use runtime::Config;
+use serde_json::json;
 
 use crate::{
     cli::author::this_user,
@@ -20,7 +21,8 @@ pub(crate) struct PauseArgs {
     /// Why it is paused.
     #[arg(long)]
     note: Option<String>,
-    /// When it fires again by itself: a time, or a span from now such as 2h.
+    /// When it fires again by itself: a time, a date (midnight UTC), or a span from now such as
+    /// 2h30m.
     #[arg(long, value_name = "WHEN")]
     until: Option<Moment>,
 }
@@ -45,6 +47,7 @@ pub(super) async fn pause(config: &Config, args: PauseArgs, out: Output) -> Resu
          resume {0}` lets it fire again",
         job.name
     ));
+    out.json_only(&job);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,6 +55,7 @@ pub(super) async fn resume(config: &Config, name: &str, out: Output) -> Result<E
     let client = connect::client(config).await?;
     let job = client.resume(name, &this_user()).await?;
     out.say(&format!("{name} fires again: next {}", relative(job.next_at, client.now().await?)));
+    out.json_only(&job);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -62,18 +66,19 @@ pub(super) async fn delete(config: &Config, name: &str, out: Output) -> Result<E
         "{name} is deleted; `mangoes jobs runs` shows its runs for a while, and no other job can \
          have its name"
     ));
+    out.json_only(&json!({ "deleted": name }));
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn hold(config: &Config, args: HoldArgs, out: Output) -> Result<ExitCode> {
     let client = connect::client(config).await?;
     let note = args.note.as_deref();
+    let jobs = client.hold(!args.off, note, &this_user()).await?;
     if args.off {
-        client.hold(false, note, &this_user()).await?;
         out.say("all jobs are released; each fires at its next time");
     } else {
-        client.hold(true, note, &this_user()).await?;
         out.say("all jobs are held; `mangoes jobs hold --off` releases them");
     }
+    out.json_only(&jobs);
     Ok(ExitCode::SUCCESS)
 }

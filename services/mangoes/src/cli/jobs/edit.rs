@@ -76,10 +76,10 @@ struct SettingsArgs {
     /// Fire up to this many seconds later; for one time it is always the same delay.
     #[arg(long, value_name = "SECONDS")]
     jitter: Option<i32>,
-    /// Do not fire before: a time, or a span from now such as 2h.
+    /// Do not fire before: a time, a date (midnight UTC), or a span from now such as 2h30m.
     #[arg(long, value_name = "WHEN")]
     starts: Option<Moment>,
-    /// Do not fire after: a time, or a span from now such as 2h.
+    /// Do not fire after: a time, a date (midnight UTC), or a span from now such as 2h30m.
     #[arg(long, value_name = "WHEN")]
     ends: Option<Moment>,
     /// End after this many runs.
@@ -134,7 +134,11 @@ pub(super) async fn create(config: &Config, args: CreateArgs, out: Output) -> Re
     let settings = settings.job_edit(client.now().await?);
     note_schedule(&settings);
     let draft = JobDraft { name, action, settings };
-    client.create(&draft, &this_user()).await?;
+    let job = client.create(&draft, &this_user()).await?;
+    if out.json {
+        out.value(&job);
+        return Ok(ExitCode::SUCCESS);
+    }
     preview::next(config, &draft.name, SHOWN_TIMES, out).await
 }
 
@@ -143,7 +147,11 @@ pub(super) async fn set(config: &Config, args: SetArgs, out: Output) -> Result<E
     let client = connect::client(config).await?;
     let edit = settings.job_edit(client.now().await?);
     note_schedule(&edit);
-    client.set(&name, &edit, &this_user()).await?;
+    let job = client.set(&name, &edit, &this_user()).await?;
+    if out.json {
+        out.value(&job);
+        return Ok(ExitCode::SUCCESS);
+    }
     preview::next(config, &name, SHOWN_TIMES, out).await
 }
 

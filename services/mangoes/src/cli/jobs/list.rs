@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::{
     connect,
-    output::{Output, counted, relative, rfc3339},
+    output::{Output, WideTable, counted, relative, rfc3339},
 };
 
 /// Runs in the strip of marks.
@@ -39,7 +39,8 @@ pub(in crate::cli) fn print_jobs(all: &Jobs, now: OffsetDateTime, out: Output) {
         ]
     };
     let rows = all.jobs.iter().map(row).collect();
-    out.table(&all, &["NAME", "SCHEDULE", "ZONE", "NEXT", "LAST", "RUNS"], rows);
+    let head = ["NAME", "SCHEDULE", "ZONE", "NEXT", "LAST", "RUNS"];
+    out.wide_table(all, WideTable { head: &head, less: &["RUNS", "ZONE"], rows });
 }
 
 /// The last runs as marks, oldest first.

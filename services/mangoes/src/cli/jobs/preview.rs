@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use operator::jobs::{NextTimes, Preview};
 use runtime::Config;
+use serde_json::json;
 
 use super::list::next_words;
 use crate::{
@@ -32,7 +33,8 @@ pub(super) async fn next(
             time.note.clone().unwrap_or_default(),
         ]
     };
-    out.table(&times, &[&job.timezone, "UTC", "IN", "NOTE"], times.iter().map(row).collect());
+    let head = [&*job.timezone, "UTC", "IN", "NOTE"];
+    out.table(&json!({ "times": times }), &head, times.iter().map(row).collect());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -44,7 +46,7 @@ pub(super) async fn lint(config: &Config, out: Output) -> Result<ExitCode> {
     }
     if out.json || !found.is_empty() {
         let rows = found.iter().map(|f| vec![f.job.clone(), f.problem.clone()]).collect();
-        out.table(&found, &["JOB", "PROBLEM"], rows);
+        out.table(&json!({ "findings": found }), &["JOB", "PROBLEM"], rows);
     }
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,7 +7,7 @@ use operator::{
     Moment,
     jobs::{BackfillRequest, DryRun, RunRequest},
 };
-use proto::JobName;
+use proto::{Action, JobName};
 use runtime::Config;
 use serde_json::json;
 use store::{BackfillOutcome, Backfilled};
@@ -40,10 +40,10 @@ pub(crate) struct RunArgs {
 pub(crate) struct BackfillArgs {
     /// The job.
     name: JobName,
-    /// First time, as 2026-11-01T00:00:00Z.
+    /// First time, as 2026-11-01T00:00:00Z, or a date: its midnight in UTC.
     #[arg(long, value_name = "WHEN")]
     from: Moment,
-    /// Last time.
+    /// Last time, or a date: its midnight in UTC.
     #[arg(long, value_name = "WHEN", default_value = "now")]
     to: Moment,
     /// Only say which times would run.
@@ -79,12 +79,12 @@ fn print_dry_run(plan: &DryRun, out: Output) {
         out.value(plan);
         return;
     }
-    let time = plan.seconds.map_or_else(
+    let time = plan.estimated_seconds.map_or_else(
         || "as fast as TMDB answers".to_owned(),
         |secs| format!("about {secs:.0} s at the rate of this moment"),
     );
     let mut pairs = vec![
-        ("it would", plan.words.clone()),
+        ("it would", action_words(plan.action).to_owned()),
         ("movies", plan.movies.to_string()),
         ("TMDB calls", format!("about {}", plan.tmdb_calls)),
         ("time", time),
@@ -93,6 +93,15 @@ fn print_dry_run(plan: &DryRun, out: Output) {
         pairs.push(("first titles", plan.sample.join(", ")));
     }
     out.pairs(&pairs);
+}
+
+const fn action_words(action: Action) -> &'static str {
+    match action {
+        Action::Ingest => "read the pages of the list and ingest at most this many new titles",
+        Action::Scan => "queue the movies that are due, the longest due first; each costs one call",
+        Action::Refresh => "publish the queue rows that nobody works on; each costs one call",
+        Action::Maintain => "remove rows that are older than they are kept; TMDB is not called",
+    }
 }
 
 pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -> Result<ExitCode> {
@@ -116,8 +125,7 @@ pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -
 const fn outcome_words(outcome: BackfillOutcome) -> &'static str {
     match outcome {
         BackfillOutcome::There => "ran before",
-        BackfillOutcome::Queued | BackfillOutcome::Waiting | BackfillOutcome::WouldRun => {
-            outcome.as_str()
-        }
+        BackfillOutcome::WouldRun => "would run",
+        BackfillOutcome::Queued | BackfillOutcome::Waiting => outcome.as_str(),
     }
 }

@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 use operator::{Client, jobs::RunFilter};
 use proto::JobName;
 use runtime::Config;
-use store::RunRow;
 
 use crate::{
     cli::{author::this_user, run_table::print_runs},
@@ -54,7 +53,6 @@ pub(super) async fn runs(config: &Config, args: RunsArgs, out: Output) -> Result
     let client = connect::client_to_read(config).await?;
     let filter = RunFilter { name: args.name, run_id: None, limit: Some(args.limit) };
     let runs = client.runs(&filter).await?;
-    let runs: Vec<RunRow> = runs.into_iter().map(|view| view.run).collect();
     if runs.is_empty() && !out.json {
         out.say(
             "no runs yet: `mangoes jobs list` shows when the next one starts, `mangoes jobs run \
@@ -79,13 +77,12 @@ async fn run_to_cancel(client: &Client, named: RunOrJob) -> Result<String> {
 pub(super) async fn cancel(config: &Config, args: CancelArgs, out: Output) -> Result<ExitCode> {
     let client = connect::client(config).await?;
     let run_id = run_to_cancel(&client, args.run).await?;
-    let run = client.cancel(&run_id, args.note.as_deref(), &this_user()).await?.run;
+    let view = client.cancel(&run_id, args.note.as_deref(), &this_user()).await?;
+    let run = &view.run;
     out.say(&format!(
         "{run_id} is cancelled: {} done, {} failed, {} left undone",
         run.done, run.failed, run.cancelled
     ));
-    if out.json {
-        out.value(&run);
-    }
+    out.json_only(&view);
     Ok(ExitCode::SUCCESS)
 }
