@@ -181,13 +181,6 @@ fn keep_of_row<'a>(movie: &mut Cow<'a, Movie<'a>>, row: &'a AppRow) -> bool {
         movie.to_mut().keep_missing(&of_row);
         return true;
     }
-    if movie.may_lack_texts()
-        && let Some(of_row) = row.movie(movie)
-    {
-        movie.to_mut().keep_texts(&of_row);
-        movie.to_mut().certification = movie.certification.clone().or(of_row.certification);
-        return true;
-    }
     if movie.certification.is_some() {
         return false;
     }

@@ -232,18 +232,6 @@ impl<'a> Movie<'a> {
         keep(&mut self.collection, &stored.collection);
         keep(&mut self.similar, &stored.similar);
         keep(&mut self.certification, &stored.certification);
-        self.keep_texts(stored);
-    }
-
-    /// A text that is empty erases none that was there.
-    pub(crate) fn keep_texts(&mut self, stored: &Movie<'a>) {
-        keep(&mut self.overview, &stored.overview);
-        keep(&mut self.tagline, &stored.tagline);
-    }
-
-    /// Whether a text is empty that may have been there.
-    pub(crate) fn may_lack_texts(&self) -> bool {
-        self.overview.is_none() || self.tagline.is_none()
     }
 
     /// Parts that the app shows and no answer had yet, by TMDB's names.
