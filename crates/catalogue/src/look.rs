@@ -63,8 +63,8 @@ pub struct Look {
     pub fingerprint: Vec<u8>,
     /// It lacked a part: [`Look::merge`] is needed before it is compared or stored.
     pub is_incomplete: bool,
-    /// A text is empty in it, wherever the movie has it from then.
-    lacks_texts: bool,
+    /// Texts that are empty in it, by their keys, wherever the movie has them from then.
+    empty_texts: Vec<&'static str>,
     prints: Prints,
     parsed: Arc<Parsed>,
 }
@@ -87,12 +87,12 @@ impl Look {
     /// It is no JSON object, or has no id. Whether it is the id that was asked for is the caller's
     /// question.
     pub fn read(body: Body, options: Arc<MapOptions>) -> Result<Self, AnswerError> {
-        let (mut is_incomplete, mut lacks_texts) = (false, false);
+        let (mut is_incomplete, mut empty_texts) = (false, Vec::new());
         let parsed = Parsed::try_new(Received { body, options }, |received| {
             let answer = Answer::read(&received.body.text)?;
             let id = answer.id.and_then(|id| TmdbId::try_from(id).ok()).ok_or(AnswerError::NoId)?;
             is_incomplete = !answer.lacks().is_empty();
-            lacks_texts = answer.overview.is_none() || answer.tagline.is_none();
+            empty_texts = merge::empty_texts(&answer);
             Ok(map::movie(answer, id, &received.options))
         })?;
         let movie = parsed.borrow_dependent();
@@ -103,7 +103,7 @@ impl Look {
             rating: movie.rating,
             fingerprint: prints.fingerprint(),
             is_incomplete,
-            lacks_texts,
+            empty_texts,
             prints,
             parsed: Arc::new(parsed),
         })
@@ -130,15 +130,15 @@ impl Look {
         let Received { body, options } = self.received();
         let stored = document.and_then(|text| Answer::read(text).ok());
         let mut offers_are_kept = false;
-        if let (Some(text), Some(stored)) = (document, &stored)
-            && (self.may_keep_parts() || self.lacks_texts)
-        {
-            let new = Answer::read(&body.text).unwrap_or_default();
-            let kept = merge::kept(&new, stored);
+        if let Some((text, stored)) = document.zip(stored.as_ref()) {
+            let kept = self.kept_of(stored);
             if !kept.is_empty() {
                 offers_are_kept = kept.contains(&"watch/providers");
                 *merged_body = merge::with_kept(&body.text, text, &kept);
             }
+        } else {
+            // Into the body, so that they stay with every answer after this one.
+            *merged_body = self.with_texts_of(row);
         }
         let merged_body = &*merged_body;
         let mut movie = Cow::Borrowed(self.movie());
@@ -151,6 +151,30 @@ impl Look {
         let is_as_received = !keep_of_row(&mut movie, row) && merged_body.is_none();
         let prints = if is_as_received { self.prints.clone() } else { movie.prints() };
         Merged { movie, prints, before }
+    }
+
+    /// What of the stored answer stays, by its keys.
+    fn kept_of(&self, stored: &Answer<'_>) -> Vec<&'static str> {
+        let stored_empty = merge::empty_texts(stored);
+        let erases = self.empty_texts.iter().any(|key| !stored_empty.contains(key));
+        if !erases && !self.may_keep_parts() {
+            return Vec::new();
+        }
+        // To read an answer again takes time, and few have anything to keep.
+        let new = Answer::read(&self.received().body.text).unwrap_or_default();
+        merge::kept(&new, stored)
+    }
+
+    /// The body with the texts that are empty in it and that the app's row has. `None`: there are
+    /// none.
+    fn with_texts_of(&self, row: &AppRow) -> Option<String> {
+        let texts = row.texts(&self.empty_texts);
+        let names: Vec<&str> = texts.keys().copied().collect();
+        if names.is_empty() {
+            return None;
+        }
+        let of_row = serde_json::to_string(&texts).ok()?;
+        merge::with_kept(&self.received().body.text, &of_row, &names)
     }
 
     /// Whether the answer lacks a part, or so many of its lists are empty that it may be truncated:

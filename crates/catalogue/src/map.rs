@@ -56,7 +56,7 @@ pub(crate) fn movie<'a>(answer: Answer<'a>, id: TmdbId, options: &'a MapOptions)
         ids.filter(|id| seen.insert(*id)).collect()
     });
     let translations = answer.translations.and_then(|t| t.translations);
-    let languages = in_order(translations.as_deref(), &options.language, own_language);
+    let languages = ranked(translations.as_deref(), &options.language, own_language);
     let (cast, crew) = answer.credits.map(|c| (c.cast, c.crew)).unwrap_or_default();
     let positive = |number: Option<i64>| number.filter(|n| *n > 0);
     Movie {
@@ -134,12 +134,12 @@ fn date_of(text: Cow<'_, str>) -> Text<'_> {
 
 /// Translations from which a text that the answer lacks is taken, in this order: the configured
 /// language as it is spoken in the configured country, in any country, English, the original
-/// language.
-fn in_order<'t, 'a>(
+/// language; of several countries, the first in the alphabet.
+fn ranked<'t, 'a>(
     translations: Option<&'t [Translation<'a>]>,
     configured: &str,
     original: Option<&str>,
-) -> Vec<&'t TranslatedTexts<'a>> {
+) -> Vec<Ranked<'t, 'a>> {
     let (language, country) = configured.split_once('-').unwrap_or((configured, ""));
     let rank = |of: &Translation<'_>| {
         let spoken = of.iso_639_1.as_deref();
@@ -151,29 +151,38 @@ fn in_order<'t, 'a>(
         }
         (spoken.is_some() && spoken == original).then_some(3)
     };
-    let ranked = translations
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|of| Some(((rank(of)?, of.iso_3166_1.as_deref()), of.data.as_ref()?)));
-    let mut ranked: Vec<_> = ranked.collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().map(|(_, texts)| texts).collect()
+    let ranked = translations.unwrap_or_default().iter().filter_map(|of| {
+        let (rank, country) = (rank(of)?, of.iso_3166_1.as_deref());
+        Some(Ranked { rank, country, texts: of.data.as_ref()? })
+    });
+    ranked.collect()
 }
 
+/// Texts in a language that is asked for one.
+struct Ranked<'t, 'a> {
+    /// The lowest is asked first.
+    rank: u8,
+    country: Option<&'t str>,
+    texts: &'t TranslatedTexts<'a>,
+}
+
+/// The first of these texts that is there, whatever the order in which they are sent.
 fn translated<'a>(
-    languages: &[&TranslatedTexts<'a>],
+    languages: &[Ranked<'_, 'a>],
     text: impl for<'t> Fn(&'t TranslatedTexts<'a>) -> &'t Text<'a>,
 ) -> Text<'a> {
-    languages.iter().find_map(|texts| text(texts).clone())
+    let there = languages.iter().filter_map(|of| Some((of, text(of.texts).as_ref()?)));
+    let first = there.min_by_key(|(of, text)| (of.rank, of.country, text.trim()));
+    first.map(|(_, text)| text.clone())
 }
 
 /// The region's theatrical certificate, then the limited one, then any.
 fn certificate<'a>(countries: &[CountryReleases<'a>], region: &str) -> Text<'a> {
-    let country = countries.iter().find(|c| c.iso_3166_1.as_deref() == Some(region))?;
-    let releases = country.release_dates.as_ref()?;
     // The first one, whatever the order in which they are sent.
     let of = |wanted: Option<i64>| {
-        let releases = releases.iter().filter(|r| wanted.is_none() || r.kind == wanted);
+        let country = countries.iter().filter(|c| c.iso_3166_1.as_deref() == Some(region));
+        let releases = country.flat_map(|c| c.release_dates.iter().flatten());
+        let releases = releases.filter(|r| wanted.is_none() || r.kind == wanted);
         let dated = releases.filter_map(|release| {
             let date = release.release_date.as_deref().map(one_notation);
             Some((date, release.certification.as_ref()?))
@@ -217,12 +226,19 @@ fn trailer<'v, 'a>(
     ranked.min().map(|(_, _, key)| key)
 }
 
-/// In billing order, each credit once.
+/// In billing order, each credit once. Two in one place stand in the order of their credits,
+/// whatever the order in which they are sent.
 fn billed(mut cast: Vec<CastMember<'_>>) -> Vec<CastMember<'_>> {
     let mut seen = HashSet::new();
-    cast.sort_by_key(|member| member.order.unwrap_or(i64::MAX));
+    cast.sort_by(|one, other| place(one).cmp(&place(other)));
     cast.retain(|member| member.credit_id.clone().is_none_or(|id| seen.insert(id)));
     cast
+}
+
+/// What a member of the cast is sorted by.
+fn place<'m>(member: &'m CastMember<'_>) -> impl Ord + use<'m> {
+    let texts = [&member.credit_id, &member.name, &member.character, &member.profile_path];
+    (member.order.unwrap_or(i64::MAX), texts.map(|text| text.as_deref().map(str::trim)))
 }
 
 /// The offers of these regions, in their order.
@@ -233,10 +249,14 @@ fn offers<'a>(providers: Providers<'a>, regions: &'a [String]) -> Option<Vec<Off
             Offers { region: name.into(), link: None, kinds: std::collections::BTreeMap::new() };
         for (kind, offer) in results.remove(name.as_str())? {
             match offer {
-                Offer::Link(link) => offers.link = Some(link),
-                Offer::Providers(providers) if providers.is_empty() => {}
-                Offer::Providers(providers) => {
-                    offers.kinds.insert(kind, providers);
+                Offer::Link(link) if kind == "link" => offers.link = Some(link),
+                // A text under a key that is not known.
+                Offer::Link(_) => {}
+                Offer::Providers(mut providers) => {
+                    providers.retain(|p| p.provider_id.is_some() || p.provider_name.is_some());
+                    if !providers.is_empty() {
+                        offers.kinds.insert(kind, providers);
+                    }
                 }
             }
         }

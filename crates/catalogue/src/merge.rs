@@ -22,16 +22,9 @@ pub(crate) fn kept(new: &Answer<'_>, stored: &Answer<'_>) -> Vec<&'static str> {
     let stored_lacks = stored.lacks();
     let mut kept = new.lacks();
     kept.retain(|key| !stored_lacks.contains(key));
-    for (key, new, stored) in [
-        ("title", &new.title, &stored.title),
-        ("overview", &new.overview, &stored.overview),
-        ("tagline", &new.tagline, &stored.tagline),
-    ] {
-        // An empty text erases none.
-        if new.is_none() && stored.is_some() {
-            kept.push(key);
-        }
-    }
+    // An empty text erases none.
+    let stored_empty = empty_texts(stored);
+    kept.extend(empty_texts(new).into_iter().filter(|key| !stored_empty.contains(key)));
     let is_emptied = |(new, stored)| new == Some(0) && stored > Some(0);
     let sizes = lengths(new).into_iter().zip(lengths(stored));
     let emptied: Vec<&str> = TELLING
@@ -44,6 +37,13 @@ pub(crate) fn kept(new: &Answer<'_>, stored: &Answer<'_>) -> Vec<&'static str> {
         kept.extend(emptied);
     }
     kept
+}
+
+/// The texts that are empty in an answer, by their keys.
+pub(crate) fn empty_texts(answer: &Answer<'_>) -> Vec<&'static str> {
+    let texts =
+        [("title", &answer.title), ("overview", &answer.overview), ("tagline", &answer.tagline)];
+    texts.into_iter().filter(|(_, text)| text.is_none()).map(|(key, _)| key).collect()
 }
 
 /// How long the [`TELLING`] lists are.

@@ -151,7 +151,7 @@ impl Movie<'_> {
         visitor.field("production_countries", &self.production_countries);
         visitor.field("budget", &self.budget);
         visitor.field("revenue_worldwide", &self.revenue_worldwide);
-        visitor.field("collection", &self.collection);
+        visitor.field("collection", &self.collection.as_ref().and_then(Option::as_ref));
         visitor.field("homepage", &self.homepage);
         // What is not said is not so: a key that is new everywhere is no news.
         visitor.field("adult", &self.adult.unwrap_or(false));
@@ -163,7 +163,8 @@ impl Movie<'_> {
         visitor
             .field("backdrops", &images.map(|images| images.backdrops.as_deref().unwrap_or(&[])));
         visitor.field("logos", &images.map(|images| images.logos.as_deref().unwrap_or(&[])));
-        visitor.field("external_ids", &self.external_ids);
+        let no_ids = ExternalIds::default();
+        visitor.field("external_ids", self.external_ids.as_ref().unwrap_or(&no_ids));
         visitor.field("translations", &self.translations);
         visitor.field("alternative_titles", &self.alternative_titles);
         visitor.field("release_dates", &self.release_dates);

@@ -40,6 +40,10 @@ impl<'de> Read<'de> for Id<'de> {
     fn of_whole(number: i64) -> Option<Self> {
         Some(Self::Number(number))
     }
+
+    fn of_float(number: f64) -> Option<Self> {
+        i64::of_float(number).map(Self::Number)
+    }
 }
 
 /// A member of the cast.
@@ -170,7 +174,8 @@ impl Serialize for Provider<'_> {
     }
 }
 
-/// A poster, backdrop or logo. The votes on it move daily and are not read.
+/// A poster, backdrop or logo. The votes on it move daily and are not read. Its path names the
+/// file: its size is no news of its own, nor is a country that TMDB added to all images at once.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, bound(deserialize = "'de: 'a"))]
 pub struct Image<'a> {
@@ -178,12 +183,11 @@ pub struct Image<'a> {
     pub file_path: Text<'a>,
     #[serde(deserialize_with = "lenient")]
     pub iso_639_1: Text<'a>,
-    /// TMDB added it to all images at once, which is no news of any of them.
     #[serde(deserialize_with = "lenient", skip_serializing)]
     pub iso_3166_1: Text<'a>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", skip_serializing)]
     pub width: Option<i64>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", skip_serializing)]
     pub height: Option<i64>,
 }
 
@@ -223,7 +227,7 @@ pub struct Translation<'a> {
     pub iso_639_1: Text<'a>,
     #[serde(deserialize_with = "lenient")]
     pub iso_3166_1: Text<'a>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", serialize_with = "or_empty")]
     pub data: Option<TranslatedTexts<'a>>,
 }
 
@@ -261,7 +265,7 @@ pub struct AlternativeTitle<'a> {
 pub struct CountryReleases<'a> {
     #[serde(deserialize_with = "lenient")]
     pub iso_3166_1: Text<'a>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(deserialize_with = "lenient", serialize_with = "or_empty")]
     pub release_dates: Option<Vec<Release<'a>>>,
 }
 
@@ -307,6 +311,14 @@ fn where_known<S: Serializer>(number: &Option<i64>, into: S) -> Result<S::Ok, S:
 /// What is not said is not so.
 fn or_no<S: Serializer>(flag: &Option<bool>, into: S) -> Result<S::Ok, S::Error> {
     flag.unwrap_or(false).serialize(into)
+}
+
+/// What is not there has nothing in it.
+fn or_empty<T: Default + Serialize, S: Serializer>(
+    value: &Option<T>,
+    into: S,
+) -> Result<S::Ok, S::Error> {
+    value.as_ref().unwrap_or(&T::default()).serialize(into)
 }
 
 /// An empty list is as none.

@@ -1,5 +1,7 @@
 //! What the app's tables hold of a movie before a save.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{
@@ -75,6 +77,12 @@ impl AppRow {
     /// The certificate in the row of `works_meta`.
     pub(crate) fn certificate(&self) -> Option<&str> {
         text(self.details.as_ref()?, "certification")
+    }
+
+    /// Those of these texts that the row of `works_meta` holds.
+    pub(crate) fn texts<'n>(&self, names: &[&'n str]) -> BTreeMap<&'n str, &str> {
+        let of_row = |name: &&'n str| Some((*name, text(self.details.as_ref()?, name)?));
+        names.iter().filter_map(of_row).collect()
     }
 
     /// This rating with the votes that the card shows: they grow each day, and the card is written

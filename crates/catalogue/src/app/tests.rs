@@ -93,9 +93,14 @@ fn video(key: &str, kind: &str) -> Value {
     json!({ "key": key, "name": "A video", "site": "YouTube", "type": kind, "official": true })
 }
 
+/// In the billing.
+fn place(name: &str) -> u8 {
+    u8::from(name != "Keanu Reeves")
+}
+
 fn member(id: i64, name: &str, gender: i64) -> Value {
     json!({
-        "id": id, "name": name, "character": "Neo", "order": 0, "profile_path": "/f.jpg",
+        "id": id, "name": name, "character": "Neo", "order": place(name), "profile_path": "/f.jpg",
         "credit_id": format!("c{id}"), "gender": gender,
     })
 }
@@ -203,7 +208,8 @@ fn the_details_are_the_columns_that_the_app_writes() {
 
 fn cast_member(person_id: &str, name: &str, gender: &str) -> Value {
     json!({
-        "person_id": person_id, "name": name, "character": "Neo", "order": 0, "gender": gender,
+        "person_id": person_id, "name": name, "character": "Neo", "order": place(name),
+        "gender": gender,
         "photo_url_small": format!("{TMDB}/w92/f.jpg"),
         "photo_url_medium": format!("{TMDB}/w185/f.jpg"),
         "photo_url_large": format!("{TMDB}/h632/f.jpg"),

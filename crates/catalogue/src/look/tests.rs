@@ -2,6 +2,7 @@
 
 mod diffs;
 mod meaning;
+mod met;
 mod texts;
 
 use serde_json::{Value, json};
