@@ -15,7 +15,7 @@ use crate::{
 
 /// The version of the mapping. A title that was mapped by another is written again at its next
 /// look, changed or not.
-pub const MAPPING_VERSION: i16 = 1;
+pub const MAPPING_VERSION: i16 = 2;
 
 /// Longest id of IMDb that is accepted; today they have 9 or 10 characters.
 const IMDB_ID_MAX_CHARS: usize = 16;

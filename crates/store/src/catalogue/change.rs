@@ -1,7 +1,7 @@
 //! Compares a fetched answer with what is stored, and renders the rows that follow from it. Pure:
 //! no database.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use catalogue::{
     AppRow, Card, Facts, Look, MAPPING_VERSION, Movie, Rating, Rendered, Score, app::SimilarRow,
@@ -116,9 +116,11 @@ impl KnownMovie {
     }
 
     /// Whether the app's rows are needed, too, also where nothing in them is the app's own: another
-    /// mapping wrote them, or the answer does not say a part that they may hold.
+    /// mapping wrote them, or neither the answer nor a stored one says a part that they may hold.
     pub(crate) fn needs_rows(&self, save: &Save) -> bool {
-        self.mapping_version != Some(MAPPING_VERSION) || save.look.may_keep_parts()
+        self.mapping_version != Some(MAPPING_VERSION)
+            || !self.has_document
+            || save.look.may_keep_parts()
     }
 
     const fn has_rows(&self) -> bool {
@@ -184,7 +186,7 @@ pub(crate) enum Origin<'a> {
 pub(crate) struct Change<'a> {
     pub(crate) origin: Origin<'a>,
     pub(crate) tmdb_id: TmdbId,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: Cow<'a, Facts>,
     pub(crate) rating: Rating,
     /// When TMDB said so last.
     pub(crate) read_at: OffsetDateTime,
@@ -279,7 +281,7 @@ fn unchanged<'a>(save: &'a Save, known: &KnownMovie) -> Change<'a> {
     Change {
         origin: Origin::Answer(save),
         tmdb_id: save.look.tmdb_id,
-        facts: &save.look.facts,
+        facts: Cow::Borrowed(&save.look.facts),
         rating: save.look.rating,
         read_at: save.fetched_at,
         details_read_at: save.fetched_at,
@@ -316,6 +318,7 @@ pub(crate) fn compare<'a>(
     let mut merged_body = None;
     let merged = save.look.merge(document.as_deref(), &row, &mut merged_body);
     let (movie, at) = (&*merged.movie, save.fetched_at);
+    let facts = Facts::of(movie);
     let fingerprint = merged.prints.fingerprint();
     let diff = merged.before.as_ref().map(|before| diff_of(before, movie, &merged.prints));
     let outcome = if known.is_removed {
@@ -346,6 +349,8 @@ pub(crate) fn compare<'a>(
     let lacks = movie.lacks();
     let similar = details.as_ref().map(|_| movie.similar_of_app());
     Change {
+        writes_work: known.work_differs(&facts),
+        facts: Cow::Owned(facts),
         revision: known.revision + i64::from(is_changed),
         fingerprint,
         outcome,

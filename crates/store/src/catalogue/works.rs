@@ -106,7 +106,7 @@ async fn replace(tx: &mut PgConnection, changes: &[&Change<'_>]) -> Result<Clash
     if changes.is_empty() {
         return Ok(Clashes::default());
     }
-    let facts: Vec<&Facts> = changes.iter().map(|c| c.facts).collect();
+    let facts: Vec<&Facts> = changes.iter().map(|c| &*c.facts).collect();
     let works: Vec<i64> = changes.iter().map(|c| c.work_id).collect();
     let imdb_ids: Vec<Option<String>> = facts.iter().map(|f| f.imdb_id.clone()).collect();
     let titles: Vec<String> = facts.iter().map(|f| f.title.clone()).collect();

@@ -1,6 +1,6 @@
 //! A stored answer mapped again, beside what is stored of its movie. Pure: no database.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use catalogue::{
     AnswerError, AppRow, Card, Facts, MapOptions, MovieRows, Rating, Rendered, RowDifference,
@@ -113,7 +113,7 @@ impl Mapped {
         Change {
             origin: Origin::Remap,
             tmdb_id: self.tmdb_id,
-            facts: &self.facts,
+            facts: Cow::Borrowed(&self.facts),
             rating: self.rating,
             read_at: known.fetched_at.unwrap_or(now),
             details_read_at: self.details_read_at,
