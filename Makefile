@@ -44,9 +44,9 @@ sqlx-check: setup ## fail where .sqlx differs from the queries
 	@scripts/sqlx-prepare --check
 
 # One build for all tests: a package alone would have other features.
-bless: ## write the generated files again: schemas, AsyncAPI, events.md, fates.md, schema.txt
-	MANGOES_BLESS=1 cargo test --workspace --test contracts --test it -- \
-	  schemas_and_asyncapi_are_those_of_the_types fates:: schema::
+bless: ## write generated files again: schemas, docs/api, events.md, fates.md, schema.txt
+	MANGOES_BLESS=1 cargo test --workspace --bins --test contracts --test contract --test it -- \
+	  schemas_and_asyncapi_are_those_of_the_types has_a_file_and fates:: schema::
 	git status --short proto docs migrations
 
 unused: ## fail where a Cargo.toml names a dependency that is not used

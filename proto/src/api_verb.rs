@@ -20,9 +20,10 @@ const fn acts(name: &'static str, words: &'static str) -> ApiVerb {
 }
 
 /// All of them. Every request may name `by`, and a `request_id` by which it is done once.
-pub const API_VERBS: [ApiVerb; 27] = [
+pub const API_VERBS: [ApiVerb; 29] = [
     reads("jobs.list", "all jobs: {}"),
-    reads("jobs.get", "one job: {name}"),
+    reads("jobs.show", "one job: {name}"),
+    reads("jobs.get", "as jobs.show, which was its name: {name}"),
     reads("jobs.runs", "latest runs: {name?, run_id?, limit?}"),
     reads("jobs.next", "next nominal times: {name, n?}"),
     acts("jobs.run", "run a job now: {name, payload?, force?, dry_run?}"),
@@ -37,10 +38,11 @@ pub const API_VERBS: [ApiVerb; 27] = [
     reads("jobs.lint", "what is wrong with any job: {}"),
     reads("status", "freshness, backlog, budget: {}"),
     reads("time", "the time that everything is compared with: {}"),
-    reads("movie.get", "one movie: {tmdb_id}"),
+    reads("movie.show", "one movie: {tmdb_id}"),
+    reads("movie.get", "as movie.show, which was its name: {tmdb_id}"),
     reads("movie.history", "changes of a movie, the newest first: {tmdb_id, limit?}"),
     reads("movie.cards", "short cards of all movies, page by page: {after?, limit?}"),
-    reads("movie.ending", "how an accepted message ended; null: not yet: {message_id}"),
+    reads("movie.ending", "how an accepted message ended: {message_id}"),
     acts("ingest", "ingest: {movies, force?} or {list, max_movies}"),
     acts("refresh", "refresh movies: {movies} or {due: true}"),
     reads("dead.groups", "dead letters by consumer and reason: {}"),

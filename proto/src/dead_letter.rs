@@ -30,7 +30,7 @@ pub struct DeadLetter {
     pub payload: String,
     /// When it was given up; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String")]
+    #[schemars(with = "crate::Rfc3339")]
     pub died_at: OffsetDateTime,
     /// When its first attempt began; UTC, RFC 3339.
     #[serde(
@@ -38,7 +38,7 @@ pub struct DeadLetter {
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<crate::Rfc3339>")]
     pub first_at: Option<OffsetDateTime>,
     /// W3C trace id: of its `traceparent`, or the one that this event carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -102,7 +102,7 @@ impl std::fmt::Display for TmdbId {
 /// The largest `max_movies`: 500 pages of 20 rows are all that TMDB gives of a list.
 pub const MAX_MOVIES_LIMIT: i64 = 10_000;
 
-/// How many new titles a list may bring, 1 to [`MAX_MOVIES_LIMIT`].
+/// How many new titles a list may bring, 1 to 10,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "i64", into = "i64")]
 #[schemars(extend("minimum" = 1, "maximum" = MAX_MOVIES_LIMIT))]

@@ -1,9 +1,10 @@
 //! The words of a job and of its runs, as they stand in tables, requests and answers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a run that comes while another run of its job is not over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OverlapPolicy {
     /// It does not run.
@@ -57,7 +58,7 @@ impl std::str::FromStr for OverlapPolicy {
 }
 
 /// How far a run is: the column `job_run.status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// It waits for another run of its job.
@@ -129,7 +130,7 @@ impl std::str::FromStr for RunState {
 }
 
 /// A limit of a job that can be taken away again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobLimit {
     /// The times that do not run.

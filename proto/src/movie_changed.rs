@@ -108,7 +108,7 @@ pub struct MovieChanged {
     pub revision: i64,
     /// When the answer was read that says so; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String")]
+    #[schemars(with = "crate::Rfc3339")]
     pub changed_at: OffsetDateTime,
     /// Why it was read: a word for people.
     pub cause: String,

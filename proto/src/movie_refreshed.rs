@@ -68,7 +68,7 @@ pub struct MovieRefreshed {
     pub changed: Vec<String>,
     /// When the answer was read; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String")]
+    #[schemars(with = "crate::Rfc3339")]
     pub refreshed_at: OffsetDateTime,
     /// Why it was read: a word for people.
     pub cause: String,

@@ -27,7 +27,7 @@ pub struct MovieStale {
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<crate::Rfc3339>")]
     pub queued_at: Option<OffsetDateTime>,
     /// The row of `mangoes.refresh_item` that it was sent for; once that is not open any more,
     /// nothing is left to do.

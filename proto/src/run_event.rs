@@ -75,7 +75,7 @@ pub struct RunEvent {
     pub counts: RunCounts,
     /// When this was true; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String")]
+    #[schemars(with = "crate::Rfc3339")]
     pub at: OffsetDateTime,
     /// What went wrong, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -53,13 +53,16 @@ fn contract<E: Event + JsonSchema>(address: &'static str, stream: &'static str) 
     }
 }
 
-/// Descriptions without the line breaks of the source file; paragraphs stay apart.
-fn unwrapped(mut schema: Value) -> Value {
+/// Descriptions without the line breaks of the source file and without Rust's words; paragraphs
+/// stay apart.
+#[must_use]
+pub fn unwrapped(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
                 if let (Value::String(text), "description") = (&mut *value, name.as_str()) {
-                    let paragraphs = text.split("\n\n").map(|p| p.replace('\n', " "));
+                    let paragraphs =
+                        text.split("\n\n").map(|p| p.replace('\n', " ").replace("`None`", "null"));
                     *text = paragraphs.collect::<Vec<_>>().join("\n\n");
                 } else {
                     *value = unwrapped(value.take());

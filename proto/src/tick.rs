@@ -67,11 +67,11 @@ pub struct Tick {
     pub action: Action,
     /// The nominal time; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String")]
+    #[schemars(with = "crate::Rfc3339")]
     pub scheduled_for: OffsetDateTime,
     /// When the tick was claimed; UTC, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
-    #[schemars(with = "String")]
+    #[schemars(with = "crate::Rfc3339")]
     pub fired_at: OffsetDateTime,
     /// What made it fire.
     pub trigger_type: TriggerType,

@@ -8,6 +8,7 @@
 )]
 
 mod adoption;
+mod api;
 mod app_adoption;
 mod app_day;
 mod app_rights;

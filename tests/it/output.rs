@@ -13,7 +13,7 @@ use tests::{Folder, PATIENCE, Said, World, eventually, mangoes, program};
 
 /// A shell's pipeline; returns what it wrote to standard error, and the status of the program in
 /// it.
-fn pipeline(world: &World, arguments: &str, rest: &str) -> (String, i32) {
+pub(crate) fn pipeline(world: &World, arguments: &str, rest: &str) -> (String, i32) {
     let program = program().display();
     let script = format!("'{program}' {arguments} {rest}; echo \"status ${{PIPESTATUS[0]}}\" >&2");
     let done = Command::new("bash")

@@ -31,7 +31,7 @@ fn remap(world: &World, args: &[&str], env: &[(&str, &str)]) -> Value {
 /// The object, without how long it took.
 fn counts(text: &str) -> Value {
     let mut said: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    let seconds = said.as_object_mut().unwrap().remove("seconds").unwrap();
+    let seconds = said.as_object_mut().unwrap().remove("duration_secs").unwrap();
     assert!(seconds.as_f64().unwrap() > 0.0);
     said
 }

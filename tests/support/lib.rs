@@ -27,6 +27,7 @@ mod program;
 mod proxy;
 mod secured_nats;
 mod servers;
+pub mod shapes;
 mod socket;
 mod superuser;
 mod words;

@@ -19,6 +19,7 @@ use crate::{
     nats::PlainNats,
     program::{Process, Said, mangoes},
     servers::CREDENTIAL,
+    shapes,
     words::{HostedApp, Login},
 };
 
@@ -188,8 +189,8 @@ impl World {
     }
 
     /// Asks `movies.api.<verb>`; an error is its code and its words.
-    pub async fn request(&self, verb: &str, request: &Value) -> Result<Value, (u16, String)> {
-        let (subject, request) = (format!("movies.api.{verb}"), request.to_string());
+    pub async fn request(&self, verb: &str, asked: &Value) -> Result<Value, (u16, String)> {
+        let (subject, request) = (format!("movies.api.{verb}"), asked.to_string());
         // A process that has just begun may not serve it yet.
         let look = async || self.nats.ask(&subject, request.as_bytes()).await;
         let served = |answer: &String| !answer.contains("NATS/1.0 503");
@@ -204,7 +205,10 @@ impl World {
             .lines()
             .find(|l| l.starts_with(['{', '[']))
             .unwrap_or_else(|| panic!("{verb}: {answer}"));
-        Ok(serde_json::from_str(body).unwrap_or_else(|e| panic!("{verb}: {e}: {body}")))
+        let answer = serde_json::from_str(body).unwrap_or_else(|e| panic!("{verb}: {e}: {body}"));
+        shapes::assert_request(verb, asked);
+        shapes::assert_answer(verb, &answer);
+        Ok(answer)
     }
 
     /// A service alone, on this world's servers; it writes into the world's log.

@@ -225,7 +225,8 @@ impl Names<'_> {
             *subject = subject.replacen(API, API_OF_APPS, 1);
         }
         user.publish.extend(
-            ["movie.get", "movie.cards"].map(|verb| self.subject(&format!("movies.api.{verb}"))),
+            ["movie.show", "movie.get", "movie.cards"]
+                .map(|verb| self.subject(&format!("movies.api.{verb}"))),
         );
         user.subscribe.extend(FOR_EVERYBODY.iter().map(|subject| self.subject(subject)));
         user

@@ -1,11 +1,12 @@
 //! What daylight saving makes of a job's wall-clock times: the words of the policies.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::CalendarError;
 
 /// What becomes of a wall-clock time that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Gap {
     /// It does not run.
@@ -18,7 +19,7 @@ pub enum Gap {
 }
 
 /// What becomes of a wall-clock time that exists twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// The first time.

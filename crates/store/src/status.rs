@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Movies of one freshness band.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Band {
     /// Its name in `staleness_policy`.
     pub band: String,
@@ -24,10 +24,11 @@ pub struct Band {
 }
 
 /// The state of everything.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Status {
     /// When titles, bands and tombstones were counted; `None`: never yet.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub counted_at: Option<OffsetDateTime>,
     /// Movies that TMDB still has.
     pub titles: i64,

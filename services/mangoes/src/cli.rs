@@ -19,6 +19,8 @@ mod refresh;
 mod remap;
 mod run_table;
 mod serve;
+#[cfg(test)]
+mod shapes;
 mod status;
 mod tmdb_sim;
 mod topology;

@@ -279,8 +279,8 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
 }
 
 /// "1.2 s", "840 ms".
-pub(crate) fn millis(ms: i64) -> String {
-    if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, (ms % 1_000) / 100) }
+pub(crate) fn duration(secs: f64) -> String {
+    if secs < 1.0 { format!("{:.0} ms", secs * 1_000.0) } else { format!("{secs:.1} s") }
 }
 
 /// "98.3 %"; of nothing it is "100 %".
@@ -313,7 +313,7 @@ mod tests {
             (counted(1, "run"), counted(0, "run")),
             ("1 run".to_owned(), "0 runs".to_owned())
         );
-        assert_eq!((millis(840), millis(1_290)), ("840 ms".to_owned(), "1.2 s".to_owned()));
+        assert_eq!((duration(0.84), duration(1.29)), ("840 ms".to_owned(), "1.3 s".to_owned()));
         assert_eq!((cut("title", 5), cut("titles", 5)), ("title".to_owned(), "titl…".to_owned()));
         assert_eq!((percent(983, 1_000), percent(0, 0)), ("98.3 %".to_owned(), "100 %".to_owned()));
     }

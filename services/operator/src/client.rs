@@ -6,13 +6,12 @@ mod jobs;
 mod movies;
 
 use bus::{Bus, ServiceError};
-use proto::RunId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Author, Status, Store};
 use time::OffsetDateTime;
 
-use crate::{Noun, OperatorError, status};
+use crate::{Noun, OperatorError, answers::Now, status};
 
 /// Where the verbs of `movies.api` begin.
 pub(crate) const API: &str = "movies.api";
@@ -50,55 +49,12 @@ impl Client {
     }
 }
 
-/// A verb whose answer is a list. An answer is an object all the same, so that fields can be added.
-struct ListVerb {
-    name: &'static str,
-    /// The list in its answer.
-    list: &'static str,
-}
-
-const LIST_VERBS: [ListVerb; 6] = [
-    ListVerb { name: "jobs.runs", list: "runs" },
-    ListVerb { name: "jobs.next", list: "times" },
-    ListVerb { name: "jobs.lint", list: "findings" },
-    ListVerb { name: "dead.groups", list: "groups" },
-    ListVerb { name: "dead.list", list: "dead_letters" },
-    ListVerb { name: "dead.replay", list: "replayed" },
-];
-
-fn list_of(verb: &str) -> Option<&'static str> {
-    LIST_VERBS.iter().find(|of| of.name == verb).map(|of| of.list)
-}
-
-/// The answer as it is sent: a list has a name in it.
-pub(crate) fn answer_of(verb: &str, content: Value) -> Value {
-    match list_of(verb) {
-        Some(list) => json!({ list: content }),
-        None => content,
-    }
-}
-
-/// What was sent: the opposite of [`answer_of`]. An older process sends the list alone.
-fn content(verb: &str, answer: Value) -> Value {
-    match (list_of(verb), answer) {
-        (Some(list), Value::Object(mut fields)) => fields.remove(list).unwrap_or_default(),
-        (_, answer) => answer,
-    }
-}
-
-/// The answer to `time`.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct Now {
-    /// The database's clock.
-    #[serde(with = "time::serde::rfc3339")]
-    pub(crate) now: OffsetDateTime,
-}
-
 /// Asks for a verb, and reads its answer.
 async fn ask<T: DeserializeOwned>(bus: &Bus, verb: &str, body: Value) -> Result<T, OperatorError> {
     let answer = bus.ask(API, verb, body.to_string().into_bytes()).await?;
-    let answer: Value = serde_json::from_slice(&answer).map_err(OperatorError::Json)?;
-    read(verb, content(verb, answer))
+    serde_json::from_slice(&answer).map_err(|error| {
+        OperatorError::Unreadable(format!("the answer to {verb} is of another version: {error}"))
+    })
 }
 
 /// As [`ask`], about one thing, which may not be there.
@@ -114,16 +70,6 @@ async fn ask_of<T: DeserializeOwned>(
     };
     let answer = ask(bus, verb, body).await;
     answer.map_err(|e| if is_missing(&e) { OperatorError::unknown(what, name) } else { e })
-}
-
-fn read<T: DeserializeOwned>(verb: &str, answer: Value) -> Result<T, OperatorError> {
-    serde_json::from_value(answer).map_err(|error| {
-        OperatorError::Unreadable(format!("the answer to {verb} is of another version: {error}"))
-    })
-}
-
-fn run_id(answer: Value) -> Result<RunId, OperatorError> {
-    read("run", answer.get("run_id").cloned().unwrap_or_default())
 }
 
 fn written(value: &impl serde::Serialize) -> Result<Value, OperatorError> {

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Author, DeadFilter, DeadGroup, DeadRow, Replay, Store};
+use store::{Author, DeadFilter, DeadGroup, DeadRow, Replay, Store, StoreError};
 
-use crate::{Noun, OperatorError};
+use crate::{Noun, OperatorError, kept::field};
 
 /// Which dead letters: everything that is given has to match.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +60,7 @@ pub struct ReplayOptions {
 }
 
 /// What became of a dead letter.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Replayed {
     pub id: i64,
     /// The new message's id.
@@ -102,8 +103,12 @@ pub async fn show(store: &Store, id: i64) -> Result<DeadRow, OperatorError> {
 /// harmless: a dead letter is replayed once, unless `again` is set. Those of webhooks are left out;
 /// one more answer says how many and why, where the limit leaves room for it.
 ///
+/// Which ones are replayed is written down first, with the id of the request: a repetition, also of
+/// a request that ended half way, replays what is left of these, and no others.
+///
 /// # Errors
-/// `Invalid` when nothing is selected, or the payload is not an object for one dead letter.
+/// `Invalid` when nothing is selected, or the payload is not an object for one dead letter;
+/// `Refused` when the id of the request was used for one of another kind.
 pub async fn replay(
     store: &Store,
     selection: &DeadLetterSelection,
@@ -111,23 +116,61 @@ pub async fn replay(
     author: &Author,
 ) -> Result<Vec<Replayed>, OperatorError> {
     let filter = checked(selection, options)?;
+    let chosen = choose(store, &filter, options.limit, author).await?;
+    let again = options.again && !chosen.is_repeated;
     let mut ended = Vec::new();
-    for id in store.dead_to_replay(&filter, options.limit).await?.into_iter().rev() {
-        let replay = store.replay_dead(id, options.payload.as_ref(), options.again).await?;
-        ended.push(replayed(id, replay));
+    for &id in &chosen.ids {
+        let replay = store.replay_dead(id, options.payload.as_ref(), again).await?;
+        ended.push(replayed(id, chosen.seen(replay)));
         if options.per_second > 0 {
             tokio::time::sleep(Duration::from_secs(1) / options.per_second).await;
         }
-    }
-    let ids: Vec<i64> = ended.iter().map(|end| end.id).collect();
-    if !ids.is_empty() {
-        store.audit("dead.replay", &json!({ "letters": ids }), author).await?;
     }
     let left_out = store.dead_of_webhooks(&filter).await?;
     // Who asks in groups takes a full one for a sign that there are more (client/dead.rs).
     let has_room = i64::try_from(ended.len() + 1).is_ok_and(|answers| answers < options.limit);
     ended.extend(left_out.filter(|_| has_room).map(|l| of_webhooks(l.newest_id, l.letters)));
     Ok(ended)
+}
+
+/// Dead letters that a request replays.
+struct Chosen {
+    /// The oldest first.
+    ids: Vec<i64>,
+    /// The request was made before.
+    is_repeated: bool,
+}
+
+impl Chosen {
+    /// What the request did, also where it did so the first time.
+    fn seen(&self, replay: Replay) -> Replay {
+        if let (true, Replay::Before(message_id)) = (self.is_repeated, &replay) {
+            return Replay::As(message_id.clone());
+        }
+        replay
+    }
+}
+
+async fn choose(
+    store: &Store,
+    filter: &DeadFilter,
+    limit: i64,
+    author: &Author,
+) -> Result<Chosen, OperatorError> {
+    let mut ids = store.dead_to_replay(filter, limit).await?;
+    ids.reverse();
+    if ids.is_empty() && author.request_id.is_none() {
+        return Ok(Chosen { ids, is_repeated: false });
+    }
+    match store.audit("dead.replay", &json!({ "letters": ids }), author).await {
+        Ok(()) => Ok(Chosen { ids, is_repeated: false }),
+        Err(StoreError::Repeated(kept)) => {
+            let letters = field(&kept, "letters")?.clone();
+            let ids = serde_json::from_value(letters).map_err(OperatorError::Json)?;
+            Ok(Chosen { ids, is_repeated: true })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Refuses what can be refused without the database.
@@ -196,14 +239,5 @@ pub async fn drop(
     selection: &DeadLetterSelection,
     author: &Author,
 ) -> Result<u64, OperatorError> {
-    let filter = selection.explicit()?;
-    let dropped = store.drop_dead(&filter).await?;
-    let done = json!({
-        "dropped": dropped,
-        "ids": filter.ids,
-        "consumer": filter.consumer,
-        "reason": filter.reason,
-    });
-    store.audit("dead.drop", &done, author).await?;
-    Ok(dropped)
+    Ok(store.drop_dead(&selection.explicit()?, author).await?)
 }

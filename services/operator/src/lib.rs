@@ -6,10 +6,12 @@
 //! clock. A change leaves a row in `job_audit` that names its author; a request with an id that was
 //! used before is not done again.
 
+pub mod answers;
 mod client;
 pub mod dead;
 mod error;
 pub mod jobs;
+mod kept;
 mod moment;
 pub mod movies;
 mod requests;
@@ -27,6 +29,7 @@ pub use client::Client;
 pub use error::{Noun, OperatorError};
 pub use moment::Moment;
 use requests::Requests;
+pub use requests::contract;
 pub use store::Author;
 
 /// What the service works with.

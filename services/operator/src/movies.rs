@@ -8,6 +8,7 @@ use proto::{
     Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, RunId, TmdbId,
     TriggerType,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Author, CardRow, MessageEnd, MovieRow, Store, WorkEvent};
@@ -30,7 +31,7 @@ const SCAN_JOB: &str = "daily_refresh_enqueue";
 const ALL_DUE: i64 = 1_000_000;
 
 /// A message that its stream has confirmed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     pub tmdb_id: TmdbId,
     /// `Nats-Msg-Id`, by which its end is found.
@@ -45,13 +46,22 @@ pub struct IngestMovies {
     pub force: bool,
 }
 
-/// How an accepted message ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// How an accepted message ended, if it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageEnding {
+    pub state: MessageState,
+    /// Of a dead letter.
+    pub error: Option<String>,
+}
+
+/// How far an accepted message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum MessageState {
+    /// It has not ended.
+    Waiting,
     Done,
-    /// It became a dead letter with this error.
-    DeadLetter(String),
+    DeadLetter,
 }
 
 /// One movie.
@@ -76,7 +86,7 @@ pub async fn history(
 }
 
 /// A page of the catalogue's short cards.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Cards {
     pub cards: Vec<CardRow>,
     /// What to give as `after` for the next page; `None`: this is the last one.
@@ -95,16 +105,17 @@ pub async fn cards(store: &Store, after: i64, limit: i64) -> Result<Cards, Opera
     Ok(Cards { cards, next })
 }
 
-/// How an accepted message ended; `None`: not yet.
+/// How an accepted message ended, if it has.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn ending(store: &Store, message_id: &str) -> Result<Option<Ending>, OperatorError> {
-    let end = store.message_end(message_id).await?;
-    Ok(end.map(|end| match end {
-        MessageEnd::Done => Ending::Done,
-        MessageEnd::DeadLetter(error) => Ending::DeadLetter(error),
-    }))
+pub async fn ending(store: &Store, message_id: &str) -> Result<MessageEnding, OperatorError> {
+    let (state, error) = match store.message_end(message_id).await? {
+        None => (MessageState::Waiting, None),
+        Some(MessageEnd::Done) => (MessageState::Done, None),
+        Some(MessageEnd::DeadLetter(error)) => (MessageState::DeadLetter, Some(error)),
+    };
+    Ok(MessageEnding { state, error })
 }
 
 /// Sends one message per movie to `ingest`.

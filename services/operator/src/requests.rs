@@ -1,6 +1,7 @@
 //! Answers `movies.api.<noun>.<verb>`: from a verb's name and a JSON object to its function, and
 //! back to JSON.
 
+pub mod contract;
 mod fields;
 mod repetition;
 mod request;
@@ -8,7 +9,7 @@ mod request;
 use bus::{Answers, Bus, ServiceError};
 use proto::{API_VERBS, Action, JobName};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::{Author, JobEdit, Store};
 
 use self::{
@@ -20,7 +21,10 @@ use self::{
 };
 use crate::{
     OperatorError,
-    client::{Now, answer_of},
+    answers::{
+        Accepted, Backfill, DeadGroups, DeadLetters as DeadLettersAnswer, Deleted, Dropped,
+        Findings, History, Now, Replays, Runs, Started, Times,
+    },
     dead, jobs, movies, status,
     verb::{DeadVerb, JobsVerb, MovieVerb, Verb},
 };
@@ -59,8 +63,7 @@ impl Answers for Requests {
         request: &[u8],
     ) -> Result<Vec<u8>, ServiceError> {
         let answer = self.call(verb, user, request).await?;
-        serde_json::to_vec(&answer_of(verb, answer))
-            .map_err(|error| OperatorError::Json(error).into())
+        serde_json::to_vec(&answer).map_err(|error| OperatorError::Json(error).into())
     }
 }
 
@@ -113,13 +116,13 @@ impl Requests {
             }
             JobsVerb::Lint => {
                 request.into::<Nothing>()?;
-                json_of(&jobs::lint(store).await?)
+                json_of(&Findings { findings: jobs::lint(store).await? })
             }
-            JobsVerb::Get => json_of(&jobs::get(store, &request.into::<Named>()?.name).await?),
-            JobsVerb::Runs => json_of(&jobs::runs(store, &request.into()?).await?),
+            JobsVerb::Show => json_of(&jobs::get(store, &request.into::<Named>()?.name).await?),
+            JobsVerb::Runs => json_of(&Runs { runs: jobs::runs(store, &request.into()?).await? }),
             JobsVerb::Next => {
                 let Next { name, n } = request.into()?;
-                json_of(&jobs::next(store, &name, n).await?.times)
+                json_of(&Times { times: jobs::next(store, &name, n).await?.times })
             }
             JobsVerb::Run => self.run(request).await,
             JobsVerb::Cancel => self.cancel(request).await,
@@ -133,9 +136,12 @@ impl Requests {
             JobsVerb::Delete => {
                 let Named { name } = request.into()?;
                 jobs::delete(store, &name, &author).await?;
-                Ok(json!({ "deleted": name }))
+                json_of(&Deleted { deleted: name })
             }
-            JobsVerb::Backfill => json_of(&jobs::backfill(store, &request.into()?, &author).await?),
+            JobsVerb::Backfill => {
+                let runs = jobs::backfill(store, &request.into()?, &author).await?;
+                json_of(&Backfill { runs })
+            }
             JobsVerb::Hold => self.hold(request).await,
         }
     }
@@ -147,7 +153,7 @@ impl Requests {
         if dry_run {
             return json_of(&jobs::dry_run(&self.store, &request, self.tmdb_rate).await?);
         }
-        Ok(json!({ "run_id": jobs::run(&self.store, &request, &author).await? }))
+        json_of(&Started { run_id: jobs::run(&self.store, &request, &author).await? })
     }
 
     async fn cancel(&self, request: Request) -> Result<Value, OperatorError> {
@@ -207,13 +213,14 @@ impl Requests {
         match verb {
             DeadVerb::Groups => {
                 request.into::<Nothing>()?;
-                json_of(&dead::groups(store).await?)
+                json_of(&DeadGroups { groups: dead::groups(store).await? })
             }
             DeadVerb::List => {
                 let letters: DeadLetters = request.into()?;
                 let limit = letters.limit.unwrap_or(DEFAULT_DEAD_LETTERS);
                 let limit = limit.clamp(1, MOST_DEAD_LETTERS);
-                json_of(&dead::list(store, &letters.selection(), limit).await?)
+                let dead_letters = dead::list(store, &letters.selection(), limit).await?;
+                json_of(&DeadLettersAnswer { dead_letters })
             }
             DeadVerb::Show => json_of(&dead::show(store, request.into::<Id>()?.id).await?),
             DeadVerb::Replay => {
@@ -224,19 +231,21 @@ impl Requests {
                     per_second: 0,
                     limit: letters.limit.unwrap_or(MOST_DEAD_LETTERS).clamp(1, MOST_DEAD_LETTERS),
                 };
-                json_of(&dead::replay(store, &letters.selection(), &options, &author).await?)
+                let selection = letters.selection();
+                let replayed = dead::replay(store, &selection, &options, &author).await?;
+                json_of(&Replays { replayed })
             }
             DeadVerb::Drop => {
                 let letters: DeadLetters = request.into()?;
                 let dropped = dead::drop(store, &letters.selection(), &author).await?;
-                Ok(json!({ "dropped": dropped }))
+                json_of(&Dropped { dropped })
             }
         }
     }
 
     async fn movie(&self, verb: MovieVerb, request: Request) -> Result<Value, OperatorError> {
         match verb {
-            MovieVerb::Get => {
+            MovieVerb::Show => {
                 json_of(&movies::get(&self.store, request.into::<Movie>()?.tmdb_id).await?)
             }
             MovieVerb::Ending => {
@@ -251,7 +260,7 @@ impl Requests {
             MovieVerb::History => {
                 let Movie { tmdb_id, limit } = request.into()?;
                 let limit = limit.unwrap_or(DEFAULT_EVENTS);
-                json_of(&movies::history(&self.store, tmdb_id, limit).await?)
+                json_of(&History { events: movies::history(&self.store, tmdb_id, limit).await? })
             }
         }
     }
@@ -268,8 +277,8 @@ impl Requests {
                 let max_movies = max_movies.ok_or_else(|| {
                     OperatorError::Invalid("max_movies is missing: give 1 to 10000".to_owned())
                 })?;
-                let run = movies::ingest_list(&self.bus, source, max_movies, &author).await?;
-                Ok(json!({ "run_id": run }))
+                let run_id = movies::ingest_list(&self.bus, source, max_movies, &author).await?;
+                json_of(&Started { run_id })
             }
             (true, None) | (false, Some(_)) => Err(OperatorError::Invalid(
                 "name either movies, as [603], or a list with max_movies".to_owned(),
@@ -286,12 +295,12 @@ impl Requests {
             ));
         }
         if due {
-            return Ok(json!({ "run_id": movies::refresh_due(&self.store, &author).await? }));
+            return json_of(&Started { run_id: movies::refresh_due(&self.store, &author).await? });
         }
         accepted(movies::refresh(&self.store, &self.bus, &ids, &author).await?)
     }
 }
 
-fn accepted(messages: Vec<movies::Accepted>) -> Result<Value, OperatorError> {
-    Ok(json!({ "accepted": json_of(&messages)? }))
+fn accepted(accepted: Vec<movies::Accepted>) -> Result<Value, OperatorError> {
+    json_of(&Accepted { accepted })
 }

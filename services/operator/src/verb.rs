@@ -17,7 +17,7 @@ pub(crate) enum Verb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JobsVerb {
     List,
-    Get,
+    Show,
     Runs,
     Next,
     Run,
@@ -43,16 +43,25 @@ pub(crate) enum DeadVerb {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MovieVerb {
-    Get,
+    Show,
     History,
     Cards,
     Ending,
 }
 
+/// A verb that had another name, under which it is still asked for.
+struct Renamed {
+    was: &'static str,
+    is: &'static str,
+}
+
+const RENAMED: [Renamed; 2] =
+    [Renamed { was: "jobs.get", is: "jobs.show" }, Renamed { was: "movie.get", is: "movie.show" }];
+
 impl Verb {
     pub(crate) const ALL: [Self; 27] = [
         Self::Jobs(JobsVerb::List),
-        Self::Jobs(JobsVerb::Get),
+        Self::Jobs(JobsVerb::Show),
         Self::Jobs(JobsVerb::Runs),
         Self::Jobs(JobsVerb::Next),
         Self::Jobs(JobsVerb::Run),
@@ -67,7 +76,7 @@ impl Verb {
         Self::Jobs(JobsVerb::Lint),
         Self::Status,
         Self::Time,
-        Self::Movie(MovieVerb::Get),
+        Self::Movie(MovieVerb::Show),
         Self::Movie(MovieVerb::History),
         Self::Movie(MovieVerb::Cards),
         Self::Movie(MovieVerb::Ending),
@@ -80,8 +89,10 @@ impl Verb {
         Self::Dead(DeadVerb::Drop),
     ];
 
-    /// The verb of this name.
+    /// The verb of this name, or of an earlier one.
     pub(crate) fn of(name: &str) -> Option<Self> {
+        let renamed = RENAMED.iter().find(|verb| verb.was == name);
+        let name = renamed.map_or(name, |verb| verb.is);
         Self::ALL.into_iter().find(|verb| verb.name() == name)
     }
 
@@ -90,7 +101,7 @@ impl Verb {
         match self {
             Self::Jobs(verb) => verb.name(),
             Self::Dead(verb) => verb.name(),
-            Self::Movie(MovieVerb::Get) => "movie.get",
+            Self::Movie(MovieVerb::Show) => "movie.show",
             Self::Movie(MovieVerb::History) => "movie.history",
             Self::Movie(MovieVerb::Cards) => "movie.cards",
             Self::Movie(MovieVerb::Ending) => "movie.ending",
@@ -112,7 +123,7 @@ impl JobsVerb {
     const fn name(self) -> &'static str {
         match self {
             Self::List => "jobs.list",
-            Self::Get => "jobs.get",
+            Self::Show => "jobs.show",
             Self::Runs => "jobs.runs",
             Self::Next => "jobs.next",
             Self::Run => "jobs.run",
@@ -151,6 +162,7 @@ mod tests {
             assert_eq!(Verb::of(verb.name()), Some(verb));
         }
         let mut answered: Vec<_> = Verb::ALL.into_iter().map(Verb::name).collect();
+        answered.extend(RENAMED.iter().map(|verb| verb.was));
         let mut promised: Vec<_> = API_VERBS.iter().map(|verb| verb.name).collect();
         answered.sort_unstable();
         promised.sort_unstable();

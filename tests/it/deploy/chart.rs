@@ -120,7 +120,8 @@ fn the_chart_takes_the_settings_of_the_program() {
     const SECRET: [&str; 2] = ["TMDB_TOKEN", "TMDB_API_KEY"];
     let folder = Folder::new("chart-settings");
     let said = Said::by(mangoes(&folder.0).args(["config", "--json"]));
-    let shown: Vec<Value> = serde_json::from_str(&said.text).unwrap();
+    let shown: Value = serde_json::from_str(&said.text).unwrap();
+    let shown = shown["settings"].as_array().unwrap();
     let names = shown.iter().map(|setting| setting["name"].as_str().unwrap());
     let of_program: BTreeSet<&str> = names
         .filter(|name| !OWN.iter().chain(&IN_URLS).chain(&SECRET).any(|own| own == name))

@@ -14,7 +14,7 @@ use super::{INSTALLATION, STREAMS, broken, stream_rules::required};
 use crate::{Bus, BusError};
 
 /// One setting that the server has differently.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Difference {
     /// Stream or consumer, by its name at the server.
     pub asset: String,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A movie that the catalogue holds, as its latest `movies.changed` said.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct CardRow {
     /// That of the latest event that is said here.
     pub revision: i64,

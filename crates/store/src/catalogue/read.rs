@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A movie's state.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct MovieRow {
     pub work_id: i64,
     pub tmdb_id: i64,
@@ -26,9 +26,11 @@ pub struct MovieRow {
     /// `YYYY-MM-DD`.
     pub release_date: Option<String>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub last_refreshed_at: Option<OffsetDateTime>,
     /// When it is due.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub due_at: OffsetDateTime,
     /// Days between two refreshes.
     pub interval_days: i32,
@@ -41,12 +43,15 @@ pub struct MovieRow {
     pub failures: i32,
     /// Scans leave it alone until then.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub hold_until: Option<OffsetDateTime>,
     /// When TMDB first answered 404.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub missing_since: Option<OffsetDateTime>,
     /// When it became a tombstone.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub removed_at: Option<OffsetDateTime>,
     /// The status of its latest queue row.
     pub queue_status: Option<String>,
@@ -55,7 +60,7 @@ pub struct MovieRow {
 }
 
 /// An entry of a movie's timeline.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct WorkEvent {
     /// created, updated, missing or removed.
     pub kind: String,
@@ -66,6 +71,7 @@ pub struct WorkEvent {
     /// Field by field, old and new.
     pub diff: Option<serde_json::Value>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub at: OffsetDateTime,
 }
 

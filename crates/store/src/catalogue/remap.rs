@@ -20,6 +20,7 @@ use std::{
 
 use catalogue::MapOptions;
 use proto::TmdbId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection, Postgres, pool::PoolConnection};
 use time::OffsetDateTime;
@@ -62,7 +63,7 @@ pub enum RemapScope {
 }
 
 /// What became of the answers so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RemapCounts {
     /// All of them.
     pub checked: u64,

@@ -190,7 +190,7 @@ impl Store {
 }
 
 /// Messages of a consumer that have waited for more than an hour.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct LongWait {
     /// The consumer.
     pub consumer: String,
@@ -198,6 +198,7 @@ pub struct LongWait {
     pub messages: i64,
     /// When the work on the oldest of them was first attempted.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub since: OffsetDateTime,
     /// What the last attempt said.
     pub error: Option<String>,

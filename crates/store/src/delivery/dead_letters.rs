@@ -4,10 +4,13 @@
 pub(crate) mod replay;
 pub(crate) mod write;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::{Store, StoreError};
+use crate::{
+    Store, StoreError,
+    jobs::control::{Author, Change},
+};
 
 /// Which dead letters: everything that is given has to match.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +21,7 @@ pub struct DeadFilter {
 }
 
 /// A dead letter.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct DeadRow {
     pub id: i64,
     /// The consumer that gave the message up.
@@ -26,7 +29,7 @@ pub struct DeadRow {
     pub message_key: String,
     /// The subject that the message came on.
     pub subject: String,
-    /// A code of [`proto::Reason`], or of an earlier version.
+    /// A code, as `not-found`; earlier versions had others.
     pub reason: String,
     /// The chain of errors.
     pub error: String,
@@ -39,27 +42,31 @@ pub struct DeadRow {
     pub trace_id: Option<String>,
     /// When the first attempt began.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub first_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub died_at: OffsetDateTime,
     /// The id of the message that replayed it.
     pub replayed_as: Option<String>,
 }
 
 /// The dead letters of one consumer and reason.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct DeadGroup {
     pub consumer: String,
     pub reason: String,
-    /// How many there are; counted up to one more than [`Self::LETTERS_MAX`].
+    /// How many there are; no more than 10,001 are counted.
     pub letters: i64,
     /// How many of those that were counted, the newest, were replayed.
     pub replayed: i64,
     /// When the oldest was written.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub first_at: OffsetDateTime,
     /// When the newest was written.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub last_at: OffsetDateTime,
     pub latest_id: i64,
     pub latest_error: String,
@@ -185,11 +192,12 @@ impl Store {
         Ok(letters.collect())
     }
 
-    /// Removes dead letters. Returns how many.
+    /// Removes dead letters, in the name of an author. Returns how many.
     ///
     /// # Errors
-    /// When the database does not answer; none is removed then.
-    pub async fn drop_dead(&self, filter: &DeadFilter) -> Result<u64, StoreError> {
+    /// `Repeated`; or the database does not answer. None is removed then.
+    pub async fn drop_dead(&self, filter: &DeadFilter, author: &Author) -> Result<u64, StoreError> {
+        let mut change = Change::begin(self, author).await?;
         let done = sqlx::query!(
             "
             delete from dead_letter
@@ -201,8 +209,15 @@ impl Store {
             filter.consumer,
             filter.reason
         )
-        .execute(&self.pool)
+        .execute(change.connection())
         .await?;
-        Ok(done.rows_affected())
+        let DeadFilter { ids, consumer, reason } = filter;
+        let dropped = done.rows_affected();
+        let after = json!({
+            "dropped": dropped, "ids": ids, "consumer": consumer, "reason": reason,
+        });
+        change.audit("dead.drop", &after).await?;
+        change.commit(&after).await?;
+        Ok(dropped)
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use proto::{OverlapPolicy, TriggerType};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -18,16 +19,17 @@ use crate::{
 };
 
 /// A nominal time that is filled in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Backfilled {
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub scheduled_for: OffsetDateTime,
     pub run_id: String,
     pub outcome: BackfillOutcome,
 }
 
 /// What became of a nominal time that is filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackfillOutcome {
     Queued,

@@ -96,6 +96,14 @@ impl<'a> Change<'a> {
         &mut self.tx
     }
 
+    /// Records what is done where it is not about a job.
+    pub(crate) async fn audit(&mut self, operation: &str, after: &Value) -> Result<(), StoreError> {
+        sqlx::query!("select job_audit_add('-', $1, null, $2)::text", operation, after)
+            .fetch_one(self.connection())
+            .await?;
+        Ok(())
+    }
+
     /// Commits, and keeps the answer for a repetition.
     pub(crate) async fn commit(mut self, answer: &Value) -> Result<(), StoreError> {
         if let Some(id) = &self.author.request_id {
@@ -256,9 +264,7 @@ impl Store {
         author: &Author,
     ) -> Result<(), StoreError> {
         let mut change = Change::begin(self, author).await?;
-        sqlx::query!("select job_audit_add('-', $1, null, $2)::text", operation, after)
-            .fetch_one(change.connection())
-            .await?;
+        change.audit(operation, after).await?;
         change.commit(after).await
     }
 }

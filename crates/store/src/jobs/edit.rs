@@ -1,6 +1,7 @@
 //! Jobs made and changed by people.
 
 use proto::{Action, JobLimit, OverlapPolicy};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// What is changed of a job; what is not named stays.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobEdit {
     /// Cron, a macro, `every 10m`, `at …`; several are joined by `|`.
@@ -46,9 +47,11 @@ pub struct JobEdit {
     pub max_runs: Option<i32>,
     /// No nominal time before it.
     #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub starts_at: Option<OffsetDateTime>,
     /// No nominal time after it.
     #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub ends_at: Option<OffsetDateTime>,
     /// Failed runs in a row after which it pauses itself.
     #[serde(skip_serializing_if = "Option::is_none")]

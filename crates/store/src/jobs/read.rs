@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 use crate::{Store, StoreError, db::row::Row};
 
 /// A job.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct JobRow {
     pub name: JobName,
     pub action: Action,
     pub payload: Value,
-    /// A schedule as [`calendar`] reads it.
+    /// Cron, a macro, `every 10m`, `at …`; several are joined by `|`.
     pub schedule: String,
     /// IANA time zone.
     pub timezone: String,
@@ -34,13 +34,16 @@ pub struct JobRow {
     pub runs_done: i64,
     /// No nominal time before it.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub starts_at: Option<OffsetDateTime>,
     /// No nominal time after it.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub ends_at: Option<OffsetDateTime>,
     /// Seconds without a success after which it is overdue.
     pub overdue_after_secs: Option<i32>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub overdue_since: Option<OffsetDateTime>,
     /// Seconds without a sign of life after which a run is lost.
     pub lost_after_secs: i32,
@@ -55,6 +58,7 @@ pub struct JobRow {
     pub paused_by: Option<String>,
     /// When it fires again by itself.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub paused_until: Option<OffsetDateTime>,
     /// Grows by one with each edit.
     pub revision: i64,
@@ -62,15 +66,17 @@ pub struct JobRow {
     pub history: Vec<RunState>,
     /// Next nominal time.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub next_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub last_fired_at: Option<OffsetDateTime>,
     /// The state of the run that fired last.
     pub last_status: Option<RunState>,
 }
 
 /// A run.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct RunRow {
     /// As it stands in the table: an older version wrote ids that are longer than a `RunId`.
     pub run_id: String,
@@ -78,6 +84,7 @@ pub struct RunRow {
     pub job: JobName,
     /// Nominal time, or when it was asked for.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub scheduled_for: OffsetDateTime,
     pub trigger_type: TriggerType,
     /// Who asked for it, where somebody did.
@@ -87,8 +94,10 @@ pub struct RunRow {
     pub status: RunState,
     /// When it was claimed.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub fired_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub ended_at: Option<OffsetDateTime>,
     /// Unique movies looked at.
     pub checked: i64,
@@ -104,10 +113,10 @@ pub struct RunRow {
     pub cancelled: i64,
     /// Movies that are not settled yet.
     pub pending: i64,
-    /// Among other runs counted up to one more than [`Self::CALLS_MAX`].
+    /// In a list of runs no more than 10,001 are counted.
     pub tmdb_calls: i64,
-    /// Milliseconds from start to end, or until now.
-    pub duration_ms: i64,
+    /// From start to end, or until now.
+    pub duration_secs: f64,
     /// What went wrong, or why it did not run.
     pub error: Option<String>,
 }
@@ -127,11 +136,7 @@ impl RunRow {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts and spans stay far below 2^53")]
     pub fn rate(&self) -> f64 {
-        if self.duration_ms > 0 {
-            self.settled() as f64 * 1_000.0 / self.duration_ms as f64
-        } else {
-            0.0
-        }
+        if self.duration_secs > 0.0 { self.settled() as f64 / self.duration_secs } else { 0.0 }
     }
 
     /// Seconds until its last item at the rate so far; `None`: it is over, or has no rate yet.
@@ -239,11 +244,9 @@ impl Store {
                     select count(*)
                     from (select from tmdb_call l where l.run_id = r.run_id limit $4) l
                 ) as "tmdb_calls!",
-                (
-                    extract(
-                        epoch from coalesce(ended_at, now()) - coalesce(started_at, fired_at)
-                    ) * 1000
-                )::bigint as "duration_ms!",
+                extract(
+                    epoch from coalesce(ended_at, now()) - coalesce(started_at, fired_at)
+                )::float8 as "duration_secs!",
                 coalesce(error, reason) as error
             from job_run r
             where ($1::text is null or job = $1)
@@ -278,7 +281,7 @@ impl Store {
                     cancelled: r.cancelled,
                     pending: r.pending,
                     tmdb_calls: r.tmdb_calls,
-                    duration_ms: r.duration_ms,
+                    duration_secs: r.duration_secs,
                     error: r.error,
                     run_id: r.run_id,
                 })

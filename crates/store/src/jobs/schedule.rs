@@ -72,7 +72,7 @@ pub struct NextAlarm {
 }
 
 /// A job that does not fire because its schedule cannot be read.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct UnreadableJob {
     pub name: String,
     /// What is wrong with the schedule, the zone or the exclusions.

@@ -1,11 +1,12 @@
 //! Something that a person has to do, or to know, about a database.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::schema::app_tables::AppTable;
 
 /// An object of the database, what is the matter with it, and what helps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Its name, as SQL writes it.
     pub object: String,

@@ -1,5 +1,6 @@
 //! Jobs of pg_cron that do what our jobs do: while both run, TMDB is asked twice.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// A job of pg_cron that is still active.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OldJob {
     pub id: i64,
     /// Empty where it has none.

@@ -10,6 +10,7 @@ mod values;
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -31,7 +32,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const WORKS_PER_SEC: i64 = 8_000;
 
 /// The database, as it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlanDatabase {
     pub name: String,
     pub server_version: String,
@@ -41,7 +42,7 @@ pub struct PlanDatabase {
 }
 
 /// A lock on a table of the app.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlanLock {
     pub table: String,
     /// As the manual of Postgres calls it.
@@ -51,7 +52,7 @@ pub struct PlanLock {
 }
 
 /// What `mangoes migrate` finds and would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct MigrationPlan {
     pub database: PlanDatabase,
     pub tables: Vec<AppTableState>,

@@ -36,15 +36,17 @@ pub struct Lease {
 }
 
 /// The state of the budget.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct BudgetRow {
     /// Calls per second, where a 429 lowered them.
     pub lowered_rate: Option<f64>,
     /// Until when no process calls.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub paused_until: Option<OffsetDateTime>,
     /// Since when TMDB refuses the credential.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
     pub credential_refused_at: Option<OffsetDateTime>,
     /// Calls that were made and could not be written to `tmdb_call`.
     pub calls_not_logged: i64,

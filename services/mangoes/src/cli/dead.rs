@@ -6,10 +6,10 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use operator::{
     Client,
+    answers::{DeadGroups, DeadLetters, Dropped, Replays},
     dead::{self, DeadLetterSelection, ReplayOptions},
 };
 use runtime::Config;
-use serde_json::json;
 use store::{DeadGroup, DeadRow};
 use time::OffsetDateTime;
 
@@ -141,7 +141,7 @@ async fn list_groups(config: &Config, out: Output) -> Result<ExitCode> {
     if out.json || !groups.is_empty() {
         let rows = groups.iter().map(|group| group_row(group, now)).collect();
         let table = WideTable { head: &GROUP_HEAD, less: &["FIRST", "REPLAYED"], rows };
-        out.wide_table(&json!({ "groups": groups }), table);
+        out.wide_table(&DeadGroups { groups }, table);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -194,7 +194,7 @@ async fn list(
     }
     let rows = letters.iter().map(row).collect();
     let table = WideTable { head: &head, less: &["ATTEMPTS", "PAYLOAD"], rows };
-    out.wide_table(&json!({ "dead_letters": letters }), table);
+    out.wide_table(&DeadLetters { dead_letters: letters }, table);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -264,9 +264,9 @@ async fn replay(
         let (new_id, why) = (end.replayed_as.clone(), end.reason.clone());
         vec![end.id.to_string(), new_id.unwrap_or_default(), why.unwrap_or_default()]
     });
-    let values = json!({ "replayed": replayed });
-    out.table(&values, &["ID", "REPLAYED AS", "NOT REPLAYED"], rows.collect());
+    let rows = rows.collect();
     let all = replayed.iter().all(|end| end.replayed_as.is_some());
+    out.table(&Replays { replayed }, &["ID", "REPLAYED AS", "NOT REPLAYED"], rows);
     Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -276,7 +276,7 @@ async fn drop(config: &Config, selection: &DeadLetterSelection, out: Output) -> 
     all_there(&client, selection, "dropped").await?;
     let dropped = client.drop_dead(selection, &this_user()).await?;
     if out.json {
-        out.value(&json!({ "dropped": dropped }));
+        out.value(&Dropped { dropped });
     } else if dropped == 0 {
         out.say(NONE_MATCHES);
     } else {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use runtime::Config;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::{BookkeepingProblem, DatabaseClock, Finding, MigrationPlan, Store};
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// How much a check says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Verdict {
     Ok,
@@ -26,7 +27,14 @@ enum Verdict {
     Problem,
 }
 
-#[derive(Debug, Serialize)]
+/// What was looked at.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Checks {
+    checks: Vec<Check>,
+}
+
+/// One thing that was looked at, and what was found.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Check {
     check: &'static str,
     verdict: Verdict,
@@ -50,12 +58,12 @@ pub(super) async fn run(config: &Config, out: Output) -> Result<ExitCode> {
         checks.push(bookkeeping(&store).await?);
     }
     checks.push(clock(&store).await?);
+    let is_well = checks.iter().all(|check| check.verdict != Verdict::Problem);
     if out.json {
-        out.value(&checks);
+        out.value(&Checks { checks });
     } else {
         show(&plan, &checks);
     }
-    let is_well = checks.iter().all(|check| check.verdict != Verdict::Problem);
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

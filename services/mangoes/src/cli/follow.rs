@@ -5,12 +5,13 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Result;
 use operator::{
     Client, OperatorError,
-    movies::{Accepted, Ending},
+    answers::{self, Started},
+    movies::{Accepted, MessageEnding, MessageState},
 };
 use proto::{RunId, RunState, TmdbId};
 use runtime::Config;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 use store::MovieRow;
 
 use super::run_table::print_run;
@@ -33,7 +34,7 @@ pub(super) async fn run(
 ) -> Result<ExitCode> {
     if !follow {
         out.say(&format!("accepted as run {run_id}; `mangoes jobs runs` shows it"));
-        out.json_only(&json!({ "run_id": run_id }));
+        out.json_only(&Started { run_id: run_id.clone() });
         return Ok(ExitCode::SUCCESS);
     }
     let client = connect::client(config).await?;
@@ -56,20 +57,20 @@ pub(super) async fn run_to_its_end(
 /// Waits for the end of each message, or says that they were accepted.
 pub(super) async fn messages(
     config: &Config,
-    accepted: &[Accepted],
+    accepted: Vec<Accepted>,
     follow: bool,
     out: Output,
 ) -> Result<ExitCode> {
     if !follow {
         let movies = counted(u64::try_from(accepted.len()).unwrap_or(u64::MAX), "movie");
         out.say(&format!("{movies} accepted; --follow waits for the end"));
-        out.json_only(&json!({ "accepted": accepted }));
+        out.json_only(&answers::Accepted { accepted });
         return Ok(ExitCode::SUCCESS);
     }
     let client = connect::client(config).await?;
     let mut movies = Vec::with_capacity(accepted.len());
     for message in accepted {
-        let ending = end_of(&client, message).await?;
+        let ending = end_of(&client, &message).await?;
         let movie = match client.movie(message.tmdb_id).await {
             Ok(movie) => Some(movie),
             Err(OperatorError::Unknown { .. }) => None,
@@ -83,13 +84,13 @@ pub(super) async fn messages(
         }
         movies.push(followed);
     }
-    out.json_only(&json!({ "movies": movies }));
     let all_stored = movies.iter().all(|movie| movie.outcome == MovieOutcome::Stored);
+    out.json_only(&Followed { movies });
     Ok(if all_stored { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What became of a movie that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum MovieOutcome {
     /// The catalogue has what TMDB says of it.
@@ -100,10 +101,19 @@ enum MovieOutcome {
     Removed,
     /// It is not in the catalogue.
     Absent,
+    /// Its message became a dead letter.
     DeadLetter,
 }
 
-#[derive(Debug, Serialize)]
+/// What `--follow` ends with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Followed {
+    /// In the order in which they were asked for.
+    movies: Vec<FollowedMovie>,
+}
+
+/// A movie that was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
 struct FollowedMovie {
     tmdb_id: TmdbId,
     outcome: MovieOutcome,
@@ -113,20 +123,18 @@ struct FollowedMovie {
 }
 
 impl FollowedMovie {
-    fn of(tmdb_id: TmdbId, ending: Ending, movie: Option<MovieRow>) -> Self {
+    fn of(tmdb_id: TmdbId, ending: MessageEnding, movie: Option<MovieRow>) -> Self {
         let missing = "TMDB answered 404; it is asked again in a day";
-        let (outcome, error) = match (ending, &movie) {
-            (Ending::DeadLetter(error), _) => (MovieOutcome::DeadLetter, Some(error)),
-            (Ending::Done, None) => {
-                (MovieOutcome::Absent, Some("it is not in the catalogue".to_owned()))
-            }
-            (Ending::Done, Some(movie)) if movie.removed_at.is_some() => {
+        let (outcome, error) = match (ending.state, &movie) {
+            (MessageState::DeadLetter, _) => (MovieOutcome::DeadLetter, ending.error),
+            (_, None) => (MovieOutcome::Absent, Some("it is not in the catalogue".to_owned())),
+            (_, Some(movie)) if movie.removed_at.is_some() => {
                 (MovieOutcome::Removed, Some("TMDB does not have it any more".to_owned()))
             }
-            (Ending::Done, Some(movie)) if movie.missing_since.is_some() => {
+            (_, Some(movie)) if movie.missing_since.is_some() => {
                 (MovieOutcome::Missing, Some(missing.to_owned()))
             }
-            (Ending::Done, Some(_)) => (MovieOutcome::Stored, None),
+            (_, Some(_)) => (MovieOutcome::Stored, None),
         };
         let (title, revision) = movie.map(|movie| (movie.title, movie.revision)).unzip();
         Self { tmdb_id, outcome, title, revision, error }
@@ -142,9 +150,10 @@ impl FollowedMovie {
     }
 }
 
-async fn end_of(client: &Client, message: &Accepted) -> Result<Ending> {
+async fn end_of(client: &Client, message: &Accepted) -> Result<MessageEnding> {
     loop {
-        if let Some(ending) = client.ending(message).await? {
+        let ending = client.ending(message).await?;
+        if ending.state != MessageState::Waiting {
             return Ok(ending);
         }
         tokio::time::sleep(LOOK_EVERY).await;

@@ -48,5 +48,5 @@ pub(super) async fn run(config: &Config, args: IngestArgs, out: Output) -> Resul
     }
     let bus = connect::bus(config).await?;
     let accepted = movies::ingest(&bus, &IngestMovies { ids, force }, &this_user()).await?;
-    follow::messages(config, &accepted, follow, out).await
+    follow::messages(config, accepted, follow, out).await
 }

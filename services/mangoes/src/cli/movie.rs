@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
+use operator::answers::History;
 use proto::{FieldChange, TmdbId};
 use runtime::Config;
 use serde_json::Value;
@@ -106,7 +107,8 @@ async fn history(config: &Config, id: TmdbId, limit: i64, out: Output) -> Result
             event.diff.as_ref().map(diff_words).unwrap_or_default(),
         ]
     });
-    out.table(&events, &["WHEN", "WHAT", "REVISION", "CAUSE", "CHANGES"], rows.collect());
+    let rows = rows.collect();
+    out.table(&History { events }, &["WHEN", "WHAT", "REVISION", "CAUSE", "CHANGES"], rows);
     Ok(())
 }
 

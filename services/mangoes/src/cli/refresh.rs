@@ -38,5 +38,5 @@ pub(super) async fn run(config: &Config, args: RefreshArgs, out: Output) -> Resu
     }
     let bus = connect::bus(config).await?;
     let accepted = client.refresh(&bus, &ids, &this_user()).await?;
-    follow::messages(config, &accepted, follow, out).await
+    follow::messages(config, accepted, follow, out).await
 }

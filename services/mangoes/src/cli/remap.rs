@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 use proto::TmdbId;
 use runtime::Config;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::{RemapCounts, RemapNews, RemapScope};
 
@@ -29,11 +30,11 @@ pub(crate) struct RemapArgs {
 }
 
 /// What the command says at its end.
-#[derive(Serialize)]
-struct Done {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Done {
     #[serde(flatten)]
     counts: RemapCounts,
-    seconds: f64,
+    duration_secs: f64,
 }
 
 pub(super) async fn run(config: &Config, args: RemapArgs, out: Output) -> Result<ExitCode> {
@@ -73,16 +74,16 @@ fn scope(args: RemapArgs) -> RemapScope {
 }
 
 fn show(counts: RemapCounts, took: Duration, out: Output) {
-    let seconds = took.as_secs_f64();
+    let duration_secs = took.as_secs_f64();
     if out.json {
-        out.value(&Done { counts, seconds });
+        out.value(&Done { counts, duration_secs });
         return;
     }
     let RemapCounts { checked, written, unchanged, failed } = counts;
     output::line(&format!(
-        "{} mapped again in {seconds:.1} s ({:.0}/s): {written} written, {unchanged} unchanged, \
-         {failed} failed",
+        "{} mapped again in {duration_secs:.1} s ({:.0}/s): {written} written, {unchanged} \
+         unchanged, {failed} failed",
         counted(checked, "stored answer"),
-        checked as f64 / seconds.max(0.001),
+        checked as f64 / duration_secs.max(0.001),
     ));
 }

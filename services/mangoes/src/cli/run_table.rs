@@ -1,11 +1,10 @@
 //! Runs as a table.
 
-use operator::jobs::RunView;
-use serde_json::json;
+use operator::{answers::Runs, jobs::RunView};
 use store::RunRow;
 use time::OffsetDateTime;
 
-use crate::output::{Output, WideTable, millis, relative};
+use crate::output::{Output, WideTable, duration, relative};
 
 const HEAD: [&str; 12] = [
     "JOB",
@@ -25,9 +24,9 @@ const HEAD: [&str; 12] = [
 /// What a narrow terminal does without, the first of them first.
 const LESS: [&str; 5] = ["NOT NEEDED", "SKIPPED", "CHECKED", "TRIGGER", "TMDB CALLS"];
 
-pub(super) fn print_runs(runs: &[RunView], now: OffsetDateTime, out: Output) {
+pub(super) fn print_runs(runs: Vec<RunView>, now: OffsetDateTime, out: Output) {
     let rows = runs.iter().map(|view| row(&view.run, now)).collect();
-    out.wide_table(&json!({ "runs": runs }), WideTable { head: &HEAD, less: &LESS, rows });
+    out.wide_table(&Runs { runs }, WideTable { head: &HEAD, less: &LESS, rows });
 }
 
 /// One run alone.
@@ -48,7 +47,7 @@ fn row(run: &RunRow, now: OffsetDateTime) -> Vec<String> {
         run.failed.to_string(),
         run.not_needed.to_string(),
         calls(run.tmdb_calls),
-        millis(run.duration_ms),
+        duration(run.duration_secs),
         note(run),
     ]
 }

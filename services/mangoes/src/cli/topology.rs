@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bus::{Bus, Namespace, topology::Difference};
 use runtime::Config;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -35,16 +37,34 @@ pub(super) async fn run(config: &Config, args: &TopologyArgs, out: Output) -> Re
     }
     let Applied { bus, made } = connect_and_apply(config, args.check).await?;
     let differences = bus.topology_differences().await?;
+    let is_well = differences.is_empty();
+    let found = Found { made, differences };
     if out.json {
-        out.value(if args.check { &differences } else { &made });
+        out.value(&found);
     } else {
-        print(&made, &differences, out);
+        print(&found, out);
     }
-    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What was made, and what still differs.
-fn print(made: &[Difference], differences: &[Difference], out: Output) {
+/// Streams and consumers beside what `nats/*.json` says.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Found {
+    /// What was made, or set right.
+    made: Vec<Difference>,
+    /// What still differs.
+    differences: Vec<Difference>,
+}
+
+/// Streams that belong to this database now.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Taken {
+    /// Those that belonged to another one.
+    taken: Vec<String>,
+}
+
+fn print(found: &Found, out: Output) {
+    let Found { made, differences } = found;
     for Difference { asset, setting, wanted, actual } in made {
         out.say(&match setting.as_str() {
             "" => format!("{asset} is made"),
@@ -99,7 +119,7 @@ async fn take_over(config: &Config, out: Output) -> Result<ExitCode> {
     let taken = bus.take_over().await?;
     outbox::make_topology(&bus, &store).await?;
     if out.json {
-        out.value(&taken);
+        out.value(&Taken { taken: taken.into_iter().map(ToOwned::to_owned).collect() });
     } else if taken.is_empty() {
         out.say("all streams belong to this database already");
     } else {

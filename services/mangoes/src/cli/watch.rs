@@ -3,9 +3,15 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
-use operator::{Client, jobs::RunFilter};
+use operator::{
+    Client,
+    jobs::{Jobs, RunFilter},
+};
 use runtime::Config;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::Status;
+use time::OffsetDateTime;
 
 use super::{jobs::list::print_jobs, run_table::print_runs, status};
 use crate::{
@@ -46,11 +52,19 @@ pub(super) async fn run(config: &Config, args: &WatchArgs, out: Output) -> Resul
     }
 }
 
+/// What one line of `--json` says.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Frame {
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
+    at: OffsetDateTime,
+    status: Status,
+    jobs: Jobs,
+}
+
 async fn as_json(client: &Client) -> Result<String> {
-    let at = output::rfc3339(client.now().await?);
-    let status = client.status().await?;
-    let jobs = client.jobs().await?;
-    Ok(json!({ "at": at, "status": status, "jobs": jobs }).to_string())
+    let (at, status, jobs) = (client.now().await?, client.status().await?, client.jobs().await?);
+    Ok(serde_json::to_string(&Frame { at, status, jobs })?)
 }
 
 async fn show(client: &Client, out: Output) -> Result<()> {
@@ -61,7 +75,7 @@ async fn show(client: &Client, out: Output) -> Result<()> {
     print_jobs(&client.jobs().await?, now, out);
     output::line("");
     let latest = RunFilter { limit: Some(RUNS), ..RunFilter::default() };
-    print_runs(&client.runs(&latest).await?, now, out);
+    print_runs(client.runs(&latest).await?, now, out);
     output::line("");
     output::show_frame();
     Ok(())

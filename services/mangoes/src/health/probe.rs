@@ -8,7 +8,8 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use runtime::{Config, ConfigError, listen_parts};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::net::TcpStream;
 
 use crate::{endpoints::Endpoints, output::Output};
@@ -26,6 +27,16 @@ struct Target {
     path: String,
 }
 
+/// What a process answers about itself.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Health {
+    ready: bool,
+    /// Of HTTP.
+    status: u16,
+    /// Reasons, for people, line by line.
+    answer: Vec<String>,
+}
+
 /// Prints what the process answers; success only for 200.
 pub(crate) async fn health(config: &Config, url: Option<&str>, out: Output) -> Result<ExitCode> {
     let target = match url {
@@ -37,11 +48,11 @@ pub(crate) async fn health(config: &Config, url: Option<&str>, out: Output) -> R
             format!("{} does not answer within {} s", target.address, ANSWER.as_secs())
         })??;
     let ready = status == 200;
-    let lines: Vec<&str> = body.lines().collect();
+    let answer: Vec<String> = body.lines().map(ToOwned::to_owned).collect();
     if out.json {
-        out.value(&json!({"ready": ready, "status": status, "answer": lines}));
+        out.value(&Health { ready, status, answer });
     } else {
-        lines.iter().for_each(|line| out.say(line));
+        answer.iter().for_each(|line| out.say(line));
     }
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -18,6 +18,8 @@ use operator::{
 };
 use proto::{RunId, RunState};
 use runtime::Config;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 use store::{RunRow, Store};
 use time::OffsetDateTime;
@@ -28,7 +30,7 @@ use super::{
     simulator,
 };
 use crate::{
-    output::{self, Output, millis, percent},
+    output::{self, Output, duration, percent},
     progress::{FollowOptions, follow_run},
 };
 
@@ -179,12 +181,12 @@ impl Demo<'_> {
         self.counted_since(self.store.now().await?).await?;
         let status = status::read(self.store).await?;
         if self.out.json {
-            self.out.value(&json!({
-                "runs": runs,
-                "events_published": events,
-                "titles": status.titles,
-                "fresh": status.fresh,
-            }));
+            self.out.value(&DemoEnd {
+                runs: runs.iter().map(|run| (*run).clone()).collect(),
+                events_published: events,
+                titles: status.titles,
+                fresh: status.fresh,
+            });
             return Ok(());
         }
         output::line("");
@@ -198,6 +200,17 @@ impl Demo<'_> {
     }
 }
 
+/// What the demo ends with.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DemoEnd {
+    runs: Vec<RunRow>,
+    events_published: i64,
+    /// In the catalogue.
+    titles: i64,
+    /// Those of them that are not due.
+    fresh: i64,
+}
+
 const HEAD: [&str; 7] =
     ["JOB", "CHECKED", "SKIPPED", "INGESTED/REFRESHED", "FAILED", "TMDB CALLS", "DURATION"];
 
@@ -209,6 +222,6 @@ fn row(run: &RunRow) -> Vec<String> {
         run.done.to_string(),
         run.failed.to_string(),
         run.tmdb_calls.to_string(),
-        millis(run.duration_ms),
+        duration(run.duration_secs),
     ]
 }

@@ -6,9 +6,10 @@ use bus::Bus;
 use serde_json::{Value, json};
 use store::{Author, DeadGroup, DeadRow};
 
-use super::{Client, ask, ask_of, read, signed, with};
+use super::{Client, ask, ask_of, signed, with};
 use crate::{
     Noun, OperatorError,
+    answers::{DeadGroups, DeadLetters, Dropped, Replays},
     dead::{self, DeadLetterSelection, ReplayOptions, Replayed},
 };
 
@@ -24,7 +25,7 @@ impl Client {
     pub async fn dead_groups(&self) -> Result<Vec<DeadGroup>, OperatorError> {
         match self {
             Self::Database(store) => dead::groups(store).await,
-            Self::Nats(bus) => ask(bus, "dead.groups", json!({})).await,
+            Self::Nats(bus) => Ok(ask::<DeadGroups>(bus, "dead.groups", json!({})).await?.groups),
         }
     }
 
@@ -40,7 +41,8 @@ impl Client {
         match self {
             Self::Database(store) => dead::list(store, selection, limit).await,
             Self::Nats(bus) => {
-                ask(bus, "dead.list", with(selected(selection), json!({ "limit": limit }))).await
+                let body = with(selected(selection), json!({ "limit": limit }));
+                Ok(ask::<DeadLetters>(bus, "dead.list", body).await?.dead_letters)
             }
         }
     }
@@ -87,8 +89,8 @@ impl Client {
         match self {
             Self::Database(store) => dead::drop(store, selection, by).await,
             Self::Nats(bus) => {
-                let answer: Value = ask(bus, "dead.drop", signed(selected(selection), by)).await?;
-                read("dead.drop", answer.get("dropped").cloned().unwrap_or_default())
+                let body = signed(selected(selection), by);
+                Ok(ask::<Dropped>(bus, "dead.drop", body).await?.dropped)
             }
         }
     }
@@ -109,7 +111,7 @@ async fn replay_in_groups(
         let group = most.min(left);
         let what = json!({ "payload": payload, "again": again, "limit": group });
         let body = signed(with(selected(selection), what), by);
-        let some: Vec<Replayed> = ask(bus, "dead.replay", body).await?;
+        let Replays { replayed: some } = ask(bus, "dead.replay", body).await?;
         // What was replayed is not chosen once more, but for `again`; what is refused is.
         let is_new = |one: &Replayed| !replayed.iter().any(|old: &Replayed| old.id == one.id);
         let new = some.iter().filter(|one| one.replayed_as.is_some() && is_new(one)).count();

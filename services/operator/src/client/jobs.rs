@@ -1,15 +1,16 @@
 //! The verbs of jobs and runs.
 
 use proto::{JobName, RunId};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{Author, Backfilled, JobEdit, JobRow};
 
-use super::{Client, ask, ask_of, run_id, signed, with, written};
+use super::{Client, ask, ask_of, signed, with, written};
 use crate::{
     Noun, OperatorError,
+    answers::{Backfill, Deleted, Findings, Runs, Started, Times},
     jobs::{
         self, BackfillRequest, DryRun, JobDraft, Jobs, LintFinding, NextTimes, PauseRequest,
-        Preview, RunFilter, RunRequest, RunView,
+        RunFilter, RunRequest, RunView,
     },
     moment,
 };
@@ -34,7 +35,7 @@ impl Client {
         match self {
             Self::Database(store) => jobs::get(store, name).await,
             Self::Nats(bus) => {
-                ask_of(bus, "jobs.get", json!({ "name": name }), Noun::Job, name).await
+                ask_of(bus, "jobs.show", json!({ "name": name }), Noun::Job, name).await
             }
         }
     }
@@ -49,7 +50,7 @@ impl Client {
             Self::Nats(bus) => {
                 let job = self.job(name).await?;
                 let request = json!({ "name": name, "n": n });
-                let times: Vec<Preview> = ask(bus, "jobs.next", request).await?;
+                let Times { times } = ask(bus, "jobs.next", request).await?;
                 Ok(NextTimes { job, times })
             }
         }
@@ -62,7 +63,7 @@ impl Client {
     pub async fn lint(&self) -> Result<Vec<LintFinding>, OperatorError> {
         match self {
             Self::Database(store) => jobs::lint(store).await,
-            Self::Nats(bus) => ask(bus, "jobs.lint", json!({})).await,
+            Self::Nats(bus) => Ok(ask::<Findings>(bus, "jobs.lint", json!({})).await?.findings),
         }
     }
 
@@ -73,7 +74,7 @@ impl Client {
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunView>, OperatorError> {
         match self {
             Self::Database(store) => jobs::runs(store, filter).await,
-            Self::Nats(bus) => ask(bus, "jobs.runs", written(filter)?).await,
+            Self::Nats(bus) => Ok(ask::<Runs>(bus, "jobs.runs", written(filter)?).await?.runs),
         }
     }
 
@@ -86,9 +87,8 @@ impl Client {
             Self::Database(store) => jobs::run_of(store, run_id).await,
             Self::Nats(bus) => {
                 let request = json!({ "run_id": run_id, "limit": 1 });
-                let found: Vec<RunView> =
-                    ask_of(bus, "jobs.runs", request, Noun::Run, run_id).await?;
-                let found = found.into_iter().next();
+                let found: Runs = ask_of(bus, "jobs.runs", request, Noun::Run, run_id).await?;
+                let found = found.runs.into_iter().next();
                 found.ok_or_else(|| OperatorError::unknown(Noun::Run, run_id))
             }
         }
@@ -113,7 +113,9 @@ impl Client {
             Self::Nats(bus) => {
                 let RunRequest { name, payload, force } = request;
                 let body = json!({ "name": name, "payload": payload, "force": force });
-                run_id(ask_of(bus, "jobs.run", signed(body, by), Noun::Job, name).await?)
+                let body = signed(body, by);
+                let started: Started = ask_of(bus, "jobs.run", body, Noun::Job, name).await?;
+                Ok(started.run_id)
             }
         }
     }
@@ -232,7 +234,7 @@ impl Client {
             Self::Database(store) => jobs::delete(store, name, by).await,
             Self::Nats(bus) => {
                 let body = signed(json!({ "name": name }), by);
-                ask_of::<Value>(bus, "jobs.delete", body, Noun::Job, name).await.map(|_| ())
+                ask_of::<Deleted>(bus, "jobs.delete", body, Noun::Job, name).await.map(|_| ())
             }
         }
     }
@@ -276,7 +278,9 @@ impl Client {
             Self::Database(store) => jobs::backfill(store, request, by).await,
             Self::Nats(bus) => {
                 let body = signed(written(request)?, by);
-                ask_of(bus, "jobs.backfill", body, Noun::Job, &request.name).await
+                let name = &request.name;
+                let filled: Backfill = ask_of(bus, "jobs.backfill", body, Noun::Job, name).await?;
+                Ok(filled.runs)
             }
         }
     }

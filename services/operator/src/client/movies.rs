@@ -2,13 +2,14 @@
 
 use bus::Bus;
 use proto::{RunId, TmdbId};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{Author, MovieRow, WorkEvent};
 
-use super::{Client, ask, ask_of, read, run_id, signed};
+use super::{Client, ask, ask_of, signed};
 use crate::{
     Noun, OperatorError,
-    movies::{self, Accepted, Ending},
+    answers::{self, History, Started},
+    movies::{self, Accepted, MessageEnding},
 };
 
 impl Client {
@@ -21,7 +22,7 @@ impl Client {
             Self::Database(store) => movies::get(store, id).await,
             Self::Nats(bus) => {
                 let body = json!({ "tmdb_id": id });
-                ask_of(bus, "movie.get", body, Noun::Movie, &id.to_string()).await
+                ask_of(bus, "movie.show", body, Noun::Movie, &id.to_string()).await
             }
         }
     }
@@ -35,7 +36,9 @@ impl Client {
             Self::Database(store) => movies::history(store, id, limit).await,
             Self::Nats(bus) => {
                 let body = json!({ "tmdb_id": id, "limit": limit });
-                ask_of(bus, "movie.history", body, Noun::Movie, &id.to_string()).await
+                let id = id.to_string();
+                let history: History = ask_of(bus, "movie.history", body, Noun::Movie, &id).await?;
+                Ok(history.events)
             }
         }
     }
@@ -53,9 +56,8 @@ impl Client {
         match self {
             Self::Database(store) => movies::refresh(store, bus, ids, by).await,
             Self::Nats(bus) => {
-                let answer: Value =
-                    ask(bus, "refresh", signed(json!({ "movies": ids }), by)).await?;
-                read("refresh", answer.get("accepted").cloned().unwrap_or_default())
+                let body = signed(json!({ "movies": ids }), by);
+                Ok(ask::<answers::Accepted>(bus, "refresh", body).await?.accepted)
             }
         }
     }
@@ -68,16 +70,17 @@ impl Client {
         match self {
             Self::Database(store) => movies::refresh_due(store, by).await,
             Self::Nats(bus) => {
-                run_id(ask(bus, "refresh", signed(json!({ "due": true }), by)).await?)
+                let body = signed(json!({ "due": true }), by);
+                Ok(ask::<Started>(bus, "refresh", body).await?.run_id)
             }
         }
     }
 
-    /// How a message ended; `None`: not yet.
+    /// How a message ended, if it has.
     ///
     /// # Errors
     /// As [`movies::ending`].
-    pub async fn ending(&self, message: &Accepted) -> Result<Option<Ending>, OperatorError> {
+    pub async fn ending(&self, message: &Accepted) -> Result<MessageEnding, OperatorError> {
         match self {
             Self::Database(store) => movies::ending(store, &message.message_id).await,
             Self::Nats(bus) => {

@@ -2,6 +2,7 @@
 
 use calendar::Calendar;
 use proto::JobName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Author, BackfillOutcome, Backfilled, JobRow, Store};
 use time::OffsetDateTime;
@@ -13,15 +14,17 @@ use super::{
 use crate::OperatorError;
 
 /// Which nominal times are backfilled.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BackfillRequest {
     pub name: JobName,
     /// First instant.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub from: OffsetDateTime,
     /// Last instant; not after now.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub to: OffsetDateTime,
     /// Only say what would run.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! Stops jobs from firing, and lets them fire again.
 
 use proto::JobName;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Author, JobRow, Pause, Store};
 
@@ -8,12 +9,13 @@ use super::read::get;
 use crate::{Moment, OperatorError};
 
 /// Which job stops firing, why, and until when.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     pub name: JobName,
     pub note: Option<String>,
-    /// It fires again by itself then.
+    /// It fires again by itself then: RFC 3339, a date, or a span from now such as `2h30m`.
+    #[schemars(with = "Option<String>")]
     pub until: Option<Moment>,
 }
 

@@ -1,5 +1,6 @@
 //! Says what is wrong with jobs, or easily misread.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{JobRow, Store};
 use time::OffsetDateTime;
@@ -11,7 +12,7 @@ use super::{
 use crate::OperatorError;
 
 /// What is wrong with a job, or easily misread.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LintFinding {
     pub job: String,
     pub problem: String,

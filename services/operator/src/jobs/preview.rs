@@ -1,5 +1,6 @@
 //! When a job fires next.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{JobRow, Store};
 use time::OffsetDateTime;
@@ -11,9 +12,10 @@ use super::{
 use crate::OperatorError;
 
 /// A nominal time to come.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Preview {
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
     pub at: OffsetDateTime,
     /// In the job's time zone.
     pub local: String,

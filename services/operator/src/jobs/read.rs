@@ -1,12 +1,13 @@
 //! The jobs as tables show them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{JobRow, Store};
 
 use crate::{Noun, OperatorError};
 
 /// All jobs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Jobs {
     /// Why none of them fires at the moment, where all are held.
     pub held: Option<String>,

@@ -3,6 +3,7 @@
 use proto::{
     Action, IngestList, InvalidPayload, JobName, JobPayload, RefreshPayload, RunId, ScanPayload,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Author, ManualRun, Store, StoreError};
@@ -29,9 +30,9 @@ pub struct RunRequest {
 }
 
 /// What a run would do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DryRun {
-    pub name: String,
+    pub name: JobName,
     /// What it would do.
     pub action: Action,
     /// Movies that would be ingested (at most) or refreshed.
@@ -39,7 +40,7 @@ pub struct DryRun {
     /// About.
     pub tmdb_calls: i64,
     /// At the rate of this moment, when nothing else runs; `None`: no limit.
-    pub estimated_seconds: Option<f64>,
+    pub estimated_secs: Option<f64>,
     /// The first titles, where they are known before.
     pub sample: Vec<String>,
 }
@@ -87,13 +88,13 @@ pub async fn dry_run(
     let lowered = store.budget().await?.lowered_rate;
     let rate = lowered.unwrap_or(f64::from(tmdb_rate));
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    let estimated_seconds = (rate > 0.0).then(|| estimate.calls as f64 / rate);
+    let estimated_secs = (rate > 0.0).then(|| estimate.calls as f64 / rate);
     Ok(DryRun {
-        name: job.name.into(),
+        name: job.name,
         action: job.action,
         movies: estimate.movies,
         tmdb_calls: estimate.calls,
-        estimated_seconds,
+        estimated_secs,
         sample: estimate.sample,
     })
 }

@@ -1,6 +1,7 @@
 //! Runs: listed with how far they are, cancelled.
 
 use proto::JobName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Author, RunRow, Store};
 
@@ -12,7 +13,7 @@ const DEFAULT_RUNS: i64 = 20;
 const OPEN_AMONG: i64 = 100;
 
 /// Which runs.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunFilter {
     /// Of this job.
@@ -24,7 +25,7 @@ pub struct RunFilter {
 }
 
 /// A run with how far it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RunView {
     #[serde(flatten)]
     pub run: RunRow,

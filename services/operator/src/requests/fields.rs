@@ -1,22 +1,23 @@
 //! The fields of each request, where the function behind it has no type with the same fields.
 
 use proto::{JobName, ListSource, MaxMovies, TmdbId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::dead::DeadLetterSelection;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Named {
     pub(super) name: JobName,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Next {
     pub(super) name: JobName,
@@ -28,7 +29,7 @@ const fn ten() -> usize {
     10
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Run {
     pub(super) name: JobName,
@@ -39,7 +40,7 @@ pub(super) struct Run {
     pub(super) dry_run: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunToCancel {
     pub(super) run_id: Option<String>,
@@ -49,14 +50,14 @@ pub(super) struct RunToCancel {
 }
 
 /// `held` has to be given: an empty request must not stop an installation.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Hold {
     pub(super) held: bool,
     pub(super) note: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Movie {
     pub(super) tmdb_id: TmdbId,
@@ -64,14 +65,14 @@ pub(super) struct Movie {
 }
 
 /// A message that was accepted.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Message {
     pub(super) message_id: String,
 }
 
 /// A page of the catalogue.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// The `next` of the page before.
@@ -80,14 +81,14 @@ pub(super) struct Page {
     pub(super) limit: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Id {
     pub(super) id: i64,
 }
 
 /// What to ingest: movies, or a list.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Ingest {
     pub(super) movies: Vec<TmdbId>,
@@ -99,7 +100,7 @@ pub(super) struct Ingest {
 }
 
 /// What to refresh: movies, or all that are due.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Refresh {
     pub(super) movies: Vec<TmdbId>,
@@ -107,7 +108,7 @@ pub(super) struct Refresh {
 }
 
 /// Which dead letters, and how they are listed or replayed.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct DeadLetters {
     ids: Option<Vec<i64>>,

@@ -1,5 +1,6 @@
 //! Which of the app's tables there are, and how large they are.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// A table of the app, as it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct AppTableState {
     /// Its name in the app's schema.
     pub name: String,

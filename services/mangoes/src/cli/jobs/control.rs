@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use operator::{Moment, jobs::PauseRequest};
+use operator::{Moment, answers::Deleted, jobs::PauseRequest};
 use proto::JobName;
 use runtime::Config;
-use serde_json::json;
 
 use crate::{
     cli::author::this_user,
@@ -59,14 +58,14 @@ pub(super) async fn resume(config: &Config, name: &str, out: Output) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn delete(config: &Config, name: &str, out: Output) -> Result<ExitCode> {
+pub(super) async fn delete(config: &Config, name: &JobName, out: Output) -> Result<ExitCode> {
     let client = connect::client(config).await?;
     client.delete(name, &this_user()).await?;
     out.say(&format!(
         "{name} is deleted; `mangoes jobs runs` shows its runs for a while, and no other job can \
          have its name"
     ));
-    out.json_only(&json!({ "deleted": name }));
+    out.json_only(&Deleted { deleted: name.clone() });
     Ok(ExitCode::SUCCESS)
 }
 

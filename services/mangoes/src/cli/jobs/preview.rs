@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use operator::jobs::{NextTimes, Preview};
+use operator::{
+    answers::{Findings, Times},
+    jobs::{NextTimes, Preview},
+};
 use runtime::Config;
-use serde_json::json;
 
 use super::list::next_words;
 use crate::{
@@ -34,19 +36,21 @@ pub(super) async fn next(
         ]
     };
     let head = [&*job.timezone, "UTC", "IN", "NOTE"];
-    out.table(&json!({ "times": times }), &head, times.iter().map(row).collect());
+    let rows = times.iter().map(row).collect();
+    out.table(&Times { times }, &head, rows);
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn lint(config: &Config, out: Output) -> Result<ExitCode> {
     let client = connect::client_to_read(config).await?;
     let found = client.lint().await?;
-    if found.is_empty() {
+    let is_well = found.is_empty();
+    if is_well {
         out.say("nothing is wrong with any job");
     }
-    if out.json || !found.is_empty() {
+    if out.json || !is_well {
         let rows = found.iter().map(|f| vec![f.job.clone(), f.problem.clone()]).collect();
-        out.table(&json!({ "findings": found }), &["JOB", "PROBLEM"], rows);
+        out.table(&Findings { findings: found }, &["JOB", "PROBLEM"], rows);
     }
-    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

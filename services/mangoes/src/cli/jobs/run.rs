@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use operator::{
     Moment,
+    answers::{Backfill, Started},
     jobs::{BackfillRequest, DryRun, RunRequest},
 };
 use proto::{Action, JobName};
 use runtime::Config;
-use serde_json::json;
 use store::{BackfillOutcome, Backfilled};
 
 use crate::{
@@ -69,7 +69,7 @@ pub(super) async fn run(config: &Config, args: RunArgs, out: Output) -> Result<E
         request.name
     ));
     if out.json {
-        out.value(&json!({ "run_id": run_id }));
+        out.value(&Started { run_id });
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,7 +79,7 @@ fn print_dry_run(plan: &DryRun, out: Output) {
         out.value(plan);
         return;
     }
-    let time = plan.estimated_seconds.map_or_else(
+    let time = plan.estimated_secs.map_or_else(
         || "as fast as TMDB answers".to_owned(),
         |secs| format!("about {secs:.0} s at the rate of this moment"),
     );
@@ -110,7 +110,7 @@ pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -
     let now = client.now().await?;
     let (from, to) = (from.from_now(now), to.from_now(now));
     let request = BackfillRequest { name, from, to, dry_run };
-    let times = client.backfill(&request, &this_user()).await?;
+    let runs = client.backfill(&request, &this_user()).await?;
     let row = |time: &Backfilled| {
         vec![
             rfc3339(time.scheduled_for),
@@ -118,7 +118,8 @@ pub(super) async fn backfill(config: &Config, args: BackfillArgs, out: Output) -
             time.run_id.clone(),
         ]
     };
-    out.table(&times, &["TIME", "OUTCOME", "RUN"], times.iter().map(row).collect());
+    let rows = runs.iter().map(row).collect();
+    out.table(&Backfill { runs }, &["TIME", "OUTCOME", "RUN"], rows);
     Ok(ExitCode::SUCCESS)
 }
 

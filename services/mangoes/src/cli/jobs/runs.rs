@@ -60,7 +60,7 @@ pub(super) async fn runs(config: &Config, args: RunsArgs, out: Output) -> Result
         );
         return Ok(ExitCode::SUCCESS);
     }
-    print_runs(&runs, client.now().await?, out);
+    print_runs(runs, client.now().await?, out);
     Ok(ExitCode::SUCCESS)
 }
 
