@@ -202,7 +202,7 @@ async fn S6_migrations_of_another_program_do_not_matter() {
 /// A publication of all tables refuses edits of a table without a key: ours have one, and the app's
 /// saves go on.
 #[tokio::test(flavor = "multi_thread")]
-async fn S7_a_publication_of_all_tables_refuses_nothing() {
+async fn P1_S7_a_publication_of_all_tables_refuses_nothing() {
     let app = HostedApp::production("s7").await;
     app.adopt();
     assert_eq!(app.tables_of_ours_without_a_key().await, Vec::<String>::new());

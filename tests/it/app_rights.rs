@@ -49,7 +49,7 @@ async fn A3_the_interface_is_refused_everything_of_ours() {
 
 /// Default rights on whatever the owner makes, in any schema, reach nothing of ours.
 #[tokio::test(flavor = "multi_thread")]
-async fn A3_default_grants_of_every_schema_reach_nothing_of_ours() {
+async fn P2_A3_default_grants_of_every_schema_reach_nothing_of_ours() {
     let app = HostedApp::production("a3-defaults").await;
     app.grant_everything_by_default().await;
     app.adopt();

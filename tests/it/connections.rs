@@ -72,7 +72,7 @@ async fn S8_settings_of_the_database_and_the_role_change_nothing() {
 
 /// `DATABASE_URL`, the variables, a file, a socket: each carries any password, and none shows it.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_way_to_name_the_database_carries_any_password() {
+async fn P4_every_way_to_name_the_database_carries_any_password() {
     let folder = Folder::new("odd-password");
     let postgres = postgres(&folder).await;
     let url = postgres.database_url();
@@ -108,8 +108,41 @@ async fn every_way_to_name_the_database_carries_any_password() {
         assert!(!shown.contains("p@:") && !shown.contains("p%40"), "{env:?}: {shown}");
         assert!(shown.contains("postgres://mangoes:***@"), "{env:?}: {shown}");
     }
-    assert!(door.was_used(), "the socket was");
+    assert!(door.visits() > 0, "the socket was");
     database.close().await;
+    postgres.stop().await.unwrap();
+}
+
+/// The ways in which libpq's manual writes the socket of a server of this machine into a URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn P11_a_socket_is_named_as_libpq_names_it() {
+    let folder = Folder::new("socket-urls");
+    let postgres = postgres(&folder).await;
+    let url = postgres.database_url();
+    let (account, server) = url.rsplit_once('@').unwrap();
+    let password = account.rsplit_once(':').unwrap().1;
+    let port = server.split('/').next().unwrap().rsplit_once(':').unwrap().1;
+    let door = SocketDoor::open(&folder, port);
+    let socket = door.folder.display().to_string();
+    let in_url = socket.replace('/', "%2F");
+    let user = format!("mangoes:{password}");
+    let login = format!("user=mangoes&password={password}");
+    for url in [
+        format!("postgresql://{user}@/mangoes?host={socket}&port={port}"),
+        format!("postgresql://{user}@/mangoes?port={port}&host={in_url}"),
+        format!("postgresql:///mangoes?host={socket}&port={port}&{login}"),
+        format!("postgresql:///?host={socket}&port={port}&dbname=mangoes&{login}"),
+        format!("postgres://{user}@{in_url}:{port}/mangoes"),
+        format!("postgresql://{user}@:{port}/mangoes?host={socket}"),
+    ] {
+        let before = door.visits();
+        let said = Said::by(mangoes(&folder.0).arg("migrate").env("DATABASE_URL", &url));
+        assert!(said.succeeded(), "{url}: {}", said.text);
+        assert!(door.visits() > before, "{url} does not go by the socket");
+    }
+    let nowhere = format!("postgresql://{user}@/mangoes?host=/nowhere&port={port}");
+    let said = Said::by(mangoes(&folder.0).arg("migrate").env("DATABASE_URL", nowhere));
+    assert!(said.code == Some(1) && !said.errors.contains("no host"), "{}", said.text);
     postgres.stop().await.unwrap();
 }
 

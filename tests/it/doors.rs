@@ -1,5 +1,7 @@
 //! Doors that stay closed: strangers' servers, empty requests, passwords in messages.
 
+#![expect(non_snake_case, reason = "a test is found by the id of the report that it holds")]
+
 use std::{
     ffi::OsString,
     fs,
@@ -45,7 +47,7 @@ const fn succeeds<'a>(words: &'a [&'a str]) -> Expected<'a> {
 
 /// A password may have any character, also one that cannot stand in an address as it is.
 #[test]
-fn passwords_of_any_characters_are_shown_nowhere() {
+fn P4_passwords_of_any_characters_are_shown_nowhere() {
     let folder = Folder::new("masked");
     for password in ["#sesame", "12/sesame", "?sesame", "1/,sesame", "/@sesame"] {
         let (nats, database) = (
@@ -83,7 +85,7 @@ fn passwords_of_any_characters_are_shown_nowhere() {
 
 /// The sentence names file, line, column and name; not what was written there.
 #[test]
-fn what_is_wrong_with_the_file_of_settings_is_named() {
+fn S3_what_is_wrong_with_the_file_of_settings_is_named() {
     let folder = Folder::new("toml");
     let file = folder.0.join("mangoes.toml");
     for (content, expected) in [
@@ -105,7 +107,7 @@ fn what_is_wrong_with_the_file_of_settings_is_named() {
 
 /// A variable of somebody else may hold anything; one of ours is named when it cannot be read.
 #[test]
-fn an_environment_that_is_not_utf_8_harms_nobody() {
+fn S1_an_environment_that_is_not_utf_8_harms_nobody() {
     let folder = Folder::new("utf8");
     let config = |name: &str| {
         let odd = OsString::from_vec(vec![b'x', 0xff]);
@@ -120,7 +122,7 @@ fn an_environment_that_is_not_utf_8_harms_nobody() {
 
 /// One address alone would join a stranger's broker with an empty database, or the other way round.
 #[test]
-fn half_of_a_pair_of_servers_is_refused() {
+fn S5_half_of_a_pair_of_servers_is_refused() {
     for (set, missing, url) in [
         ("NATS_URL", "DATABASE_URL", "nats://127.0.0.1:1"),
         ("DATABASE_URL", "NATS_URL", "postgres://u:p@127.0.0.1:1/d"),
@@ -147,7 +149,7 @@ fn owner(stream: &str) -> Option<String> {
 /// A process whose database is not the streams' own refuses to start, and takes them over only when
 /// the flag says so.
 #[tokio::test]
-async fn streams_belong_to_one_database() {
+async fn N1_streams_belong_to_one_database() {
     let mut world = World::start("owner").await;
     let folder = Folder::new("stranger");
     let postgres = postgres(&folder).await;

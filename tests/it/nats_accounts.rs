@@ -1,6 +1,8 @@
 //! Accounts of NATS as others have them: certificates, tokens, keys, passwords that change, limits,
 //! domains, two installations side by side.
 
+#![expect(non_snake_case, reason = "a test is found by the id of the report that it holds")]
+
 use std::{fs, path::Path, process::Command};
 
 use embedded::Postgres;
@@ -63,7 +65,7 @@ async fn a_refused_certificate_has_a_remedy() {
 }
 
 #[tokio::test]
-async fn a_token_or_a_key_logs_in() {
+async fn N6_a_token_or_a_key_logs_in() {
     let folder = Folder::new("logins");
     let seed = folder.0.join("seed");
     fs::write(&seed, SEED).unwrap();
@@ -169,7 +171,7 @@ async fn jetstream(nats: &SecuredNats, verb: &str, body: &Value) -> Value {
 
 /// What an operator may choose stays over a restart; what the rules need is set right, and said.
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_of_an_operator_survive() {
+async fn N4_settings_of_an_operator_survive() {
     let stage = Stage::new("operators-settings").await;
     let nats = SecuredNats::with_settings(&stage.folder, PLAIN).await;
     let url = format!("nats://a:old@{}", nats.address());
@@ -217,7 +219,7 @@ async fn settings_of_an_operator_survive() {
 
 /// An account that demands a limit of each stream, and a domain of JetStream.
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_of_an_account_and_domains_are_served() {
+async fn N3_limits_of_an_account_and_domains_are_served() {
     let stage = Stage::new("limits").await;
     let limited = "jetstream { domain: hub }\naccounts { A { \
                    jetstream: { max_file: 1GB, max_mem: 1MB, max_bytes_required: true }, \
@@ -234,9 +236,43 @@ async fn limits_of_an_account_and_domains_are_served() {
     assert!(Said::by(&mut stage.command(&["topology", "--check"], &settings)).succeeded());
 }
 
+/// Streams that somebody made by hand, because the account demands a limit of each: they are taken
+/// as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn N3_streams_made_by_hand_are_taken_as_they_are() {
+    const LIMIT: i64 = 50_000_000;
+    let stage = Stage::new("by-hand").await;
+    let limited = "accounts { A { \
+                   jetstream: { max_file: 1GB, max_mem: 1MB, max_bytes_required: true }, \
+                   users: [{ user: a, password: old }] } }\n";
+    let nats = SecuredNats::with_settings(&stage.folder, limited).await;
+    let url = format!("nats://a:old@{}", nats.address());
+    let settings = [("NATS_URL", url.as_str())];
+    let mut names = Vec::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nats/streams");
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let mut stream: Value = serde_json::from_str(&text).unwrap();
+        stream["max_bytes"] = json!(LIMIT);
+        let name = stream["name"].as_str().unwrap().to_owned();
+        let made = jetstream(&nats, &format!("STREAM.CREATE.{name}"), &stream).await;
+        assert!(made.get("error").is_none(), "{name}: {made}");
+        names.push(name);
+    }
+    let _up = stage.up(&settings).await;
+    let said = Said::by(&mut stage.command(&["ingest", "--movie", "603"], &settings));
+    assert!(said.succeeded(), "{}", said.text);
+    stage.database.complete(603).await;
+    for name in names {
+        let there = jetstream(&nats, &format!("STREAM.INFO.{name}"), &json!({})).await;
+        assert_eq!(there["config"]["max_bytes"], json!(LIMIT), "{name}: {there}");
+    }
+    assert!(Said::by(&mut stage.command(&["topology", "--check"], &settings)).succeeded());
+}
+
 /// Two installations in one account: each has its streams, its work and its events.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_installations_share_an_account() {
+async fn N1_two_installations_share_an_account() {
     let (one, two) = (Stage::new("namespace-one").await, Stage::new("namespace-two").await);
     let nats = SecuredNats::with_settings(&one.folder, PLAIN).await;
     let url = format!("nats://a:old@{}", nats.address());

@@ -8,6 +8,7 @@
 mod database;
 mod meaning;
 mod parts;
+mod surroundings;
 mod tmdb;
 
 use tests::{Database, World, simulator};

@@ -1,5 +1,7 @@
 //! What a closed, full or plain output does to commands and to a drain.
 
+#![expect(non_snake_case, reason = "a test is found by the id of the report that it holds")]
+
 use std::{
     fs::File,
     io::{BufRead, BufReader},
@@ -57,7 +59,7 @@ async fn a_reader_that_goes_away_ends_a_command_quietly() {
 
 /// The program works on when nobody reads what it writes, and a stop takes all its steps.
 #[tokio::test]
-async fn a_closed_output_does_not_stop_a_drain() {
+async fn S2_a_closed_output_does_not_stop_a_drain() {
     let folder = Folder::new("closed-output");
     let mut up = mangoes(&folder.0);
     up.args(["up", "--demo"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -17,18 +17,18 @@ use crate::folder::Folder;
 pub struct SocketDoor {
     /// Where clients look for it.
     pub folder: PathBuf,
-    used: Arc<AtomicBool>,
+    visits: Arc<AtomicUsize>,
 }
 
 impl SocketDoor {
     /// Passes on to the server on this port of loopback.
     pub fn open(folder: &Folder, port: &str) -> Self {
         let listener = UnixListener::bind(folder.0.join(format!(".s.PGSQL.{port}"))).unwrap();
-        let (used, address) = (Arc::new(AtomicBool::new(false)), format!("127.0.0.1:{port}"));
-        let seen = Arc::clone(&used);
+        let (visits, address) = (Arc::new(AtomicUsize::new(0)), format!("127.0.0.1:{port}"));
+        let seen = Arc::clone(&visits);
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
-                seen.store(true, Ordering::Relaxed);
+                seen.fetch_add(1, Ordering::Relaxed);
                 let mut server = TcpStream::connect(&address).await.unwrap();
                 tokio::spawn(async move {
                     // A side that ends is no error.
@@ -36,11 +36,11 @@ impl SocketDoor {
                 });
             }
         });
-        Self { folder: folder.0.clone(), used }
+        Self { folder: folder.0.clone(), visits }
     }
 
-    /// Whether somebody came.
-    pub fn was_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
+    /// How many connections came.
+    pub fn visits(&self) -> usize {
+        self.visits.load(Ordering::Relaxed)
     }
 }

@@ -1,74 +1,139 @@
 //! A server that knows accounts by their signed tokens, as hosted NATS does, and an account that
 //! has JetStream only by another's leave.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use nkeys::KeyPair;
 use serde_json::{Value, json};
-use tests::{Said, SecuredNats};
+use tests::{PATIENCE, Said, SecuredNats, Wait, program};
 
 use super::Stage;
 
 /// A token about `subject`, signed by `issuer`: JSON Web Token version 2 of NATS.
-fn token(issuer: &KeyPair, subject: &KeyPair, nats: Value) -> String {
+fn token(issuer: &KeyPair, subject: &KeyPair, claims: Value) -> String {
     let head = json!({"typ": "JWT", "alg": "ed25519-nkey"});
-    let claims = json!({
+    let mut all = json!({
         "jti": subject.public_key(),
         "iat": 1_700_000_000,
         "iss": issuer.public_key(),
         "sub": subject.public_key(),
         "name": "a",
-        "nats": nats,
     });
-    let [head, claims] = [head, claims].map(|part| BASE64.encode(part.to_string()));
+    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+    let [head, claims] = [head, all].map(|part| BASE64.encode(part.to_string()));
     let signed = format!("{head}.{claims}");
     let signature = BASE64.encode(issuer.sign(signed.as_bytes()).unwrap());
     format!("{signed}.{signature}")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_credentials_file_logs_in() {
-    let (operator, user) = (KeyPair::new_operator(), KeyPair::new_user());
-    let [account, system] = std::array::from_fn(|_| KeyPair::new_account());
+/// Settings of a server that knows this account, and one for itself, which stores nothing.
+fn settings(account: &KeyPair) -> String {
+    let (operator, system) = (KeyPair::new_operator(), KeyPair::new_account());
     let may_store = json!({
         "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
         "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true,
         "conn": -1, "leaf": -1,
     });
-    // The server wants an account for itself, which stores nothing.
     let of_account = |account: &KeyPair, limits: Value| {
-        let claims = json!({"type": "account", "version": 2, "limits": limits});
+        let claims = json!({"nats": {"type": "account", "version": 2, "limits": limits}});
         format!("{}: {}", account.public_key(), token(&operator, account, claims))
     };
-    let (known, of_system) =
-        (of_account(&account, may_store), of_account(&system, json!({"conn": -1, "subs": -1})));
-    let settings = format!(
-        "operator: {}\nsystem_account: {}\nresolver: MEMORY\n\
-         resolver_preload: {{\n{known}\n{of_system}\n}}\n",
-        token(&operator, &operator, json!({"type": "operator", "version": 2})),
+    format!(
+        "debug: true\noperator: {}\nsystem_account: {}\nresolver: MEMORY\n\
+         resolver_preload: {{\n{}\n{}\n}}\n",
+        token(&operator, &operator, json!({"nats": {"type": "operator", "version": 2}})),
         system.public_key(),
-    );
-    let of_user = json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1});
+        of_account(account, may_store),
+        of_account(&system, json!({"conn": -1, "subs": -1})),
+    )
+}
+
+/// A user of the account. With a time in seconds since 1970 it expires then.
+struct User {
+    key: KeyPair,
+    jwt: String,
+}
+
+impl User {
+    fn of(account: &KeyPair, expires_at: Option<u64>) -> Self {
+        let nats = json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1});
+        let mut claims = json!({ "nats": nats });
+        if let Some(at) = expires_at {
+            claims["exp"] = json!(at);
+        }
+        let key = KeyPair::new_user();
+        Self { jwt: token(account, &key, claims), key }
+    }
+
+    /// A credentials file, as an operator hands it out, with the seed of this key.
+    fn file_with_seed_of(&self, key: &KeyPair) -> String {
+        let of = |kind: &str, text: &str| {
+            format!("-----BEGIN {kind}-----\n{text}\n------END {kind}------\n\n")
+        };
+        of("NATS USER JWT", &self.jwt) + &of("USER NKEY SEED", &key.seed().unwrap())
+    }
+
+    fn file(&self) -> String {
+        self.file_with_seed_of(&self.key)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credentials_file_logs_in() {
+    let account = KeyPair::new_account();
+    let user = User::of(&account, None);
     let stage = Stage::new("credentials").await;
-    let nats = SecuredNats::with_settings(&stage.folder, &settings).await;
+    let nats = SecuredNats::with_settings(&stage.folder, &settings(&account)).await;
     let file = stage.folder.0.join("mangoes.creds");
-    let (seed, jwt) = (user.seed().unwrap(), token(&account, &user, of_user));
-    let of = |kind: &str, text: &str| {
-        format!("-----BEGIN {kind}-----\n{text}\n------END {kind}------\n\n")
-    };
-    fs::write(&file, of("NATS USER JWT", &jwt) + &of("USER NKEY SEED", &seed)).unwrap();
-    let (url, file) = (format!("nats://{}", nats.address()), file.display().to_string());
-    let settings = [("NATS_URL", url.as_str()), ("NATS_CREDS", file.as_str())];
+    fs::write(&file, user.file()).unwrap();
+    let (url, path) = (format!("nats://{}", nats.address()), file.display().to_string());
+    let settings = [("NATS_URL", url.as_str()), ("NATS_CREDS", path.as_str())];
     let _up = stage.up(&settings).await;
     let follow = ["ingest", "--movie", "603", "--follow"];
     let said = Said::by(&mut stage.command(&follow, &settings));
     assert!(said.succeeded(), "{}", said.text);
-    let seed_of_another = KeyPair::new_user().seed().unwrap();
-    fs::write(&file, of("NATS USER JWT", &jwt) + &of("USER NKEY SEED", &seed_of_another)).unwrap();
+    let another = KeyPair::new_user();
+    fs::write(&file, user.file_with_seed_of(&another)).unwrap();
     let said = Said::by(&mut stage.command(&["topology"], &settings));
     assert!(said.code == Some(1) && said.text.contains("NATS_CREDS"), "{}", said.text);
-    assert!(!said.text.contains(&seed_of_another), "{}", said.text);
+    assert!(!said.text.contains(&another.seed().unwrap()), "{}", said.text);
+}
+
+/// Users are handed out for a while. The file holds the next one before the first expires: what
+/// runs goes on with it, without a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn N2_a_credentials_file_is_rotated_while_the_process_runs() {
+    // Long enough to start and to work once, on a busy machine too.
+    const VALID: Duration = Duration::from_secs(30);
+    let account = KeyPair::new_account();
+    let stage = Stage::new("rotated-credentials").await;
+    let nats = SecuredNats::with_settings(&stage.folder, &settings(&account)).await;
+    let file = stage.folder.0.join("mangoes.creds");
+    // Built by now: that time is not to be of those seconds.
+    program();
+    let expires_at = UNIX_EPOCH.elapsed().unwrap() + VALID;
+    fs::write(&file, User::of(&account, Some(expires_at.as_secs())).file()).unwrap();
+    let (url, path) = (format!("nats://{}", nats.address()), file.display().to_string());
+    let settings = [("NATS_URL", url.as_str()), ("NATS_CREDS", path.as_str())];
+    let mut up = stage.up(&settings).await;
+    let ingests = async |movie: i64| {
+        let arguments = ["ingest", "--movie", &movie.to_string()];
+        let said = Said::by(&mut stage.command(&arguments, &settings));
+        assert!(said.succeeded(), "{}", said.text);
+        stage.database.complete(movie).await;
+    };
+    ingests(603).await;
+    fs::write(&file, User::of(&account, None).file()).unwrap();
+    let look = async || stage.folder.read("secured/log");
+    let is_over = |log: &String| log.contains("User Authentication Expired");
+    Wait::within(VALID + PATIENCE).until("the first user expires", look, is_over).await;
+    ingests(550).await;
+    stage.database.all_published().await;
+    assert!(up.end().is_none(), "{}", stage.folder.read("log"));
 }
 
 /// An account without JetStream uses that of the account `hub`, which exports its API.
