@@ -3,5 +3,5 @@
 mod crates;
 mod documents;
 mod modules;
-mod source;
+pub(crate) mod source;
 mod style;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// The repository's root.
-pub(super) fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// Every file below a folder, sorted; what is built is left out.
-pub(super) fn files(folder: &str, wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &str, wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     walk(&root().join(folder), &mut found);
     found.retain(|path| wanted(path));
@@ -19,7 +19,11 @@ pub(super) fn files(folder: &str, wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() && !["target", ".mangoes"].iter().any(|built| path.ends_with(built)) {
+        if path.is_dir()
+            && !["target", ".mangoes", ".git", "node_modules"]
+                .iter()
+                .any(|built| path.ends_with(built))
+        {
             walk(&path, found);
         } else if path.is_file() {
             found.push(path);
@@ -39,11 +43,11 @@ pub(super) fn rust(folders: &[&str]) -> Vec<PathBuf> {
 }
 
 /// As people name it: from the root.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-pub(super) fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
@@ -61,6 +65,6 @@ pub(super) fn is_for_tests(attributes: &[syn::Attribute]) -> bool {
 }
 
 /// Fails with every finding, one a line.
-pub(super) fn none(rule: &str, findings: &[String]) {
+pub(crate) fn none(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}:\n  {}", findings.join("\n  "));
 }

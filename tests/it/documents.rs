@@ -1,29 +1,28 @@
-//! Every command of README.md, docs/events.md and docs/nats.md, as it stands there, against a
-//! running program.
+//! Every command of every document: those of `sh` blocks are run as they stand there, against a
+//! running program, but for those of one table; what these and the commands within the text name
+//! has to be there.
+
+mod checks;
+mod commands;
+mod elsewhere;
 
 use std::{
     path::Path,
     process::{Command, Stdio},
 };
 
-use tests::{Folder, PATIENCE, Process, Said, Wait, mangoes, program};
+use tests::{Folder, PATIENCE, Process, Said, Wait, mangoes, postgres, program, superuser};
 
-/// Run elsewhere: the first two by CI, literally, and the last by `make compose-test`.
-const ELSEWHERE: [&str; 4] =
-    ["make demo", "make test", "docker compose", "eval \"$(docker compose"];
+use commands::{Document, documents};
+use elsewhere::{ELSEWHERE, why_elsewhere};
+
+use crate::architecture::source::{none, root};
+
 /// Goes on until it is stopped; the others need it.
 const UP: &str = "mangoes up --demo";
 /// Commands that go on until they are stopped: so long they are given to show something.
 const ENDLESS: [&str; 2] = ["nats sub", "mangoes watch"];
 const ENDLESS_FOR: &str = "3";
-
-/// The commands of the fenced `sh` blocks, in order.
-fn commands(text: &str) -> Vec<String> {
-    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let lines =
-        blocks.flat_map(str::lines).map(|line| line.split("   # ").next().unwrap_or(line).trim());
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(ToOwned::to_owned).collect()
-}
 
 fn have(program: &str) -> bool {
     Command::new("sh")
@@ -80,8 +79,7 @@ impl Tools {
 
     /// Whether this command is tried here.
     fn try_here(&self, command: &str) -> bool {
-        let elsewhere = ELSEWHERE.iter().any(|e| command.starts_with(e)) || command == UP;
-        !elsewhere
+        why_elsewhere(command).is_none()
             && (self.nats || !command.starts_with("nats "))
             && (self.psql || !command.starts_with("psql "))
     }
@@ -89,12 +87,13 @@ impl Tools {
 
 /// A checkout as `make setup` and `make demo` leave it: what its commands need is where they say.
 fn checkout(root: &Path) -> Folder {
-    let folder = Folder::new("readme");
-    let tools = root.canonicalize().unwrap().join(".mangoes/tools");
+    let folder = Folder::new("documents");
     std::fs::create_dir_all(folder.0.join("target/release")).unwrap();
     std::fs::create_dir_all(folder.0.join(".mangoes")).unwrap();
     std::os::unix::fs::symlink(program(), folder.0.join("target/release/mangoes")).unwrap();
-    std::os::unix::fs::symlink(&tools, folder.0.join(".mangoes/tools")).unwrap();
+    for path in [".mangoes/tools", "migrations", "scripts"] {
+        std::os::unix::fs::symlink(root.join(path), folder.0.join(path)).unwrap();
+    }
     folder
 }
 
@@ -121,13 +120,11 @@ async fn up(folder: &Folder) -> Process {
 
 /// A reader copies the commands one after the other, and each does what it should.
 #[tokio::test]
-async fn every_command_of_the_readme_works_as_it_stands() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let of = |file: &str| commands(&std::fs::read_to_string(root.join(file)).unwrap());
-    let mut commands = of("README.md");
-    commands.extend(of("docs/events.md"));
-    commands.extend(of("docs/nats.md"));
-    assert!(commands.len() > 25 && commands.iter().any(|c| c == UP), "{commands:?}");
+async fn every_command_of_the_documents_works_as_it_stands() {
+    let root = root();
+    let mut commands: Vec<String> =
+        documents().into_iter().flat_map(|document| document.commands).collect();
+    assert!(commands.len() > 50 && commands.iter().any(|c| c == UP), "{commands:?}");
     let tools = Tools::look(&root);
     if !tools.nats || !tools.psql {
         println!("SKIPPED in part: {tools:?}; `make setup` installs what is not there");
@@ -135,7 +132,11 @@ async fn every_command_of_the_readme_works_as_it_stands() {
     commands.retain(|command| tools.try_here(command));
     let folder = checkout(&root);
     let mut up = up(&folder).await;
+    // The database of an app, for its owner: docs/adoption.md says so.
+    let place = Folder::new("documents-app");
+    let app = postgres(&place).await;
     let mut shell = Command::new("bash");
+    shell.env("ADMIN_URL", superuser(&app).await);
     for name in SETTINGS {
         shell.env_remove(name);
     }
@@ -149,5 +150,46 @@ async fn every_command_of_the_readme_works_as_it_stands() {
         folder.read("up.log")
     );
     assert!(ended.success(), "{}", folder.read("up.log"));
+    app.stop().await.unwrap();
     println!("{}", said.text);
+}
+
+/// What is not run names only what is there: targets, options, packages, services, files.
+#[test]
+fn what_commands_name_is_there() {
+    let (mut findings, mut checked) = (Vec::new(), 0);
+    for Document { name, commands, spans, .. } in documents() {
+        let elsewhere = commands.iter().filter(|command| why_elsewhere(command).is_some());
+        let within = spans.iter().filter(|span| checks::is_command(span));
+        for command in elsewhere.chain(within) {
+            checked += 1;
+            let found = checks::check(command).err();
+            findings.extend(found.map(|why| format!("{name}: `{command}`: {why}")));
+        }
+    }
+    none("documents name commands as they are", &findings);
+    assert!(checked > 100, "{checked} commands were checked");
+}
+
+/// A command is in an `sh` block or within the text, where these tests find it.
+#[test]
+fn commands_stand_where_they_are_run() {
+    let mut findings = Vec::new();
+    for Document { name, shown, .. } in documents() {
+        let is_drawn = |line: &&String| line.contains("-->");
+        let commands = shown.iter().filter(|line| checks::is_command(line) && !is_drawn(line));
+        findings.extend(commands.map(|line| format!("{name}: {}", line.trim())));
+    }
+    none("commands stand in `sh` blocks", &findings);
+}
+
+/// The table names only what stands in a document.
+#[test]
+fn each_row_of_what_is_run_elsewhere_is_needed() {
+    let documents = documents();
+    let commands: Vec<&String> = documents.iter().flat_map(|document| &document.commands).collect();
+    let is_unused = |begins: &str| !commands.iter().any(|command| command.starts_with(begins));
+    let unused = ELSEWHERE.iter().filter(|row| is_unused(row.begins));
+    let unused: Vec<String> = unused.map(|row| format!("{}: {}", row.begins, row.why)).collect();
+    none("each row is about a command", &unused);
 }
