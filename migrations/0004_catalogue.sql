@@ -5,11 +5,21 @@ create table staleness_policy (
     max_age_days integer unique,
     interval_days integer not null check (interval_days between 1 and 180),
     applies_to_unknown boolean not null default false,
+    applies_to_demand boolean not null default false,
     updated_at timestamptz not null default now()
 );
 comment on table staleness_policy is
     'How many days a movie may go unread, by days since its release. A band reaches up to '
-    'max_age_days; unreleased counts as the first one. Never more than 180 days.';
+    'max_age_days; unreleased counts as the first one. Never more than 180 days. A movie in demand '
+    'is of the band that applies to it, where that one''s interval is shorter.';
+
+create table freshness_setting (
+    only_row boolean primary key default true check (only_row),
+    demand_days integer not null default 14 check (demand_days between 0 and 365)
+);
+comment on table freshness_setting is 'What freshness depends on beside staleness_policy.';
+comment on column freshness_setting.demand_days is
+    'So long a movie is in demand after a list named it; 0: never.';
 
 -- One row for each of the app's works, kept by keep_titles. Narrow, with room in each
 -- page, because every look at a movie updates it.
@@ -17,10 +27,32 @@ create table title (
     work_id bigint primary key,
     tmdb_id integer unique check (tmdb_id > 0),
     band text not null,
-    due_at timestamptz not null default 'epoch',
-    due_cause text not null default 'policy',
+    band_until timestamptz not null default 'infinity',
+    stale_at timestamptz not null default 'epoch',
+    stale_cause text not null default 'policy' check (stale_cause in ('policy', 'demand', 'pin')),
+    planned_at timestamptz not null default 'epoch',
+    feed_at timestamptz,
+    parts_at timestamptz,
+    due_at timestamptz not null generated always as (
+        least(planned_at, feed_at, parts_at)
+    ) stored,
+    due_cause text not null generated always as (
+        case
+            when feed_at <= planned_at and feed_at <= coalesce(parts_at, 'infinity') then 'feed'
+            when parts_at <= planned_at then 'incomplete'
+            else stale_cause
+        end
+    ) stored,
     hold_until timestamptz,
-    scan_at timestamptz not null generated always as (greatest(due_at, hold_until)) stored,
+    scan_at timestamptz not null generated always as (
+        greatest(least(planned_at, feed_at, parts_at), hold_until)
+    ) stored,
+    told_at timestamptz,
+    told_looks smallint not null default 0,
+    demand_until timestamptz,
+    pin_every interval check (pin_every between interval '1 hour' and interval '180 days'),
+    pin_until timestamptz,
+    pinned_by text,
     fetched_at timestamptz,
     revision bigint not null default 0,
     failures integer not null default 0,
@@ -34,14 +66,31 @@ create table title (
     lacks text[],
     incomplete_looks smallint not null default 0
 ) with (fillfactor = 80);
-create index title_incomplete on title (due_at) where lacks is not null;
+create index title_wanted on title (scan_at)
+    where due_cause <> 'policy' and removed_at is null and tmdb_id is not null;
+create index title_told on title (told_at) where told_at is not null;
+create index title_band on title (band_until) where band_until < 'infinity';
 comment on column title.lacks is
     'Parts that no answer had yet, as credits; null where it is whole. It is asked again in hours.';
 comment on column title.incomplete_looks is 'Answers in a row that lacked a part.';
 create index title_scan on title (scan_at) where removed_at is null and tmdb_id is not null;
 comment on column title.tmdb_id is
     'TMDB''s number; null where the app''s text is none, or where another work has it already.';
-comment on column title.due_at is 'From when on the movie is stale.';
+comment on column title.band is 'The band of its age today, or that of movies in demand.';
+comment on column title.band_until is 'When it moves on to another band, or its pin ends.';
+comment on column title.stale_at is
+    'From when on it is older than its band or its pin allows. Freshness is measured by it.';
+comment on column title.planned_at is
+    'When it is due by its age: stale_at, but for a share of the interval after its first look, '
+    'so that movies that came together do not stay together.';
+comment on column title.feed_at is 'When it is due because the change feed named it.';
+comment on column title.parts_at is 'When it is due because an answer lacked a part.';
+comment on column title.due_at is 'When it is due: the first of planned_at, feed_at and parts_at.';
+comment on column title.told_at is
+    'When the change feed named it, until a look found the change, or looked often enough.';
+comment on column title.told_looks is 'Looks since then that found no change.';
+comment on column title.demand_until is 'Until when it is in demand: a list named it.';
+comment on column title.pin_every is 'It is read at least so often, because a person wants it.';
 comment on column title.hold_until is
     'Until when scans leave it alone all the same: after a failure or a first 404.';
 comment on column title.fingerprint is 'Hash of the content as it was compared last.';

@@ -2,7 +2,9 @@
 
 create table job (
     name text primary key check (name ~ '^[a-z0-9_-]{1,64}$'),
-    action text not null check (action in ('ingest', 'scan', 'refresh', 'maintain')),
+    action text not null check (
+        action in ('ingest', 'scan', 'refresh', 'maintain', 'feed')
+    ),
     payload jsonb not null default '{}',
     schedule text not null,
     timezone text not null default 'UTC',

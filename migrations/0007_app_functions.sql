@@ -17,13 +17,13 @@ begin
                 '(work_id_input bigint) returns boolean language plpgsql',
                 '
 declare
-    due pg_catalog.timestamptz;
+    stale pg_catalog.timestamptz;
 begin
-    select case when t.removed_at is null then t.due_at else ''infinity'' end into due
+    select case when t.removed_at is null then t.stale_at else ''infinity'' end into stale
     from mangoes.title t
     where t.work_id operator(pg_catalog.=) work_id_input;
     -- One that nobody knows is stale, as the app''s own function says.
-    return coalesce(due operator(pg_catalog.<=) pg_catalog.now(), true);
+    return coalesce(stale operator(pg_catalog.<=) pg_catalog.now(), true);
 end '
             ),
             (

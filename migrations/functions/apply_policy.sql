@@ -36,20 +36,9 @@ begin
     exception when lock_not_available then
         return true;
     end;
-    -- What was never stored stays due, whatever the policy.
-    update title t
-    set band = f.band, due_at = f.due_at
-    from (
-        select
-            o.work_id,
-            new.band,
-            case when o.lacks is null then new.due_at else least(new.due_at, o.due_at) end as due_at
-        from title o
-        join works w using (work_id),
-            freshness_of(w.release_date, w.last_refreshed_at, o.due_at > 'epoch') new
-        where o.work_id between first and last
-    ) f
-    where t.work_id = f.work_id and (t.band, t.due_at) is distinct from (f.band, f.due_at);
+    perform plan_titles(
+        array(select work_id from title where work_id between first and last), false
+    );
     update policy_edit set next_work_id = last + 1;
     return true;
 end $$;

@@ -9,7 +9,7 @@ begin
         and not exists (select 1 from job j where j.name = job_schedule.name)
     then
         raise exception 'there is no job %; to create it, name its action too', job_schedule.name
-            using hint = 'ingest, scan, refresh or maintain';
+            using hint = 'ingest, scan, refresh, maintain or feed';
     end if;
     insert into job as j (name, action, payload, schedule)
     values (

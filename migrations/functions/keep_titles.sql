@@ -29,7 +29,10 @@ begin
         -- Another number is another movie: what is known of the first says nothing about it.
         update title t
         set tmdb_id = null, fetched_at = null, revision = 0, fingerprint = null,
-            missing_since = null, removed_at = null, hold_until = null, failures = 0
+            missing_since = null, removed_at = null, hold_until = null, failures = 0,
+            lacks = null, parts_at = null, incomplete_looks = 0, feed_at = null, told_at = null,
+            told_looks = 0, demand_until = null, pin_every = null, pin_until = null,
+            pinned_by = null
         from works w, title before
         where t.work_id = any (ids)
             and w.work_id = t.work_id
@@ -48,7 +51,9 @@ begin
 
     -- Where the number is another work's, the row comes without it.
     with missing as materialized (
-        select w.work_id, tmdb_number(w.tmdb_id::text) as number, f.band, f.due_at
+        select
+            w.work_id, tmdb_number(w.tmdb_id::text) as number,
+            f.band, f.band_until, f.stale_at, f.planned_at
         from works w
         left join works_meta m using (work_id),
             freshness_of(
@@ -62,13 +67,13 @@ begin
         order by w.work_id
     ),
     added as (
-        insert into title (work_id, tmdb_id, band, due_at)
-        select work_id, number, band, due_at from missing
+        insert into title (work_id, tmdb_id, band, band_until, stale_at, planned_at)
+        select work_id, number, band, band_until, stale_at, planned_at from missing
         on conflict do nothing
         returning work_id
     )
-    insert into title (work_id, band, due_at)
-    select work_id, band, due_at
+    insert into title (work_id, band, band_until, stale_at, planned_at)
+    select work_id, band, band_until, stale_at, planned_at
     from missing
     where work_id not in (select work_id from added)
     on conflict do nothing;
@@ -90,21 +95,6 @@ begin
     where t.work_id = n.work_id;
 
     if not p_adopting then
-        update title t
-        set band = n.band, due_at = n.due_at, due_cause = 'policy'
-        from (
-            -- A part that is missing is asked for again in its own time.
-            select
-                w.work_id,
-                f.band,
-                case when o.lacks is null then f.due_at else least(f.due_at, o.due_at) end as due_at
-            from title o
-            join works w using (work_id),
-                freshness_of(
-                    w.release_date, w.last_refreshed_at, w.ingestion_status = 'complete'
-                ) f
-            where o.work_id = any (ids)
-        ) n
-        where t.work_id = n.work_id and (t.band, t.due_at) is distinct from (n.band, n.due_at);
+        perform plan_titles(ids, true);
     end if;
 end $$;

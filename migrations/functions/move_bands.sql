@@ -25,5 +25,7 @@ begin
     where work_id = any (moved) and pin_until <= now();
     update title set demand_until = null where work_id = any (moved) and demand_until <= now();
     perform plan_titles(moved, false);
+    -- Where row security hides a work, its age cannot be told.
+    update title set band_until = 'infinity' where work_id = any (moved) and band_until <= now();
     return cardinality(moved) = p_limit;
 end $$;

@@ -2,6 +2,6 @@
 create or replace function staleness_days(p_release_date date, p_at timestamptz default now())
 returns integer
 language sql stable set search_path from current as $$
-    select (extract(epoch from f.due_at - p_at) / 86400)::integer
+    select (extract(epoch from f.stale_at - p_at) / 86400)::integer
     from freshness_of(p_release_date, p_at, true) f
 $$;

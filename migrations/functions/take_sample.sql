@@ -42,7 +42,7 @@ begin
             band,
             count(*) filter (where removed_at is null and tmdb_id is not null) as titles,
             count(*) filter (
-                where removed_at is null and tmdb_id is not null and due_at > at
+                where removed_at is null and tmdb_id is not null and stale_at > at
             ) as fresh,
             count(*) filter (where removed_at is not null) as removed,
             count(*) filter (where removed_at is null and lacks is not null) as incomplete

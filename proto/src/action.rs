@@ -15,11 +15,14 @@ pub enum Action {
     Refresh,
     /// Housekeeping (`scheduler`).
     Maintain,
+    /// Read TMDB's change feed (`ingest`).
+    Feed,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 4] = [Self::Ingest, Self::Scan, Self::Refresh, Self::Maintain];
+    pub const ALL: [Self; 5] =
+        [Self::Ingest, Self::Scan, Self::Refresh, Self::Maintain, Self::Feed];
 
     /// The word used in subjects and tables.
     #[must_use]
@@ -29,6 +32,7 @@ impl Action {
             Self::Scan => "scan",
             Self::Refresh => "refresh",
             Self::Maintain => "maintain",
+            Self::Feed => "feed",
         }
     }
 }
@@ -44,7 +48,7 @@ impl std::str::FromStr for Action {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|a| a.as_str() == text).ok_or_else(|| {
-            format!("unknown action '{text}': use ingest, scan, refresh or maintain")
+            format!("unknown action '{text}': use ingest, scan, refresh, maintain or feed")
         })
     }
 }

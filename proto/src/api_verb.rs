@@ -20,7 +20,7 @@ const fn acts(name: &'static str, words: &'static str) -> ApiVerb {
 }
 
 /// All of them. Every request may name `by`, and a `request_id` by which it is done once.
-pub const API_VERBS: [ApiVerb; 29] = [
+pub const API_VERBS: [ApiVerb; 31] = [
     reads("jobs.list", "all jobs: {}"),
     reads("jobs.show", "one job: {name}"),
     reads("jobs.get", "as jobs.show, which was its name: {name}"),
@@ -43,6 +43,8 @@ pub const API_VERBS: [ApiVerb; 29] = [
     reads("movie.history", "changes of a movie, the newest first: {tmdb_id, limit?}"),
     reads("movie.cards", "short cards of all movies, page by page: {after?, limit?}"),
     reads("movie.ending", "how an accepted message ended: {message_id}"),
+    acts("movie.pin", "read a movie at least so often: {tmdb_id, every: \"1d\", until?}"),
+    acts("movie.unpin", "read a movie as its age asks again: {tmdb_id}"),
     acts("ingest", "ingest: {movies, force?} or {list, max_movies}"),
     acts("refresh", "refresh movies: {movies} or {due: true}"),
     reads("dead.groups", "dead letters by consumer and reason: {}"),

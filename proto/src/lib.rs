@@ -39,7 +39,9 @@ pub use lane::Lane;
 pub use movie_changed::{ChangeKind, FieldChange, MovieChanged, ShortCard};
 pub use movie_refreshed::{MovieRefreshed, RefreshOutcome};
 pub use movie_stale::MovieStale;
-pub use payload::{InvalidPayload, JobPayload, RefreshPayload, Retention, ScanPayload};
+pub use payload::{
+    FeedPayload, InvalidPayload, JobPayload, RefreshPayload, Retention, ScanPayload,
+};
 pub use reason::Reason;
 pub use rfc3339::Rfc3339;
 pub use run_event::{RunCounts, RunEvent, RunStatus};

@@ -55,6 +55,10 @@ pub struct RefreshPayload {
     pub max_items: i64,
 }
 
+/// What a reading of the change feed needs: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedPayload;
+
 /// The payload of one action; a value that exists is valid.
 pub trait JobPayload: Sized + Send + Sync {
     /// The action that it belongs to.
@@ -112,6 +116,14 @@ impl JobPayload for Retention {
     }
 }
 
+impl JobPayload for FeedPayload {
+    const ACTION: Action = Action::Feed;
+
+    fn read(_: &Value) -> Result<Self, InvalidPayload> {
+        Ok(Self)
+    }
+}
+
 impl Action {
     /// Whether a job of this action can do something with the payload.
     ///
@@ -123,6 +135,7 @@ impl Action {
             Self::Scan => ScanPayload::read(payload).map(|_| ()),
             Self::Refresh => RefreshPayload::read(payload).map(|_| ()),
             Self::Maintain => Retention::read(payload).map(|_| ()),
+            Self::Feed => FeedPayload::read(payload).map(|_| ()),
         }
     }
 }

@@ -142,6 +142,10 @@ async fn of_movies(asks: &mut Asks<'_>) {
     asks.ask("movie.history", movie).await;
     let history = asks.prints(&["movie", "history", "603"], "movie.history");
     assert_eq!(history["events"][0]["kind"], "created");
+    asks.ask("movie.pin", json!({"tmdb_id": 603, "every": "1d"})).await;
+    asks.prints(&["movie", "pin", "603", "--every", "12h"], "movie.pin");
+    asks.ask("movie.unpin", json!({"tmdb_id": 603})).await;
+    asks.prints(&["movie", "unpin", "603"], "movie.unpin");
     assert!(asks.ask("movie.cards", json!({})).await["cards"][0]["card"].is_object());
     asks.ask("time", json!({})).await;
     world.titles_are_counted().await;

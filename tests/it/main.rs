@@ -33,6 +33,7 @@ mod doors;
 mod events;
 mod examples;
 mod fates;
+mod freshness;
 mod hostile;
 mod jobs;
 mod least_privilege;

@@ -116,6 +116,8 @@ impl World {
         let database_url = given_url.or_else(|| text("database_url")).unwrap();
         let database = Database::connect(&database_url, &log).await;
         let nats = PlainNats::at(&nats_url);
+        // It would ask TMDB at each quarter of an hour, beside calls that tests count.
+        database.pause_by_sql("changes_feed", "read when a test asks for it").await;
         Self { folder, nats_url, database_url, process, database, nats, given }
     }
 

@@ -317,16 +317,19 @@ fn inbox_prefix(given: Option<&str>, user: Option<&str>) -> String {
     }
 }
 
+const CHECK_LOGIN: &str = "check user and password in NATS_URL, or NATS_CREDS or NATS_NKEY";
+
 fn reason(error: &async_nats::ConnectError) -> String {
     let text = runtime::chain(error);
     if let Some(remedy) = tls::remedy(error) {
         return format!("{text}; {remedy}");
     }
     match error.kind() {
-        async_nats::ConnectErrorKind::Authentication
-        | async_nats::ConnectErrorKind::AuthorizationViolation => {
-            format!("{text}; check user and password in NATS_URL, or NATS_CREDS or NATS_NKEY")
+        // Its cause says the same once more.
+        async_nats::ConnectErrorKind::AuthorizationViolation => {
+            format!("{}; {CHECK_LOGIN}", error.kind())
         }
+        async_nats::ConnectErrorKind::Authentication => format!("{text}; {CHECK_LOGIN}"),
         async_nats::ConnectErrorKind::ServerParse
         | async_nats::ConnectErrorKind::Dns
         | async_nats::ConnectErrorKind::TimedOut

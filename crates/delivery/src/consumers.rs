@@ -54,11 +54,12 @@ macro_rules! consumer {
 }
 
 /// Every consumer.
-pub const CONSUMERS: [Consumer; 10] = [
+pub const CONSUMERS: [Consumer; 11] = [
     consumer!("ticks-ingest", Ingest, Ingest),
     consumer!("ticks-scan", Scan, StalenessScanner),
     consumer!("ticks-refresh", Refresh, Refresh),
     consumer!("ticks-maintain", Maintain, Scheduler),
+    consumer!("ticks-feed", Feed, Ingest),
     consumer!("ingest-list", Ingest, Ingest),
     consumer!("ingest-movie", Ingest, Ingest),
     consumer!("ingest-listed", Ingest, Ingest),

@@ -6,8 +6,8 @@
 use time::OffsetDateTime;
 
 use crate::{
-    Store, StoreError, delivery::attempts::LongWait, jobs::schedule::UnreadableJob,
-    schema::old_jobs::OldJob, upstream::budget::BudgetRow,
+    Store, StoreError, catalogue::feed::FeedState, delivery::attempts::LongWait,
+    jobs::schedule::UnreadableJob, schema::old_jobs::OldJob, upstream::budget::BudgetRow,
 };
 
 /// Movies of one freshness band.
@@ -56,6 +56,8 @@ pub struct Status {
     /// Those of them that were refused with 429.
     pub refused_last_hour: i64,
     pub budget: BudgetRow,
+    /// TMDB's change feed.
+    pub feed: FeedState,
     /// Jobs that are paused because their schedule cannot be read.
     pub unreadable_jobs: Vec<UnreadableJob>,
     /// Messages that have waited for more than an hour, by consumer.
@@ -107,6 +109,7 @@ impl Store {
             errors_last_hour: backlog.errors,
             refused_last_hour: backlog.refused,
             budget: self.budget().await?,
+            feed: self.feed_state().await?,
             unreadable_jobs: self.unreadable_jobs().await?,
             long_waits: self.long_waits().await?,
             old_jobs: self.old_jobs().await?,

@@ -15,6 +15,7 @@ use std::{
 
 use catalogue::{Body, Look, MapOptions, PARTS, is_imdb_id};
 use proto::TmdbId;
+use time::Date;
 use tokio_util::sync::CancellationToken;
 
 use self::confirm::doubt_context;
@@ -29,7 +30,7 @@ use crate::{
     gate::{Gate, InFlightPermit, Rate},
     json,
     languages::video_languages,
-    list::{List, ListPage, found_movies, list_page},
+    list::{ChangesPage, List, ListPage, changes_page, found_movies, list_page},
     movie::read_movie,
     transport::Transport,
 };
@@ -38,6 +39,7 @@ use crate::{
 const CONFIRM_AFTER: Duration = Duration::from_millis(500);
 
 const AUTHENTICATION: &str = "/authentication";
+const CHANGES: &str = "/movie/changes";
 
 /// A movie as TMDB had it when it was asked.
 #[derive(Debug, Clone)]
@@ -144,12 +146,40 @@ impl Client {
             Ok(page)
         };
         let answer = self.get(&request, context, read).await;
-        match &answer {
-            Ok(_) => self.doubts.list_answers(list.path(), true),
-            Err(TmdbError::Unavailable { .. }) => self.doubts.list_answers(list.path(), false),
-            Err(_) => {}
-        }
+        self.note_list(list.path(), answer.as_ref().err());
         answer
+    }
+
+    /// Reads a page of the change feed: movies that were edited on this day, UTC.
+    ///
+    /// # Errors
+    /// See [`TmdbError`].
+    pub async fn changes(
+        &self,
+        day: Date,
+        page: u32,
+        context: &CallContext,
+    ) -> Result<ChangesPage, TmdbError> {
+        let day = day.to_string();
+        let query =
+            vec![("start_date", day.clone()), ("end_date", day), ("page", page.to_string())];
+        let request = Request { endpoint: CHANGES.to_owned(), query, movie: None };
+        let read = |body: Body, call: &mut Call| {
+            let page = changes_page(&body.text)?;
+            call.results_count = i32::try_from(page.rows).ok();
+            Ok(page)
+        };
+        let answer = self.get(&request, context, read).await;
+        self.note_list(CHANGES, answer.as_ref().err());
+        answer
+    }
+
+    fn note_list(&self, path: &'static str, error: Option<&TmdbError>) {
+        match error {
+            None => self.doubts.list_answers(path, true),
+            Some(TmdbError::Unavailable { .. }) => self.doubts.list_answers(path, false),
+            Some(_) => {}
+        }
     }
 
     /// The movie that has this `imdb_id` now: the survivor, where `gone` was merged into another.

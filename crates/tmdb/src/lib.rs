@@ -27,5 +27,5 @@ pub use client::{Client, Fetched};
 pub use config::{Config, Credential, CredentialSource};
 pub use error::TmdbError;
 pub use gate::{Rate, Unlimited};
-pub use list::{List, ListPage, ListRow, MAX_PAGE};
+pub use list::{ChangesPage, List, ListPage, ListRow, MAX_PAGE};
 pub use movie::read_movie;

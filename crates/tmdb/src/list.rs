@@ -70,14 +70,41 @@ pub(crate) fn list_page(body: &str, adult: bool) -> Result<ListPage, TmdbError> 
         let title = json::text(row, "title").unwrap_or_default();
         Some(ListRow { tmdb_id: tmdb_id(row)?, title })
     });
-    let whole =
-        |key: &str| json::positive(&body, key).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
     Ok(ListPage {
-        page: whole("page"),
-        total_pages: whole("total_pages").min(MAX_PAGE),
+        page: pages(&body, "page"),
+        total_pages: pages(&body, "total_pages").min(MAX_PAGE),
         rows: rows.collect(),
         left_out,
     })
+}
+
+/// A page of the change feed of a day.
+#[derive(Debug, Clone)]
+pub struct ChangesPage {
+    /// Pages that can be read, at most [`MAX_PAGE`].
+    pub total_pages: u32,
+    /// Movies that were edited on that day; also those for adults, and those that TMDB deleted
+    /// since.
+    pub movies: Vec<TmdbId>,
+    /// How many rows there were.
+    pub rows: usize,
+}
+
+pub(crate) fn changes_page(body: &str) -> Result<ChangesPage, TmdbError> {
+    let body: Value = serde_json::from_str(body).map_err(unreadable)?;
+    let results =
+        json::list(&body, "results").ok_or_else(|| TmdbError::odd("the feed has no results"))?;
+    Ok(ChangesPage {
+        total_pages: pages(&body, "total_pages").min(MAX_PAGE),
+        // A row without an id, or with one that no movie can have, says nothing.
+        movies: results.iter().filter_map(tmdb_id).collect(),
+        rows: results.len(),
+    })
+}
+
+/// A number of pages; 1 where it is absent.
+fn pages(body: &Value, key: &str) -> u32 {
+    json::positive(body, key).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
 }
 
 /// The movies in an answer of `/find`.

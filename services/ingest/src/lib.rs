@@ -1,10 +1,11 @@
-//! Brings new movies into the catalogue. Woken by ticks of action `ingest`, `movies.ingest.list`
-//! `movies.ingest.movie` and `movies.ingest.listed`.
+//! Brings new movies into the catalogue, and reads TMDB's change feed. Woken by ticks of actions
+//! `ingest` and `feed`, `movies.ingest.list`, `movies.ingest.movie` and `movies.ingest.listed`.
 //!
 //! A list is read first and written in one transaction: items of the run and one message per new
 //! title. Each title is then fetched and stored on its own; the last one closes the run.
 
 mod error;
+mod feed;
 mod list;
 mod lists;
 mod movie;
@@ -13,11 +14,12 @@ mod tick;
 use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
-use runtime::ChildSpec;
+use runtime::{ChildSpec, RefreshMode};
 use store::{DatabaseClock, Store, Writer, writer_child};
 use tokio_util::sync::CancellationToken;
 
 pub use error::IngestError;
+use feed::Feed;
 use list::List;
 use lists::Lists;
 use movie::Movie;
@@ -43,7 +45,7 @@ pub struct Tools {
 
 /// The children of this service's root.
 #[must_use]
-pub fn children(tools: &Tools) -> Vec<ChildSpec> {
+pub fn children(tools: &Tools, mode: RefreshMode) -> Vec<ChildSpec> {
     let writer = Writer::default();
     let lists =
         Lists { store: tools.store.clone(), tmdb: tools.tmdb.clone(), clock: tools.clock.clone() };
@@ -60,6 +62,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         consumer_child(by_hand, consumer(MOVIES_IN_FLIGHT)),
         consumer_child(listed, consumer(MOVIES_IN_FLIGHT)),
         consumer_child(List(lists.clone()), consumer(LISTS_IN_FLIGHT)),
+        consumer_child(Feed { lists: lists.clone(), mode }, consumer(1)),
         consumer_child(ListByTick(lists), consumer(LISTS_IN_FLIGHT)),
     ]);
     children

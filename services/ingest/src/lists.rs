@@ -104,17 +104,26 @@ impl Lists {
         Ok(found)
     }
 
-    /// One page; where TMDB is unwell or limits the rate the page waits, and not the whole list
-    /// from its first page.
     async fn page(
         &self,
         kind: List,
         page: u32,
         context: &CallContext,
     ) -> Result<ListPage, IngestError> {
+        self.patiently(&format!("{kind:?}"), page, || self.tmdb.list(kind, page, context)).await
+    }
+
+    /// One page; where TMDB is unwell or limits the rate the page waits, and not the whole list
+    /// from its first page.
+    pub(crate) async fn patiently<P, F: Future<Output = Result<P, TmdbError>>>(
+        &self,
+        list: &str,
+        page: u32,
+        ask: impl Fn() -> F,
+    ) -> Result<P, IngestError> {
         let mut pause = LOOK_AGAIN;
         loop {
-            let error = match self.tmdb.list(kind, page, context).await {
+            let error = match ask().await {
                 Ok(page) => return Ok(page),
                 Err(error) => error,
             };
@@ -122,7 +131,7 @@ impl Lists {
                 (TmdbError::Draining, _) => return Err(error.into()),
                 // This list alone is unwell, perhaps for hours: it is asked ever more rarely.
                 (TmdbError::Unavailable { .. }, _) => {
-                    tracing::warn!(list = ?kind, page, %error, "a list waits for TMDB");
+                    tracing::warn!(list, page, %error, "a list waits for TMDB");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LOOK_AGAIN_RARELY);
                 }
@@ -143,6 +152,8 @@ impl Lists {
         found: &mut FanOut,
     ) -> Result<(), IngestError> {
         let known = self.store.known(ids).await?;
+        let named: Vec<TmdbId> = known.iter().map(|listed| listed.movie).collect();
+        self.store.demand(&named).await?;
         for id in ids {
             match known.iter().find(|listed| listed.movie == *id) {
                 Some(listed) => {

@@ -1,5 +1,5 @@
-//! Applies what is edited beside us: the app's own works, and the freshness policy. Triggers only
-//! leave notes, so that nobody's statement waits for us.
+//! Applies what changes beside us: the app's own works, the freshness policy, and the age of
+//! titles. Triggers only leave notes, so that nobody's statement waits for us.
 //!
 //! In batches, so that no refresh waits for it for long.
 
@@ -28,6 +28,7 @@ impl Repeated for Edits {
         if batches > 0 {
             info!(batches, "an edit of the freshness policy is applied");
         }
+        store.move_bands().await?;
         Ok(EVERY)
     }
 }

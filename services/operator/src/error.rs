@@ -18,6 +18,7 @@ impl From<store::Noun> for Noun {
         match noun {
             store::Noun::Job => Self::Job,
             store::Noun::Run => Self::Run,
+            store::Noun::Movie => Self::Movie,
         }
     }
 }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use client::Client;
 pub use error::{Noun, OperatorError};
-pub use moment::Moment;
+pub use moment::{Moment, Span};
 use requests::Requests;
 pub use requests::contract;
 pub use store::Author;

@@ -44,6 +44,42 @@ impl Moment {
     }
 }
 
+/// A span as people write it, such as `12h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        span(text)
+            .map(Self)
+            .ok_or_else(|| format!("'{text}' is not a span: give one like 90m, 12h or 1d"))
+    }
+}
+
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut secs = self.0.whole_seconds();
+        for Unit { letter, secs: of_unit } in UNITS {
+            if secs >= of_unit {
+                write!(f, "{}{letter}", secs / of_unit)?;
+                secs %= of_unit;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 /// An instant as requests carry it.
 pub(crate) fn written(at: OffsetDateTime) -> Result<String, OperatorError> {
     at.format(&Rfc3339).map_err(|_| OperatorError::Invalid(format!("{at} is out of range")))
@@ -103,6 +139,15 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+
+    #[test]
+    fn a_span_is_written_as_it_is_read() {
+        for text in ["1d", "2h30m", "180d", "1d2h3m4s"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
+        assert_eq!("90m".parse::<Span>().unwrap().to_string(), "1h30m");
+        assert!("1x".parse::<Span>().is_err());
+    }
 
     #[test]
     fn instants_and_spans() {

@@ -3,6 +3,8 @@
 //! A request that is repeated with its id sends the same message ids: the streams and the inbox
 //! know them, and nothing is done twice.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use bus::{Bus, Outgoing};
 use proto::{
     Event, IngestList, IngestMovie, Lane, ListSource, MaxMovies, MovieStale, RunId, TmdbId,
@@ -11,11 +13,11 @@ use proto::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{Author, CardRow, MessageEnd, MovieRow, Store, WorkEvent};
+use store::{Author, CardRow, MessageEnd, MovieRow, Pin, Store, WorkEvent};
 use uuid::Uuid;
 
 use crate::{
-    Noun, OperatorError,
+    Moment, Noun, OperatorError, Span,
     jobs::{self, RunRequest},
 };
 
@@ -25,6 +27,9 @@ const MOST_MOVIES: usize = 1_000;
 const MOST_EVENTS: i64 = 1_000;
 /// Short cards that one request may ask for: an answer has to fit into a message.
 const MOST_CARDS: i64 = 1_000;
+/// How often a pinned movie may be read.
+const PIN_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(3_600)..=Duration::from_secs(180 * 86_400);
 /// The job whose run refreshes what is due.
 const SCAN_JOB: &str = "daily_refresh_enqueue";
 /// Its limit when everything that is due is asked for: the largest that a scan allows.
@@ -70,6 +75,50 @@ pub enum MessageState {
 /// `Unknown`.
 pub async fn get(store: &Store, id: TmdbId) -> Result<MovieRow, OperatorError> {
     store.movie(id).await?.ok_or_else(|| OperatorError::unknown(Noun::Movie, id))
+}
+
+/// Which movie is read at least how often.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PinRequest {
+    pub tmdb_id: TmdbId,
+    /// A span such as `12h` or `1d`: an hour to 180 days.
+    #[schemars(with = "String")]
+    pub every: Span,
+    /// Until when: RFC 3339, a date, or a span from now such as `30d`.
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Moment>,
+}
+
+/// Reads a movie at least so often.
+///
+/// # Errors
+/// `Unknown`; `Invalid` for a span out of range, and when `until` has passed.
+pub async fn pin(
+    store: &Store,
+    request: &PinRequest,
+    author: &Author,
+) -> Result<MovieRow, OperatorError> {
+    let every = request.every.0.unsigned_abs();
+    if !PIN_RANGE.contains(&every) {
+        return Err(OperatorError::Invalid("every must be 1h to 180d".to_owned()));
+    }
+    let now = store.now().await?;
+    let until = request.until.map(|moment| moment.from_now(now));
+    if until.is_some_and(|at| at <= now) {
+        return Err(OperatorError::Invalid("until must lie in the future".to_owned()));
+    }
+    store.pin(request.tmdb_id, Pin { every, until }, author).await?;
+    get(store, request.tmdb_id).await
+}
+
+/// Reads a movie as its age asks again.
+///
+/// # Errors
+/// `Unknown`.
+pub async fn unpin(store: &Store, id: TmdbId, author: &Author) -> Result<MovieRow, OperatorError> {
+    store.unpin(id, author).await?;
+    get(store, id).await
 }
 
 /// Its timeline, the newest first.

@@ -14,8 +14,8 @@ use store::{Author, JobEdit, Store};
 
 use self::{
     fields::{
-        DeadLetters, Hold, Id, Ingest, Message, Movie, Named, Next, Nothing, Page, Refresh, Run,
-        RunToCancel,
+        DeadLetters, Hold, Id, Ingest, Message, Named, Next, Nothing, OneMovie, Page, Refresh, Run,
+        RunToCancel, Timeline,
     },
     request::Request,
 };
@@ -246,7 +246,16 @@ impl Requests {
     async fn movie(&self, verb: MovieVerb, request: Request) -> Result<Value, OperatorError> {
         match verb {
             MovieVerb::Show => {
-                json_of(&movies::get(&self.store, request.into::<Movie>()?.tmdb_id).await?)
+                json_of(&movies::get(&self.store, request.into::<OneMovie>()?.tmdb_id).await?)
+            }
+            MovieVerb::Pin => {
+                let author = request.author.clone();
+                json_of(&movies::pin(&self.store, &request.into()?, &author).await?)
+            }
+            MovieVerb::Unpin => {
+                let author = request.author.clone();
+                let OneMovie { tmdb_id } = request.into()?;
+                json_of(&movies::unpin(&self.store, tmdb_id, &author).await?)
             }
             MovieVerb::Ending => {
                 let Message { message_id } = request.into()?;
@@ -258,7 +267,7 @@ impl Requests {
                 json_of(&movies::cards(&self.store, after.unwrap_or(0), limit).await?)
             }
             MovieVerb::History => {
-                let Movie { tmdb_id, limit } = request.into()?;
+                let Timeline { tmdb_id, limit } = request.into()?;
                 let limit = limit.unwrap_or(DEFAULT_EVENTS);
                 json_of(&History { events: movies::history(&self.store, tmdb_id, limit).await? })
             }

@@ -47,6 +47,8 @@ pub(crate) enum MovieVerb {
     History,
     Cards,
     Ending,
+    Pin,
+    Unpin,
 }
 
 /// A verb that had another name, under which it is still asked for.
@@ -59,7 +61,7 @@ const RENAMED: [Renamed; 2] =
     [Renamed { was: "jobs.get", is: "jobs.show" }, Renamed { was: "movie.get", is: "movie.show" }];
 
 impl Verb {
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Jobs(JobsVerb::List),
         Self::Jobs(JobsVerb::Show),
         Self::Jobs(JobsVerb::Runs),
@@ -80,6 +82,8 @@ impl Verb {
         Self::Movie(MovieVerb::History),
         Self::Movie(MovieVerb::Cards),
         Self::Movie(MovieVerb::Ending),
+        Self::Movie(MovieVerb::Pin),
+        Self::Movie(MovieVerb::Unpin),
         Self::Ingest,
         Self::Refresh,
         Self::Dead(DeadVerb::Groups),
@@ -105,6 +109,8 @@ impl Verb {
             Self::Movie(MovieVerb::History) => "movie.history",
             Self::Movie(MovieVerb::Cards) => "movie.cards",
             Self::Movie(MovieVerb::Ending) => "movie.ending",
+            Self::Movie(MovieVerb::Pin) => "movie.pin",
+            Self::Movie(MovieVerb::Unpin) => "movie.unpin",
             Self::Ingest => "ingest",
             Self::Refresh => "refresh",
             Self::Status => "status",

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bus::{Bus, ConsumerArgs, consumer_child};
 use proto::Lane;
-use runtime::ChildSpec;
+use runtime::{ChildSpec, RefreshMode};
 use store::{DatabaseClock, Store, Writer, writer_child};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +35,7 @@ pub struct Tools {
 
 /// The children of this service's root.
 #[must_use]
-pub fn children(tools: &Tools) -> Vec<ChildSpec> {
+pub fn children(tools: &Tools, mode: RefreshMode) -> Vec<ChildSpec> {
     let writer = Writer::default();
     let consumer = |permits| ConsumerArgs {
         bus: tools.bus.clone(),
@@ -53,7 +53,7 @@ pub fn children(tools: &Tools) -> Vec<ChildSpec> {
         };
         consumer_child(handler, consumer(MOVIES_IN_FLIGHT_PER_LANE))
     });
-    let sweep = Sweep { store: tools.store.clone() };
+    let sweep = Sweep { store: tools.store.clone(), mode };
     let mut children = vec![writer_child(tools.store.clone(), writer.clone())];
     children.extend(lanes);
     children.push(consumer_child(sweep, consumer(1)));

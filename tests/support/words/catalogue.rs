@@ -8,8 +8,8 @@ use crate::database::{Database, Rows, quoted};
 
 /// What the app and we know of each movie: `works` with the columns of `title` that tests ask for.
 const MOVIES: &str = "(
-    select w.*, t.due_at, t.hold_until, t.fetched_at, t.revision, t.failures, t.missing_since,
-        t.removed_at, t.imdb_id_clash
+    select w.*, t.due_at, t.due_cause, t.stale_at, t.band, t.pin_every, t.hold_until,
+        t.fetched_at, t.revision, t.failures, t.missing_since, t.removed_at, t.imdb_id_clash
     from works w
     left join title t using (work_id)
 ) as movies";

@@ -14,9 +14,9 @@ impl Database {
         self.value("select string_agg(title, ',') from get_stale_movies(10)").await
     }
 
-    /// Movies of which `is_stale` and `due_at` say different things.
+    /// Movies of which `is_stale` and `stale_at` say different things.
     pub fn movies_stale_or_due_but_not_both(&self) -> Rows<'_, Movies> {
-        self.movies().and("is_stale(work_id) <> (due_at <= now())")
+        self.movies().and("is_stale(work_id) <> (stale_at <= now())")
     }
 
     /// Waits until titles were counted after all that has been done so far, as looks show them.
@@ -53,7 +53,73 @@ impl Database {
 
     /// Titles that lack a part are due for it.
     pub async fn hours_of_incomplete_titles_pass(&self) {
-        self.execute("update title set due_at = now() where lacks is not null").await;
+        self.execute("update title set parts_at = now() where lacks is not null").await;
+    }
+
+    /// The movie came out so long ago.
+    pub async fn is_released_days_ago(&self, id: i64, days: i32) {
+        self.edit_works(&format!(
+            "update works set release_date = current_date - {days} where tmdb_id::text = '{id}'"
+        ))
+        .await;
+    }
+
+    /// Everything is so many days older, and no trigger notices.
+    pub async fn days_pass(&self, days: i32) {
+        self.execute(&format!(
+            "alter table works disable trigger user;
+             update works
+             set release_date = release_date - {days},
+                 last_refreshed_at = last_refreshed_at - interval '{days} days';
+             update title
+             set band_until = band_until - interval '{days} days',
+                 stale_at = stale_at - interval '{days} days',
+                 planned_at = planned_at - interval '{days} days';
+             alter table works enable trigger user"
+        ))
+        .await;
+    }
+
+    /// All pins are over.
+    pub async fn pins_end(&self) {
+        self.execute(
+            "update title
+             set pin_until = now() - interval '1 second', band_until = now()
+             where pin_every is not null",
+        )
+        .await;
+    }
+
+    /// No movie is in demand any more.
+    pub async fn demand_ends(&self) {
+        self.execute(
+            "update title
+             set demand_until = now() - interval '1 second', band_until = now()
+             where demand_until is not null",
+        )
+        .await;
+    }
+
+    /// Movies that the change feed named and whose change no answer has shown.
+    pub fn told(&self) -> Rows<'_, Any> {
+        self.rows("title").and("told_at is not null")
+    }
+
+    /// So many hours ago the feed named what it named.
+    pub async fn hours_pass_since_the_feed(&self, hours: u64) {
+        self.execute(&format!(
+            "update title
+             set told_at = told_at - interval '{hours} hours',
+                 feed_at = feed_at - interval '{hours} hours',
+                 fetched_at = fetched_at - interval '{hours} hours'
+             where told_at is not null"
+        ))
+        .await;
+    }
+
+    /// Nobody read the change feed since then.
+    pub async fn feed_was_read_days_ago(&self, days: i32) {
+        self.execute(&format!("update feed_state set next_day = current_date - {days}")).await;
     }
 
     async fn age(&self, days: i32, which: &str) {
@@ -124,6 +190,16 @@ impl Rows<'_, Movies> {
     /// Due, as the scan asks.
     pub fn due(self) -> Self {
         self.and("due_at <= now()")
+    }
+
+    /// In this freshness band.
+    pub fn in_band(self, band: &str) -> Self {
+        self.and(format!("band = '{band}'"))
+    }
+
+    /// Pinned by a person.
+    pub fn pinned(self) -> Self {
+        self.and("pin_every is not null")
     }
 
     /// Never refreshed.

@@ -25,18 +25,22 @@ select
     now() - share * make_interval(days => f.days), now() - interval '1 year'
 from generated g
 join (
-    select distinct on (day) day, (extract(epoch from f.due_at - now()) / 86400)::int as days
+    select distinct on (day) day, (extract(epoch from f.stale_at - now()) / 86400)::int as days
     from (select distinct released as day from generated) d, freshness_of(day, now(), true) f
 ) f on f.day is not distinct from g.released;
 
-insert into title (work_id, tmdb_id, band, due_at, fetched_at, revision, fingerprint, removed_at)
+insert into title (
+    work_id, tmdb_id, band, band_until, stale_at, planned_at, fetched_at, revision, fingerprint,
+    removed_at
+)
 select
-    w.work_id, w.work_id + 100, f.band, w.last_refreshed_at + make_interval(days => f.days),
-    w.last_refreshed_at, 1, sha256(int8send(w.work_id)),
+    w.work_id, w.work_id + 100, f.band, f.band_until,
+    w.last_refreshed_at + make_interval(days => f.days),
+    w.last_refreshed_at + make_interval(days => f.days), w.last_refreshed_at, 1, sha256(int8send(w.work_id)),
     case when w.work_id % 200 = 0 then now() - interval '1 day' end
 from works w
 join (
-    select day, f.band, (extract(epoch from f.due_at - now()) / 86400)::int as days
+    select day, f.band, f.band_until, (extract(epoch from f.stale_at - now()) / 86400)::int as days
     from (select distinct release_date as day from works) d, freshness_of(day, now(), true) f
 ) f on f.day is not distinct from w.release_date;
 

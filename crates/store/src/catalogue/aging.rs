@@ -17,10 +17,11 @@ impl Store {
                 returning work_id
             )
             update title t
-            set due_at = due_at - interval '200 days',
+            set planned_at = planned_at - interval '200 days',
+                stale_at = stale_at - interval '200 days',
                 fetched_at = fetched_at - interval '200 days'
             from aged a
-            where t.work_id = a.work_id and t.due_at > 'epoch'
+            where t.work_id = a.work_id and t.stale_at > 'epoch'
             ",
             nth
         );

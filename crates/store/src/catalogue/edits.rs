@@ -36,6 +36,23 @@ impl Store {
         }
     }
 
+    /// Moves titles on to the band of their age today. Returns whether any was moved.
+    ///
+    /// # Errors
+    /// When the database does not answer; the next call goes on.
+    pub async fn move_bands(&self) -> Result<bool, StoreError> {
+        let (mut moved, mut size) = (false, POLICY_BATCH_FIRST);
+        loop {
+            let begun = Instant::now();
+            let batch = sqlx::query_scalar!(r#"select move_bands($1) as "more!""#, size);
+            if !within(SHORT, async { Ok(batch.fetch_one(&self.pool).await?) }).await? {
+                return Ok(moved);
+            }
+            size = next_batch(size, begun.elapsed());
+            moved = true;
+        }
+    }
+
     /// Works off what the app noted of its own works. Returns how many edits there were.
     ///
     /// # Errors

@@ -28,13 +28,37 @@ pub struct MovieRow {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<proto::Rfc3339>")]
     pub last_refreshed_at: Option<OffsetDateTime>,
+    /// The freshness band of its age today, or that of movies in demand.
+    pub band: String,
     /// When it is due.
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "proto::Rfc3339")]
     pub due_at: OffsetDateTime,
-    /// Days between two refreshes.
-    pub interval_days: i32,
+    /// Why: policy, demand, pin, feed or incomplete.
+    pub due_cause: String,
+    /// From when on it is older than it may be.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "proto::Rfc3339")]
+    pub stale_at: OffsetDateTime,
+    /// Days that it may go unread.
+    pub interval_days: f64,
+    /// It is older than it may be.
     pub is_stale: bool,
+    /// When TMDB's change feed named it, while the change has not been seen.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
+    pub told_at: Option<OffsetDateTime>,
+    /// Until when it is in demand.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
+    pub demand_until: Option<OffsetDateTime>,
+    /// It is read at least every so many days, because a person wants it.
+    pub pin_every_days: Option<f64>,
+    /// Until when, where its pin has an end.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schemars(with = "Option<proto::Rfc3339>")]
+    pub pin_until: Option<OffsetDateTime>,
+    pub pinned_by: Option<String>,
     /// Real changes so far.
     pub revision: i64,
     /// Parts that no answer had yet, as `credits`; it is asked for again within hours.
@@ -120,12 +144,17 @@ impl Store {
                 coalesce(w.ingestion_status, 'pending') as "ingestion_status!",
                 w.release_date::text as release_date,
                 w.last_refreshed_at,
-                t.due_at,
-                staleness_days(
-                    w.release_date,
-                    coalesce(w.last_refreshed_at, now())
-                ) as "interval_days!",
-                (t.removed_at is null and t.due_at <= now()) as "is_stale!",
+                t.band,
+                t.due_at as "due_at!",
+                t.due_cause as "due_cause!",
+                t.stale_at,
+                (extract(epoch from f.stale_at - now()) / 86400)::float8 as "interval_days!",
+                (t.removed_at is null and t.stale_at <= now()) as "is_stale!",
+                t.told_at,
+                t.demand_until,
+                (extract(epoch from t.pin_every) / 86400)::float8 as pin_every_days,
+                t.pin_until,
+                t.pinned_by,
                 t.revision,
                 coalesce(t.lacks, '{}') as "lacks!",
                 t.failures,
@@ -136,6 +165,9 @@ impl Store {
                 q.last_error as "last_error?"
             from title t
             join works w using (work_id)
+            cross join lateral freshness_of(
+                w.release_date, now(), true, t.demand_until, t.pin_every, t.pin_until
+            ) f
             left join lateral (
                 select status, last_error
                 from refresh_item

@@ -145,6 +145,7 @@ async fn insert_rows(
             work_id as "work_id!",
             tmdb_id as "tmdb_id!",
             lane,
+            reason,
             null::text as run_id
         "#,
         order.limit,

@@ -13,7 +13,9 @@ use crate::{
 
 /// Events that are made between two statements: a transaction must not be idle while a million are.
 const ENTRIES_AT_ONCE: usize = 5_000;
-/// The reason of an event whose movie is due.
+/// Longest reason of an event.
+const REASON_MAX_CHARS: usize = 100;
+/// The reason of an event whose row names none.
 const DUE: &str = "due";
 /// The reason of an event whose movie is due and was found in a list.
 const LISTED: &str = "listed";
@@ -24,6 +26,8 @@ pub(crate) struct QueueRow {
     pub(crate) work_id: i64,
     pub(crate) tmdb_id: i64,
     pub(crate) lane: String,
+    /// Why it is read again; a word for people.
+    pub(crate) reason: Option<String>,
     pub(crate) run_id: Option<String>,
 }
 
@@ -33,10 +37,17 @@ struct QueuedMovie {
     work_id: i64,
     movie: TmdbId,
     lane: Lane,
+    reason: String,
     run_id: Option<RunId>,
 }
 
 impl QueueRow {
+    /// The app may have written anything.
+    fn reason(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or(DUE);
+        reason.chars().take(REASON_MAX_CHARS).collect()
+    }
+
     fn decode(&self) -> Result<QueuedMovie, StoreError> {
         let row = Row::of("refresh_item", &self.id);
         let movie = TmdbId::try_from(self.tmdb_id);
@@ -45,6 +56,7 @@ impl QueueRow {
             work_id: self.work_id,
             movie: movie.map_err(|e| row.unreadable("tmdb_id", &e))?,
             lane: row.read("lane", &self.lane)?,
+            reason: self.reason(),
             run_id: self.run_id.as_deref().map(|id| row.read("run_id", id)).transpose()?,
         })
     }
@@ -64,7 +76,7 @@ pub(crate) async fn send_due(
             match row.decode() {
                 Ok(mut queued) => {
                     queued.run_id = queued.run_id.or_else(|| run.cloned());
-                    entries.push(entry(&queued, DUE, now));
+                    entries.push(entry(&queued, now));
                 }
                 Err(error) => fail_unreadable(tx, row, &error).await?,
             }
@@ -123,7 +135,7 @@ pub(crate) async fn enqueue_listed(
         from title
         where tmdb_id = any ($1::bigint[])
         on conflict do nothing
-        returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, run_id
+        returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, reason, run_id
         "#,
         &ids,
         Lane::Fresh.priority(),
@@ -136,7 +148,7 @@ pub(crate) async fn enqueue_listed(
     let mut entries = Vec::with_capacity(rows.len());
     for row in &rows {
         match row.decode() {
-            Ok(queued) => entries.push(entry(&queued, LISTED, now)),
+            Ok(queued) => entries.push(entry(&queued, now)),
             Err(error) => fail_unreadable(tx, row, &error).await?,
         }
     }
@@ -160,7 +172,8 @@ pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> 
             and t.tmdb_id is not null
             and q.status in ('queued', 'processing')
             and q.lane = $1
-        returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane, q.run_id
+        returning
+            q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane, q.reason, q.run_id
         "#,
         Lane::Now.as_str()
     )
@@ -171,11 +184,11 @@ pub(crate) async fn send_again(tx: &mut PgConnection) -> Result<(), StoreError> 
 
 /// The row is the cause. When it is published again, that is a new message for the same row at a
 /// new time.
-fn entry(queued: &QueuedMovie, reason: &str, now: OffsetDateTime) -> Entry {
+fn entry(queued: &QueuedMovie, now: OffsetDateTime) -> Entry {
     let event = MovieStale {
         tmdb_id: queued.movie,
         work_id: Some(queued.work_id),
-        reason: reason.to_owned(),
+        reason: queued.reason.clone(),
         queued_at: Some(now),
         queue_id: Some(queued.id),
         run_id: queued.run_id.clone(),
@@ -185,7 +198,7 @@ fn entry(queued: &QueuedMovie, reason: &str, now: OffsetDateTime) -> Entry {
         message_id: format!("stale:{}:{}", queued.id, now.unix_timestamp()),
         ordering_key: queued.movie.to_string(),
         trace: None,
-        cause: queued.run_id.as_deref().unwrap_or(reason),
+        cause: queued.run_id.as_deref().unwrap_or(&queued.reason),
         at: now,
     };
     Entry::new(&event, envelope)

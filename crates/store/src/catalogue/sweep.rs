@@ -15,13 +15,24 @@ use crate::{
 
 /// How long a released row may stay `queued` before the sweep publishes it again.
 const RELEASE_AGAIN_AFTER_SECS: f64 = 600.0;
-/// Titles that lack a part and are queued at a time.
-const INCOMPLETE_AT_ONCE: i64 = 100;
+/// Titles that are due by more than their age and are queued at a time.
+const WANTED_AT_ONCE: i64 = 1_000;
 /// Why the row of an unknown movie ends.
 const UNKNOWN_MOVIE: &str = "the catalogue has no such movie, or its id is not an id of TMDB";
 
+/// What a sweep may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseOrder {
+    /// At most this many rows that wait are published.
+    pub limit: i64,
+    /// Titles that are due by more than their age are published as soon as they are queued; else
+    /// they wait with the others.
+    pub release_wanted: bool,
+}
+
 impl Store {
-    /// Repairs the queue, and publishes up to `limit` rows that nobody works on. Returns how many.
+    /// Repairs the queue, queues titles that are due by more than their age, and publishes up to
+    /// `order.limit` rows that nobody works on. Returns how many of the latter.
     ///
     /// # Errors
     /// When the database does not answer; nothing is written then.
@@ -29,7 +40,7 @@ impl Store {
         &self,
         message: &MessageRef,
         run: &RunId,
-        limit: i64,
+        order: ReleaseOrder,
     ) -> Result<i64, StoreError> {
         self.while_seen_at_work(async {
             let mut tx = self.pool.begin().await?;
@@ -40,9 +51,9 @@ impl Store {
                 requeue_lost(&mut tx).await?;
             }
             adopt_queued(&mut tx).await?;
-            queue_incomplete(&mut tx).await?;
+            queue_wanted(&mut tx, order.release_wanted).await?;
             drop_unknown_movies(&mut tx).await?;
-            let rows = take(&mut tx, limit).await?;
+            let rows = take(&mut tx, order.limit).await?;
             stale_events::send_due(&mut tx, &rows, None).await?;
             let released = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             items::close_with(&mut tx, run, released).await?;
@@ -132,29 +143,41 @@ async fn drop_unknown_movies(tx: &mut PgConnection) -> Result<(), StoreError> {
     items::settle(tx, &failed).await
 }
 
-/// Queues titles whose answer lacked a part, when their hours are over: scans come once a day.
-async fn queue_incomplete(tx: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query!(
-        "
-        insert into refresh_item (work_id, tmdb_id, status, priority, queued_at, lane, reason)
-        select work_id, tmdb_id, 'queued', $2, now(), $3, 'incomplete'
-        from title
-        where lacks is not null
-            and due_at <= now()
+/// Queues titles that are due by more than their age: named by the change feed, in demand, pinned,
+/// or lacking a part. Scans come once a day, and have a limit.
+async fn queue_wanted(tx: &mut PgConnection, release: bool) -> Result<(), StoreError> {
+    let rows = sqlx::query_as!(
+        QueueRow,
+        r#"
+        insert into refresh_item (
+            work_id, tmdb_id, status, priority, queued_at, lane, reason, released_at
+        )
+        select
+            work_id, tmdb_id, 'queued', $2, now(), $3, due_cause, case when $4 then now() end
+        from title t
+        where due_cause <> 'policy'
             and scan_at <= now()
-            and due_cause = 'incomplete'
             and removed_at is null
             and tmdb_id is not null
-        order by due_at
+            and not exists (
+                select 1
+                from refresh_item i
+                where i.work_id = t.work_id and i.status in ('queued', 'processing')
+            )
+        order by scan_at
         limit $1
         on conflict do nothing
-        ",
-        INCOMPLETE_AT_ONCE,
+        returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, reason, run_id
+        "#,
+        WANTED_AT_ONCE,
         Lane::Fresh.priority(),
-        Lane::Fresh.as_str()
-    )
-    .execute(tx)
-    .await?;
+        Lane::Fresh.as_str(),
+        release
+    );
+    let rows = rows.fetch_all(&mut *tx).await?;
+    if release {
+        stale_events::send_due(tx, &rows, None).await?;
+    }
     Ok(())
 }
 
@@ -181,7 +204,8 @@ async fn take(tx: &mut PgConnection, limit: i64) -> Result<Vec<QueueRow>, StoreE
                 limit $1
                 for update skip locked
             )
-        returning q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane, q.run_id
+        returning
+            q.id, q.work_id as "work_id!", q.tmdb_id as "tmdb_id!", q.lane, q.reason, q.run_id
         "#,
         limit,
         RELEASE_AGAIN_AFTER_SECS

@@ -18,12 +18,6 @@ use crate::{
     schema::rights,
 };
 
-/// How soon a movie whose answer lacked a part is asked for again; doubles with each answer that
-/// lacks one.
-const INCOMPLETE_HOURS: f64 = 2.0;
-/// So often it is asked again; from then on at the pace of its age.
-const INCOMPLETE_LOOKS_MAX: i16 = 6;
-
 /// Makes the rows of movies that are added, and locks all that are there, in the order of their
 /// ids, so that two writers never lock each other out. A movie that is not there and is not added
 /// is left out.
@@ -228,6 +222,7 @@ struct Columns<'a> {
     owns_details: Vec<Option<bool>>,
     owns_cards: Vec<Option<bool>>,
     lacks: Vec<Option<String>>,
+    is_changed: Vec<bool>,
 }
 
 impl<'a> Columns<'a> {
@@ -243,6 +238,7 @@ impl<'a> Columns<'a> {
             owns_details: changes.iter().map(|c| owns(c.details.is_some(), c)).collect(),
             owns_cards: changes.iter().map(|c| owns(c.card.is_some(), c)).collect(),
             lacks: changes.iter().map(Change::lacking).collect(),
+            is_changed: changes.iter().map(Change::is_changed).collect(),
         }
     }
 }
@@ -259,19 +255,16 @@ pub(crate) async fn write(
         "
         update title t
         set band = f.band,
-            due_at = case
-                when n.lacks is null or t.incomplete_looks >= $11 then f.due_at
-                else least(f.due_at, n.at + $12 * interval '1 hour' * 2 ^ t.incomplete_looks)
-            end,
-            due_cause = case
-                when n.lacks is null or t.incomplete_looks >= $11 then 'policy'
-                else 'incomplete'
-            end,
+            band_until = f.band_until,
+            stale_at = f.stale_at,
+            stale_cause = f.stale_cause,
+            planned_at = f.planned_at,
+            parts_at = f.parts_at,
+            incomplete_looks = f.incomplete_looks,
+            feed_at = f.feed_at,
+            told_at = f.told_at,
+            told_looks = f.told_looks,
             lacks = string_to_array(n.lacks, ','),
-            incomplete_looks = case
-                when n.lacks is null then 0
-                else least(t.incomplete_looks + 1, $11)
-            end,
             fetched_at = n.at,
             revision = n.revision,
             fingerprint = n.fingerprint,
@@ -291,11 +284,14 @@ pub(crate) async fn write(
             removed_at = null
         from unnest(
                 $1::bigint[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bytea[], $6::text[],
-                $8::boolean[], $9::boolean[], $10::text[]
+                $8::boolean[], $9::boolean[], $10::text[], $11::boolean[]
             ) as n (
-                work_id, at, released, revision, fingerprint, clash, owns_details, owns_card, lacks
+                work_id, at, released, revision, fingerprint, clash, owns_details, owns_card, lacks,
+                is_changed
             ),
-            freshness_of(n.released::date, n.at, true) f
+            due_after_look(
+                n.work_id, n.at, n.released::date, n.lacks is not null, n.is_changed
+            ) f
         where t.work_id = n.work_id
         ",
         &of.works,
@@ -308,8 +304,7 @@ pub(crate) async fn write(
         &of.owns_details as &[Option<bool>],
         &of.owns_cards as &[Option<bool>],
         &of.lacks as &[Option<String>],
-        INCOMPLETE_LOOKS_MAX,
-        INCOMPLETE_HOURS
+        &of.is_changed
     )
     .execute(tx)
     .await?;

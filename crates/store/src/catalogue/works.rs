@@ -39,8 +39,8 @@ pub(crate) async fn add(tx: &mut PgConnection, ids: &[i32]) -> Result<(), StoreE
             on conflict do nothing
             returning work_id, tmdb_id::int as tmdb_id
         )
-        insert into title (work_id, tmdb_id, band, due_at)
-        select new.work_id, new.tmdb_id, f.band, f.due_at
+        insert into title (work_id, tmdb_id, band)
+        select new.work_id, new.tmdb_id, f.band
         from new, freshness_of(null, null, false) f
         on conflict do nothing
         ",

@@ -55,6 +55,7 @@ pub enum Outage {
 pub enum Noun {
     Job,
     Run,
+    Movie,
 }
 
 impl std::fmt::Display for Noun {
@@ -62,6 +63,7 @@ impl std::fmt::Display for Noun {
         f.write_str(match self {
             Self::Job => "job",
             Self::Run => "run",
+            Self::Movie => "movie",
         })
     }
 }

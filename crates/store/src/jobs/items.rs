@@ -228,14 +228,33 @@ pub(crate) async fn close_with(
     run_id: &str,
     done: i64,
 ) -> Result<(), StoreError> {
+    close_counted(tx, run_id, Counted { checked: done, skipped: 0, done }).await
+}
+
+/// What a run without items has done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) checked: i64,
+    pub(crate) skipped: i64,
+    pub(crate) done: i64,
+}
+
+/// Closes a run without items.
+pub(crate) async fn close_counted(
+    tx: &mut PgConnection,
+    run_id: &str,
+    counted: Counted,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "
         update job_run
-        set checked = $2, done = $2
+        set checked = $2, skipped = $3, done = $4
         where run_id = $1
         ",
         run_id,
-        done
+        counted.checked,
+        counted.skipped,
+        counted.done
     )
     .execute(&mut *tx)
     .await?;

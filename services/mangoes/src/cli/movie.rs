@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
-use operator::answers::History;
+use operator::{Moment, Span, answers::History, movies::PinRequest};
 use proto::{FieldChange, TmdbId};
 use runtime::Config;
 use serde_json::Value;
@@ -12,8 +12,9 @@ use store::MovieRow;
 use time::OffsetDateTime;
 
 use crate::{
+    cli::author::this_user,
     connect,
-    output::{Output, relative},
+    output::{Output, relative, rfc3339},
 };
 
 /// Longest value in a table of changes.
@@ -34,12 +35,32 @@ pub(crate) enum MovieCommand {
         #[arg(short = 'n', default_value_t = 20)]
         limit: i64,
     },
+    /// Read it at least so often, whatever its age.
+    Pin {
+        /// TMDB id.
+        id: TmdbId,
+        /// How often: 12h, 1d; an hour to 180 days.
+        #[arg(long, value_name = "SPAN")]
+        every: Span,
+        /// Until when: 2026-12-24, or 30d from now.
+        #[arg(long, value_name = "WHEN")]
+        until: Option<Moment>,
+    },
+    /// Read it as its age asks again.
+    Unpin {
+        /// TMDB id.
+        id: TmdbId,
+    },
 }
 
 pub(super) async fn run(config: &Config, verb: MovieCommand, out: Output) -> Result<ExitCode> {
     match verb {
         MovieCommand::Show { id } => show(config, id, out).await?,
         MovieCommand::History { id, limit } => history(config, id, limit, out).await?,
+        MovieCommand::Pin { id, every, until } => {
+            pin(config, &PinRequest { tmdb_id: id, every, until }, out).await?;
+        }
+        MovieCommand::Unpin { id } => unpin(config, id, out).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -52,6 +73,7 @@ async fn show(config: &Config, id: TmdbId, out: Output) -> Result<()> {
         return Ok(());
     }
     let due = due_words(&movie, now);
+    let sooner = sooner_words(&movie);
     out.pairs(&[
         ("title", movie.title),
         ("tmdb_id", movie.tmdb_id.to_string()),
@@ -60,10 +82,35 @@ async fn show(config: &Config, id: TmdbId, out: Output) -> Result<()> {
         ("released", movie.release_date.unwrap_or_else(|| "unknown".to_owned())),
         ("refreshed", relative(movie.last_refreshed_at, now)),
         ("due", due),
+        ("sooner", sooner),
         ("revision", movie.revision.to_string()),
         ("queue", movie.queue_status.unwrap_or_else(|| "not queued".to_owned())),
         ("last error", movie.last_error.unwrap_or_else(|| "none".to_owned())),
     ]);
+    Ok(())
+}
+
+async fn pin(config: &Config, request: &PinRequest, out: Output) -> Result<()> {
+    let client = connect::client(config).await?;
+    let movie = client.pin(request, &this_user()).await?;
+    let now = client.now().await?;
+    out.say(&format!(
+        "{} is read at least every {}{}; it is due {}",
+        movie.title,
+        request.every,
+        movie.pin_until.map_or_else(String::new, |at| format!(" until {}", rfc3339(at))),
+        relative(Some(movie.due_at), now)
+    ));
+    out.json_only(&movie);
+    Ok(())
+}
+
+async fn unpin(config: &Config, id: TmdbId, out: Output) -> Result<()> {
+    let client = connect::client(config).await?;
+    let movie = client.unpin(id, &this_user()).await?;
+    let due = due_words(&movie, client.now().await?);
+    out.say(&format!("{} is read as its age asks: {due}", movie.title));
+    out.json_only(&movie);
     Ok(())
 }
 
@@ -79,20 +126,56 @@ fn due_words(movie: &MovieRow, now: OffsetDateTime) -> String {
             relative(movie.hold_until, now)
         );
     }
-    if !movie.is_stale {
-        let (due, days) = (relative(Some(movie.due_at), now), movie.interval_days);
-        if !movie.lacks.is_empty() {
-            return format!("{due}: TMDB's answer lacked {}", movie.lacks.join(", "));
-        }
-        return format!("{due}: every {days} days at its age");
-    }
     if movie.revision == 0 {
         return "now: the app brought it, and mangoes has not stored it yet".to_owned();
     }
     if movie.last_refreshed_at.is_none() {
         return "now: never refreshed".to_owned();
     }
-    format!("now: refreshed longer ago than the {} days that its age allows", movie.interval_days)
+    let when = if movie.due_at <= now { "now" } else { &relative(Some(movie.due_at), now) };
+    format!("{when}: {}", cause_words(movie, now))
+}
+
+/// Why it is due then, and not earlier or later.
+fn cause_words(movie: &MovieRow, now: OffsetDateTime) -> String {
+    let read = relative(movie.last_refreshed_at, now);
+    let every = days_words(movie.interval_days);
+    match movie.due_cause.as_str() {
+        "feed" => format!(
+            "TMDB's change feed named it {}, and no answer has shown the change yet",
+            relative(movie.told_at, now)
+        ),
+        "incomplete" => format!("TMDB's answer lacked {}", movie.lacks.join(", ")),
+        "pin" => format!(
+            "read {read}, and pinned to every {every} by {}",
+            movie.pinned_by.as_deref().unwrap_or("somebody")
+        ),
+        "demand" => {
+            format!("read {read}; a list named it, and movies in demand may be {every} old")
+        }
+        _ => format!("read {read}; in its band ({}) it may be {every} old", movie.band),
+    }
+}
+
+/// What would make it due earlier.
+fn sooner_words(movie: &MovieRow) -> String {
+    if movie.removed_at.is_some() {
+        return "if TMDB has it again and a list names it".to_owned();
+    }
+    let mut causes = Vec::new();
+    if movie.due_cause != "feed" {
+        causes.push("TMDB's change feed names it");
+    }
+    if movie.demand_until.is_none() {
+        causes.push("a list names it");
+    }
+    causes.push("`mangoes movie pin` or `mangoes refresh` asks for it");
+    format!("if {}", causes.join(", or "))
+}
+
+/// `30 days`, `12 hours`.
+fn days_words(days: f64) -> String {
+    if days < 1.5 { format!("{:.0} hours", days * 24.0) } else { format!("{days:.0} days") }
 }
 
 async fn history(config: &Config, id: TmdbId, limit: i64, out: Output) -> Result<()> {

@@ -8,7 +8,7 @@ use operator::{
     status::{Fault, faults},
 };
 use runtime::Config;
-use store::{Band, BudgetRow, LongWait, Status};
+use store::{Band, BudgetRow, FeedState, LongWait, Status};
 use time::OffsetDateTime;
 
 use crate::{
@@ -100,6 +100,7 @@ fn totals(status: &Status, now: OffsetDateTime) -> Vec<(&'static str, String)> {
         ("unsent events", status.outbox.to_string()),
         ("TMDB, last hour", calls),
         ("TMDB budget", budget_words(&status.budget, now)),
+        ("change feed", feed_words(&status.feed, now)),
         ("removed from TMDB", status.removed.to_string()),
         ("incomplete", incomplete_words(status.incomplete)),
         ("dead letters", status.dead_letters.to_string()),
@@ -109,6 +110,24 @@ fn totals(status: &Status, now: OffsetDateTime) -> Vec<(&'static str, String)> {
 fn incomplete_words(titles: i64) -> String {
     let lacking = counted(titles.unsigned_abs(), "title");
     if titles == 0 { lacking } else { format!("{lacking}; asked for again within hours") }
+}
+
+/// When the change feed was read, and what became of it.
+fn feed_words(feed: &FeedState, now: OffsetDateTime) -> String {
+    let Some(read_at) = feed.read_at else { return "not read yet".to_owned() };
+    let waiting = counted(feed.waiting.unsigned_abs(), "title");
+    let gap = feed.gap_at.map(|at| {
+        format!(
+            "; {} were never read, up to {}: the ages of their movies carry them",
+            counted(u64::from(feed.gap_days.unsigned_abs()), "day"),
+            relative(Some(at), now)
+        )
+    });
+    format!(
+        "read {}, {waiting} wait for TMDB's caches{}",
+        relative(Some(read_at), now),
+        gap.unwrap_or_default()
+    )
 }
 
 /// What slows or stops TMDB calls at the moment.

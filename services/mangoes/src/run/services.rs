@@ -206,11 +206,11 @@ impl Shared<'_> {
             }
             Service::Ingest => {
                 let tools = ingest::Tools { bus, store, tmdb: client()?, clock, drain };
-                ingest::children(&tools)
+                ingest::children(&tools, self.config.refresh_mode)
             }
             Service::Refresh => {
                 let tools = refresh::Tools { bus, store, tmdb: client()?, clock, drain };
-                refresh::children(&tools)
+                refresh::children(&tools, self.config.refresh_mode)
             }
         })
     }

@@ -9,7 +9,8 @@ use super::{Client, ask, ask_of, signed};
 use crate::{
     Noun, OperatorError,
     answers::{self, History, Started},
-    movies::{self, Accepted, MessageEnding},
+    moment,
+    movies::{self, Accepted, MessageEnding, PinRequest},
 };
 
 impl Client {
@@ -23,6 +24,40 @@ impl Client {
             Self::Nats(bus) => {
                 let body = json!({ "tmdb_id": id });
                 ask_of(bus, "movie.show", body, Noun::Movie, &id.to_string()).await
+            }
+        }
+    }
+
+    /// Reads a movie at least so often.
+    ///
+    /// # Errors
+    /// As [`movies::pin`].
+    pub async fn pin(&self, request: &PinRequest, by: &Author) -> Result<MovieRow, OperatorError> {
+        match self {
+            Self::Database(store) => movies::pin(store, request, by).await,
+            Self::Nats(bus) => {
+                let PinRequest { tmdb_id, every, until } = request;
+                let now = self.now().await?;
+                let until =
+                    until.map(|moment| moment::written(moment.from_now(now))).transpose()?;
+                let every = every.to_string();
+                let body = json!({ "tmdb_id": tmdb_id, "every": every, "until": until });
+                let body = signed(body, by);
+                ask_of(bus, "movie.pin", body, Noun::Movie, &tmdb_id.to_string()).await
+            }
+        }
+    }
+
+    /// Reads a movie as its age asks again.
+    ///
+    /// # Errors
+    /// As [`movies::unpin`].
+    pub async fn unpin(&self, id: TmdbId, by: &Author) -> Result<MovieRow, OperatorError> {
+        match self {
+            Self::Database(store) => movies::unpin(store, id, by).await,
+            Self::Nats(bus) => {
+                let body = signed(json!({ "tmdb_id": id }), by);
+                ask_of(bus, "movie.unpin", body, Noun::Movie, &id.to_string()).await
             }
         }
     }

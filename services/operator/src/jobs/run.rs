@@ -130,6 +130,11 @@ async fn estimate(
             let waiting = store.would_release(most).await?;
             Estimate { movies: waiting, calls: waiting, sample: Vec::new() }
         }
+        Action::Feed => {
+            check(action, payload)?;
+            let calls = store.feed_pages().await?;
+            Estimate { movies: 0, calls, sample: Vec::new() }
+        }
         Action::Maintain => {
             check(action, payload)?;
             Estimate { movies: 0, calls: 0, sample: Vec::new() }

@@ -13,7 +13,7 @@ use crate::{
         RunAnswer, Runs, Times, WorkAnswer,
     },
     jobs::{BackfillRequest, Jobs, PauseRequest, RunFilter, RunView},
-    movies::{Cards, MessageEnding},
+    movies::{Cards, MessageEnding, PinRequest},
     verb::{DeadVerb, JobsVerb, MovieVerb, Verb},
 };
 
@@ -70,7 +70,7 @@ file has the JSON Schemas of `request` and `answer`. The command prints the same
 fn command(verb: &str) -> Option<String> {
     match verb {
         "dead.groups" => Some("mangoes dead list".to_owned()),
-        "dead.list" => Some("mangoes dead list --reason".to_owned()),
+        "dead.list" => Some("mangoes dead list --reason not-found".to_owned()),
         "jobs.get" | "movie.get" | "movie.cards" | "movie.ending" | "time" => None,
         verb => Some(format!("mangoes {}", verb.replace('.', " "))),
     }
@@ -223,9 +223,11 @@ fn of_dead(verb: DeadVerb) -> Shapes {
 
 fn of_movies(verb: MovieVerb) -> Shapes {
     match verb {
-        MovieVerb::Show => takes::<fields::Movie>().answered_by::<MovieRow>(),
-        MovieVerb::History => takes::<fields::Movie>().answered_by::<History>(),
+        MovieVerb::Show => takes::<fields::OneMovie>().answered_by::<MovieRow>(),
+        MovieVerb::History => takes::<fields::Timeline>().answered_by::<History>(),
         MovieVerb::Cards => takes::<fields::Page>().answered_by::<Cards>(),
         MovieVerb::Ending => takes::<fields::Message>().answered_by::<MessageEnding>(),
+        MovieVerb::Pin => takes::<PinRequest>().answered_by::<MovieRow>(),
+        MovieVerb::Unpin => takes::<fields::OneMovie>().answered_by::<MovieRow>(),
     }
 }

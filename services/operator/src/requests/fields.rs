@@ -59,8 +59,15 @@ pub(super) struct Hold {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Movie {
+pub(super) struct OneMovie {
     pub(super) tmdb_id: TmdbId,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Timeline {
+    pub(super) tmdb_id: TmdbId,
+    /// 1 to 1000; 20 where it is left out.
     pub(super) limit: Option<i64>,
 }
 

@@ -3,13 +3,15 @@
 //! What a repetition is answered from is what was kept of the first request: its run, its job, or
 //! its counts. A run or a job is shown as it is now.
 
+use proto::TmdbId;
 use serde_json::{Value, json};
 
 use super::{Requests, json_of};
 use crate::{
     OperatorError, jobs,
     kept::{field, text},
-    verb::{DeadVerb, JobsVerb, Verb},
+    movies,
+    verb::{DeadVerb, JobsVerb, MovieVerb, Verb},
 };
 
 impl Requests {
@@ -22,9 +24,16 @@ impl Requests {
             Verb::Jobs(verb) => self.repeated_of_jobs(verb, kept).await,
             Verb::Dead(DeadVerb::Drop) => Ok(json!({ "dropped": field(kept, "dropped")? })),
             Verb::Ingest | Verb::Refresh => Ok(json!({ "run_id": field(kept, "run_id")? })),
+            Verb::Movie(MovieVerb::Pin | MovieVerb::Unpin) => {
+                let movie = field(kept, "tmdb_id")?.clone();
+                let movie: TmdbId = serde_json::from_value(movie).map_err(OperatorError::Json)?;
+                json_of(&movies::get(&self.store, movie).await?)
+            }
             // A replay looks at its own repetition, and the others only read.
             Verb::Dead(DeadVerb::Replay | DeadVerb::Groups | DeadVerb::List | DeadVerb::Show)
-            | Verb::Movie(_)
+            | Verb::Movie(
+                MovieVerb::Show | MovieVerb::History | MovieVerb::Cards | MovieVerb::Ending,
+            )
             | Verb::Status
             | Verb::Time => Err(OperatorError::Repeated(kept.clone())),
         }

@@ -100,6 +100,10 @@ const fn action_words(action: Action) -> &'static str {
         Action::Ingest => "read the pages of the list and ingest at most this many new titles",
         Action::Scan => "queue the movies that are due, the longest due first; each costs one call",
         Action::Refresh => "publish the queue rows that nobody works on; each costs one call",
+        Action::Feed => {
+            "read the days of TMDB's change feed that are not read for good, and read again the \
+             movies that they name and the catalogue has"
+        }
         Action::Maintain => "remove rows that are older than they are kept; TMDB is not called",
     }
 }
