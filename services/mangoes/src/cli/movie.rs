@@ -17,6 +17,8 @@ use crate::{
     output::{Output, relative, rfc3339},
 };
 
+/// A movie that is due so much earlier than it has to be is read ahead of time.
+const AHEAD: time::Duration = time::Duration::HOUR;
 /// Longest value in a table of changes.
 const VALUE_CHARS: usize = 40;
 
@@ -153,6 +155,11 @@ fn cause_words(movie: &MovieRow, now: OffsetDateTime) -> String {
         "demand" => {
             format!("read {read}; a list named it, and movies in demand may be {every} old")
         }
+        _ if movie.stale_at - movie.due_at > AHEAD => format!(
+            "read {read}; in its band ({}) it may be {every} old, and after its first look it is \
+             read ahead of that, apart from what came with it",
+            movie.band
+        ),
         _ => format!("read {read}; in its band ({}) it may be {every} old", movie.band),
     }
 }
