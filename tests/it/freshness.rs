@@ -5,6 +5,7 @@ use tests::{World, simulator};
 use tmdb_sim::Sim;
 
 const FEED: &str = "changes_feed";
+const DAY_SECS: i64 = 86_400;
 
 async fn shown(world: &World, id: i64) -> Value {
     world.request("movie.show", &json!({"tmdb_id": id})).await.unwrap()
@@ -34,11 +35,14 @@ async fn a_movie_moves_on_to_the_band_of_its_age() {
     world.complete(603).await;
     world.is_released_days_ago(603, 25).await;
     let recent = shown(&world, 603).await;
-    assert_eq!((&recent["band"], &recent["interval_days"]), (&json!("recent"), &json!(2.0)));
+    assert_eq!(
+        (&recent["band"], &recent["interval_secs"]),
+        (&json!("recent"), &json!(2 * DAY_SECS))
+    );
     world.days_pass(6).await;
     world.movies().in_band("half_year").becomes(1).await;
     let older = shown(&world, 603).await;
-    assert_eq!(older["interval_days"], 7.0, "{older}");
+    assert_eq!(older["interval_secs"], 7 * DAY_SECS, "{older}");
     assert_eq!(older["is_stale"], false, "six days old, and it may be seven: {older}");
 }
 
@@ -51,7 +55,10 @@ async fn a_pin_makes_a_movie_due_earlier() {
     let said = world.verb(&["movie", "pin", "603", "--every", "12h", "--until", "30d"]);
     assert!(said.contains("at least every 12h until 20"), "{said}");
     let pinned = shown(&world, 603).await;
-    assert_eq!((&pinned["due_cause"], &pinned["interval_days"]), (&json!("pin"), &json!(0.5)));
+    assert_eq!(
+        (&pinned["due_cause"], &pinned["pin_every_secs"]),
+        (&json!("pin"), &json!(DAY_SECS / 2))
+    );
     assert!(world.verb(&["movie", "show", "603"]).contains("pinned to every 12 hours by"));
     world.age_movie(603, 1).await;
     world.verb(&["jobs", "run", "refresh_worker", "--follow"]);
@@ -146,6 +153,26 @@ async fn a_look_that_meets_a_cache_is_repeated() {
     again(8, 4).await;
     world.events("movies.changed.603").saying("change", "updated").becomes(1).await;
     world.told().becomes(0).await;
+}
+
+/// kill -9 when the movies are queued and the feed has not moved on: its days are read again, and
+/// no movie is looked at again for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_while_the_feed_is_read_forgets_nothing_and_repeats_nothing() {
+    let (sim, world) = with_movies("feed-crash", &[603]).await;
+    sim.control().edit(603, json!({"title": "Edited before the crash"}));
+    let held = world.somebody_else().await.hold_the_feed().await;
+    world.verb(&["jobs", "run", FEED]);
+    world.events("movies.changed.603").saying("change", "updated").becomes(1).await;
+    world.connections_waiting_for_a_lock().reaches(1).await;
+    assert_eq!(world.run(FEED).succeeded().await, 0, "it is held");
+    let folder = world.kill().await;
+    drop(held);
+    let world = World::start_against_in(folder, &sim, &[]).await;
+    world.run(FEED).succeeds().await;
+    world.all_published().await;
+    assert_eq!(world.events("movies.refreshed.603").await, 2, "one look when it came, one more");
+    assert_eq!(feed(&world).await["checked"], 0, "the day has named it");
 }
 
 /// Days that nobody read are said, and the feed goes on.

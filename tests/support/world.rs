@@ -66,12 +66,17 @@ impl World {
 
     /// Everything runs against a simulator of the test's own, with these settings.
     pub async fn start_against(name: &str, sim: &Sim, settings: &[(&str, &str)]) -> Self {
+        Self::start_against_in(Folder::new(name), sim, settings).await
+    }
+
+    /// As `start_against`, where something ran before.
+    pub async fn start_against_in(folder: Folder, sim: &Sim, settings: &[(&str, &str)]) -> Self {
         let base = sim.base_url();
         let env: Vec<(&str, &str)> = [("TMDB_BASE_URL", &*base), ("TMDB_TOKEN", CREDENTIAL)]
             .into_iter()
             .chain(settings.iter().copied())
             .collect();
-        Self::run_up(Folder::new(name), &["up"], &env).await
+        Self::run_up(folder, &["up"], &env).await
     }
 
     /// Everything runs on the app's database, as its owner, who is no superuser; against a
@@ -119,6 +124,11 @@ impl World {
         // It would ask TMDB at each quarter of an hour, beside calls that tests count.
         database.pause_by_sql("changes_feed", "read when a test asks for it").await;
         Self { folder, nats_url, database_url, process, database, nats, given }
+    }
+
+    /// A connection of somebody else, which outlives this world.
+    pub async fn somebody_else(&self) -> Database {
+        Database::connect(&self.database_url, &self.folder.0.join("up.log")).await
     }
 
     /// Publishes as a plain NATS client does: no header, no JetStream.

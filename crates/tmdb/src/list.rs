@@ -122,3 +122,24 @@ fn unreadable(error: serde_json::Error) -> TmdbError {
 fn tmdb_id(row: &Value) -> Option<TmdbId> {
     TmdbId::try_from(row.get("id")?.as_i64()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_feed_is_read_as_it_comes() {
+        // Movies for adults, deleted ones (null), and rows that no movie can have.
+        let body = r#"{"results": [{"id": 603, "adult": false}, {"id": 5, "adult": true},
+            {"id": 7, "adult": null}, {"id": null, "adult": null}, {"id": 0}, {}],
+            "page": 1, "total_pages": 118, "total_results": 11785}"#;
+        let page = changes_page(body).unwrap();
+        let ids: Vec<i64> = page.movies.iter().map(|id| id.get()).collect();
+        assert_eq!((ids, page.rows, page.total_pages), (vec![603, 5, 7], 6, 118));
+        // Years with everything on one page named no pages.
+        assert_eq!(changes_page(r#"{"results": []}"#).unwrap().total_pages, 1);
+        for no_page in ["{}", "null", r#"{"changes": []}"#, "<html>"] {
+            assert!(changes_page(no_page).is_err(), "{no_page}");
+        }
+    }
+}

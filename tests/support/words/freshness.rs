@@ -1,6 +1,6 @@
 //! Freshness: what is stale or due, and movies that are aged.
 
-use super::{Any, Movies};
+use super::{Any, Lock, Movies};
 use crate::database::{Database, Rows};
 
 impl Database {
@@ -115,6 +115,11 @@ impl Database {
              where told_at is not null"
         ))
         .await;
+    }
+
+    /// The feed cannot move on, until this is released.
+    pub async fn hold_the_feed(&self) -> Lock {
+        self.hold("select 1 from feed_state for update").await
     }
 
     /// Nobody read the change feed since then.

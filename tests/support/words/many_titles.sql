@@ -36,7 +36,8 @@ insert into title (
 select
     w.work_id, w.work_id + 100, f.band, f.band_until,
     w.last_refreshed_at + make_interval(days => f.days),
-    w.last_refreshed_at + make_interval(days => f.days), w.last_refreshed_at, 1, sha256(int8send(w.work_id)),
+    w.last_refreshed_at + make_interval(days => f.days), w.last_refreshed_at, 1,
+    sha256(int8send(w.work_id)),
     case when w.work_id % 200 = 0 then now() - interval '1 day' end
 from works w
 join (

@@ -9,6 +9,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     Noun, Store, StoreError,
+    catalogue::titles,
     db::deadline::{SHORT, within},
     jobs::control::{Author, Change},
 };
@@ -32,10 +33,13 @@ impl Store {
     /// # Errors
     /// When the database does not answer; to repeat it changes nothing.
     pub async fn demand(&self, ids: &[TmdbId]) -> Result<u64, StoreError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
         let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
         within(SHORT, async {
             let mut tx = self.pool.begin().await?;
-            lock_demanded(&mut tx, &ids).await?;
+            titles::lock_numbers(&mut tx, &ids).await?;
             let written = sqlx::query_scalar!(
                 "
                 update title t
@@ -103,23 +107,6 @@ impl Store {
         let work = work.fetch_optional(change.connection()).await?;
         changed(change, movie, work, "movie.unpin", &json!({ "tmdb_id": movie })).await
     }
-}
-
-/// In the order of the writer, so that neither waits for the other in a circle.
-async fn lock_demanded(tx: &mut PgConnection, ids: &[i64]) -> Result<(), StoreError> {
-    sqlx::query_scalar!(
-        "
-        select work_id
-        from title
-        where tmdb_id = any ($1::bigint[])
-        order by tmdb_id, work_id
-        for update
-        ",
-        ids
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(())
 }
 
 /// Brings the due times of locked titles to what they say now.

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::{
     Store, StoreError,
-    catalogue::stale_events,
+    catalogue::stale_events::{self, LISTED, Wanted},
     db::transaction,
     delivery::{
         attempts::claim_one,
@@ -99,7 +99,9 @@ async fn write(tx: &mut PgConnection, run: &RunRef, list: &FanOut) -> Result<(),
     };
     let entries: Vec<Entry> = list.wanted.iter().map(ingest).collect();
     outbox::enqueue(tx, &entries).await?;
-    let queued = stale_events::enqueue_listed(tx, &list.due).await?;
+    let due: Vec<i64> = list.due.iter().map(|id| id.get()).collect();
+    let wanted = Wanted { reason: LISTED, release: true };
+    let queued = stale_events::enqueue_known(tx, &due, wanted).await?;
     tracing::debug!(run.id = %run.run_id, queued, "due titles of the list were queued");
     if pending == 0 {
         items::close(tx, &run.run_id).await?;

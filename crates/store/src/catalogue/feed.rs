@@ -7,7 +7,7 @@
 //! nothing new is followed by a second look (function `due_after_look`).
 
 use delivery::MessageRef;
-use proto::{Lane, RunId, TmdbId};
+use proto::{RunId, TmdbId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -15,7 +15,10 @@ use time::{Date, Duration, OffsetDateTime};
 
 use crate::{
     Store, StoreError,
-    catalogue::stale_events::{self, QueueRow},
+    catalogue::{
+        stale_events::{self, Wanted},
+        titles,
+    },
     delivery::attempts::claim_one,
     jobs::items,
 };
@@ -24,6 +27,8 @@ use crate::{
 const CACHED: Duration = Duration::hours(9);
 /// A feed that nobody read for longer is not caught up with: the ages of its movies carry them.
 const DAYS_BACK: i64 = 13;
+/// Why a movie that it named is read again.
+const FEED: &str = "feed";
 
 /// The days of the feed that are to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +151,8 @@ impl Store {
         );
         let named = named.fetch_all(&mut *tx).await?;
         let known = mark(&mut tx, &named).await?;
-        let queued = queue(&mut tx, &named, release).await?;
+        let wanted = Wanted { reason: FEED, release };
+        let queued = stale_events::enqueue_known(&mut tx, &named, wanted).await?;
         tx.commit().await?;
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         Ok(FeedCounts {
@@ -213,18 +219,7 @@ pub struct FeedRead {
 /// Returns how many of these movies the catalogue has. A movie that TMDB deleted and has again is
 /// one of them.
 async fn mark(tx: &mut PgConnection, named: &[i64]) -> Result<i64, StoreError> {
-    // In the order of the writer, so that neither waits for the other in a circle.
-    let known = sqlx::query_scalar!(
-        "
-        select work_id
-        from title
-        where tmdb_id = any ($1::bigint[])
-        order by tmdb_id, work_id
-        for update
-        ",
-        named
-    );
-    let known = known.fetch_all(&mut *tx).await?;
+    let known = titles::lock_numbers(tx, named).await?;
     sqlx::query!(
         "
         update title
@@ -236,32 +231,6 @@ async fn mark(tx: &mut PgConnection, named: &[i64]) -> Result<i64, StoreError> {
     .execute(tx)
     .await?;
     Ok(i64::try_from(known.len()).unwrap_or(i64::MAX))
-}
-
-async fn queue(tx: &mut PgConnection, named: &[i64], release: bool) -> Result<usize, StoreError> {
-    let rows = sqlx::query_as!(
-        QueueRow,
-        r#"
-        insert into refresh_item (
-            work_id, tmdb_id, status, priority, queued_at, lane, reason, released_at
-        )
-        select
-            work_id, tmdb_id, 'queued', $2, now(), $3, 'feed', case when $4 then now() end
-        from title
-        where tmdb_id = any ($1::bigint[])
-        on conflict do nothing
-        returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, reason, run_id
-        "#,
-        named,
-        Lane::Fresh.priority(),
-        Lane::Fresh.as_str(),
-        release
-    );
-    let rows = rows.fetch_all(&mut *tx).await?;
-    if release {
-        stale_events::send_due(tx, &rows, None).await?;
-    }
-    Ok(rows.len())
 }
 
 #[cfg(test)]

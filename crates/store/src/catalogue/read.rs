@@ -40,8 +40,8 @@ pub struct MovieRow {
     #[serde(with = "time::serde::rfc3339")]
     #[schemars(with = "proto::Rfc3339")]
     pub stale_at: OffsetDateTime,
-    /// Days that it may go unread.
-    pub interval_days: f64,
+    /// So long it may go unread.
+    pub interval_secs: i64,
     /// It is older than it may be.
     pub is_stale: bool,
     /// When TMDB's change feed named it, while the change has not been seen.
@@ -52,8 +52,8 @@ pub struct MovieRow {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<proto::Rfc3339>")]
     pub demand_until: Option<OffsetDateTime>,
-    /// It is read at least every so many days, because a person wants it.
-    pub pin_every_days: Option<f64>,
+    /// It is read at least so often, because a person wants it.
+    pub pin_every_secs: Option<i64>,
     /// Until when, where its pin has an end.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schemars(with = "Option<proto::Rfc3339>")]
@@ -148,11 +148,11 @@ impl Store {
                 t.due_at as "due_at!",
                 t.due_cause as "due_cause!",
                 t.stale_at,
-                (extract(epoch from f.stale_at - now()) / 86400)::float8 as "interval_days!",
+                extract(epoch from f.stale_at - now())::bigint as "interval_secs!",
                 (t.removed_at is null and t.stale_at <= now()) as "is_stale!",
                 t.told_at,
                 t.demand_until,
-                (extract(epoch from t.pin_every) / 86400)::float8 as pin_every_days,
+                extract(epoch from t.pin_every)::bigint as pin_every_secs,
                 t.pin_until,
                 t.pinned_by,
                 t.revision,

@@ -18,7 +18,7 @@ const REASON_MAX_CHARS: usize = 100;
 /// The reason of an event whose row names none.
 const DUE: &str = "due";
 /// The reason of an event whose movie is due and was found in a list.
-const LISTED: &str = "listed";
+pub(crate) const LISTED: &str = "listed";
 
 /// A row of `refresh_item` as the database gives it.
 pub(crate) struct QueueRow {
@@ -118,42 +118,45 @@ async fn fail_unreadable(
     items::settle(tx, &[failed]).await
 }
 
-/// Queues the titles of a list that the catalogue has and that are due, in the fresh lane. They are
-/// no items of the list's run.
-pub(crate) async fn enqueue_listed(
+/// Why movies are queued, and whether their events go out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// A word for people.
+    pub(crate) reason: &'static str,
+    /// False: their events are left to the ticks of `refresh_worker`.
+    pub(crate) release: bool,
+}
+
+/// Queues those of these movies that the catalogue has, in the fresh lane. They are no items of a
+/// run. Returns how many were not queued before.
+pub(crate) async fn enqueue_known(
     tx: &mut PgConnection,
-    due: &[TmdbId],
+    movies: &[i64],
+    wanted: Wanted,
 ) -> Result<usize, StoreError> {
-    let ids: Vec<i64> = due.iter().map(|id| id.get()).collect();
     let rows = sqlx::query_as!(
         QueueRow,
         r#"
         insert into refresh_item (
             work_id, tmdb_id, status, priority, queued_at, lane, reason, released_at
         )
-        select work_id, tmdb_id, 'queued', $2, now(), $3, $4, now()
+        select work_id, tmdb_id, 'queued', $2, now(), $3, $4, case when $5 then now() end
         from title
         where tmdb_id = any ($1::bigint[])
         on conflict do nothing
         returning id, work_id as "work_id!", tmdb_id as "tmdb_id!", lane, reason, run_id
         "#,
-        &ids,
+        movies,
         Lane::Fresh.priority(),
         Lane::Fresh.as_str(),
-        LISTED
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let now = transaction::time_of(tx).await?;
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        match row.decode() {
-            Ok(queued) => entries.push(entry(&queued, now)),
-            Err(error) => fail_unreadable(tx, row, &error).await?,
-        }
+        wanted.reason,
+        wanted.release
+    );
+    let rows = rows.fetch_all(&mut *tx).await?;
+    if wanted.release {
+        send_due(tx, &rows, None).await?;
     }
-    outbox::enqueue(tx, &entries).await?;
-    Ok(entries.len())
+    Ok(rows.len())
 }
 
 /// Sends again what people asked for. Those messages were in the lost stream alone; the queue row

@@ -243,6 +243,25 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Locks the titles with these numbers in the order of the writer, so that neither waits for the
+/// other in a circle. Returns their works.
+pub(crate) async fn lock_numbers(
+    tx: &mut PgConnection,
+    numbers: &[i64],
+) -> Result<Vec<i64>, StoreError> {
+    let works = sqlx::query_scalar!(
+        "
+        select work_id
+        from title
+        where tmdb_id = any ($1::bigint[])
+        order by tmdb_id, work_id
+        for update
+        ",
+        numbers
+    );
+    Ok(works.fetch_all(tx).await?)
+}
+
 /// Writes what was read, and when it is due again.
 pub(crate) async fn write(
     tx: &mut PgConnection,

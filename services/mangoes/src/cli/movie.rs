@@ -141,7 +141,7 @@ fn due_words(movie: &MovieRow, now: OffsetDateTime) -> String {
 /// Why it is due then, and not earlier or later.
 fn cause_words(movie: &MovieRow, now: OffsetDateTime) -> String {
     let read = relative(movie.last_refreshed_at, now);
-    let every = days_words(movie.interval_days);
+    let every = span_words(movie.interval_secs);
     match movie.due_cause.as_str() {
         "feed" => format!(
             "TMDB's change feed named it {}, and no answer has shown the change yet",
@@ -181,8 +181,9 @@ fn sooner_words(movie: &MovieRow) -> String {
 }
 
 /// `30 days`, `12 hours`.
-fn days_words(days: f64) -> String {
-    if days < 1.5 { format!("{:.0} hours", days * 24.0) } else { format!("{days:.0} days") }
+fn span_words(secs: i64) -> String {
+    let hours = secs / 3_600;
+    if hours < 36 { format!("{hours} hours") } else { format!("{} days", hours / 24) }
 }
 
 async fn history(config: &Config, id: TmdbId, limit: i64, out: Output) -> Result<()> {
